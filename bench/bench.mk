@@ -1,0 +1,1 @@
+# Benchmarks: 'make bench' builds them, each prints its own table.

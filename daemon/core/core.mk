@@ -1,0 +1,15 @@
+# The pure core: no clock, no file, no socket.
+noinst_LIBRARIES += libslated-core.a
+libslated_core_a_SOURCES = \
+	include/slated/atom.h \
+	include/slated/calendar.h \
+	include/slated/instant.h \
+	include/slated/policy.h \
+	include/slated/wheel.h \
+	include/slated/zone.h \
+	daemon/core/atom.c \
+	daemon/core/calendar.c \
+	daemon/core/instant.c \
+	daemon/core/policy.c \
+	daemon/core/wheel.c \
+	daemon/core/zone.c

@@ -1,0 +1,1 @@
+# Adapters to files, sockets and the database.

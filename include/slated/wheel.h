@@ -1,0 +1,47 @@
+/* A hierarchical timing wheel (Varghese and Lauck, SOSP 1987): microsecond instants in and out, horizon of more than
+ * ten years, no allocation after it is made, nothing ticks while nothing is due. The caller owns the nodes. */
+#ifndef SLATED_WHEEL_H
+#define SLATED_WHEEL_H
+
+#include "slated/instant.h"
+
+struct wheel;
+
+/* One timer, embedded in what it is for. Zeroed = not in a wheel. */
+struct wheel_node {
+	struct wheel_node *next;
+	struct wheel_node **link; /* what points at this node; NULL = not in a wheel */
+	int64_t at_us;
+};
+
+/* An empty wheel whose present is `now`. 0 or -ENOMEM. */
+int wheel_new(struct instant now, struct wheel **ret) __attribute__((warn_unused_result));
+
+/* Takes NULL. Nodes still in it are the caller's. */
+void wheel_free(struct wheel *wheel);
+
+/* Puts `node` in, or moves it, to be due at `at` (the past and the present included: due at once). */
+void wheel_set(struct wheel *wheel, struct wheel_node *node, struct instant at);
+
+/* Takes `node` out; nothing happens if it is in no wheel. */
+void wheel_unset(struct wheel *wheel, struct wheel_node *node);
+
+static inline bool
+wheel_is_set(const struct wheel_node *node)
+{
+	return node->link != NULL;
+}
+
+/* The instant of the earliest timer (exact), or INSTANT_NEVER. */
+struct instant wheel_next(struct wheel *wheel);
+
+/* Moves the wheel's present to `now` (never back) and takes out and returns the earliest timer due at or before it, or
+ * NULL. Timers come in order of their instants; equal instants in no particular order. */
+struct wheel_node *wheel_pop(struct wheel *wheel, struct instant now);
+
+size_t wheel_count(const struct wheel *wheel);
+
+/* Aborts where an invariant does not hold; for tests. */
+void wheel_check(const struct wheel *wheel);
+
+#endif
