@@ -13,3 +13,6 @@ libslated_core_a_SOURCES = \
 	daemon/core/policy.c \
 	daemon/core/wheel.c \
 	daemon/core/zone.c
+
+# Matching of facts.
+libslated_core_a_SOURCES += daemon/core/match.c
