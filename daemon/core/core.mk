@@ -3,14 +3,25 @@ noinst_LIBRARIES += libslated-core.a
 libslated_core_a_SOURCES = \
 	include/slated/atom.h \
 	include/slated/calendar.h \
+	include/slated/engine.h \
 	include/slated/instant.h \
 	include/slated/policy.h \
+	include/slated/render.h \
+	include/slated/ticket.h \
 	include/slated/wheel.h \
 	include/slated/zone.h \
 	daemon/core/atom.c \
 	daemon/core/calendar.c \
+	daemon/core/clock.c \
+	daemon/core/engine.c \
+	daemon/core/engine_internal.h \
 	daemon/core/instant.c \
+	daemon/core/ladder.c \
 	daemon/core/policy.c \
+	daemon/core/reassess.c \
+	daemon/core/render.c \
+	daemon/core/ticket.c \
+	daemon/core/token.c \
 	daemon/core/wheel.c \
 	daemon/core/zone.c
 

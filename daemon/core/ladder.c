@@ -1,0 +1,213 @@
+/* Escalation ladders: which steps a trigger sets going, and when each fires, repeats, is held or dropped.
+ * model.md section 8. A ticket's steps in hand are a list in the order in which they were set going. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine_internal.h"
+
+static bool
+step_fits(const struct step *step, enum trigger_kind kind, const char *level)
+{
+	static const enum step_on on[] = {
+	    [TRIGGER_LEVEL] = STEP_AT_RISK,
+	    [TRIGGER_BREACHED] = STEP_BREACHED,
+	    [TRIGGER_REQUESTED] = STEP_REQUESTED,
+	    [TRIGGER_REASSESSED] = STEP_REASSESSED,
+	};
+	return step->on == on[kind] &&
+	       (kind != TRIGGER_LEVEL || step->level == NULL || strcmp(step->level, level) == 0);
+}
+
+static struct run *
+run_new(struct engine *engine, struct ticket *ticket)
+{
+	struct run *run = calloc(1, sizeof(*run));
+	if (run == NULL) {
+		engine->error = -ENOMEM;
+		return NULL;
+	}
+	struct run **link = &ticket->runs;
+	while (*link != NULL)
+		link = &(*link)->next;
+	*link = run;
+	return run;
+}
+
+/* Sets going every step of `ladder` that fits. What was acknowledged at the trigger's own instant is acknowledged. */
+static void
+ladder_trigger(struct engine *engine, struct ticket *ticket, const struct ladder *ladder, struct run trigger)
+{
+	for (size_t i = 0; ladder != NULL && i < ladder->n_steps; i++) {
+		const struct step *step = &ladder->steps[i];
+		struct instant at = trigger.trigger_at;
+		bool can_ack = step->until == UNTIL_ACKNOWLEDGED;
+		if (!step_fits(step, trigger.kind, trigger.level) || (can_ack && ticket->ack_at.us >= at.us))
+			continue;
+		if (step->after.us > 0)
+			at = calendar_add(step->after_calendar, at, step->after);
+		if (can_ack && ticket->hold_at.us >= trigger.trigger_at.us)
+			at = instant_max(at, ticket->hold_until);
+		struct run *run = instant_equal(at, INSTANT_NEVER) ? NULL : run_new(engine, ticket);
+		if (run == NULL)
+			continue;
+		*run = trigger;
+		run->next = NULL;
+		run->ladder = ladder;
+		run->step = (uint16_t)i;
+		run->next_at = at;
+		ticket->dirty = true;
+	}
+}
+
+/* Drops the steps that `level` triggers of the clock at or after `since` have in hand. */
+static void
+ladder_drop_levels(struct ticket *ticket, const struct clock *clock, struct instant since)
+{
+	for (struct run **link = &ticket->runs; *link != NULL;) {
+		struct run *run = *link;
+		if (run->clock == clock && run->kind == TRIGGER_LEVEL && run->trigger_at.us >= since.us) {
+			*link = run->next;
+			free(run);
+			ticket->dirty = true;
+		} else {
+			link = &run->next;
+		}
+	}
+}
+
+void
+ladder_trigger_clock(struct engine *engine, struct ticket *ticket, struct clock *clock, enum trigger_kind kind,
+                     const char *level, struct instant at)
+{
+	struct instant since = kind == TRIGGER_BREACHED ? INSTANT_UNSET : instant_min(at, engine->catch_start);
+	ladder_drop_levels(ticket, clock, since);
+	ladder_trigger(engine, ticket, policy_ladder(clock->policy, clock->target),
+	               (struct run){.clock = clock, .kind = kind, .level = level, .trigger_at = at});
+}
+
+void
+ladder_trigger_ticket(struct engine *engine, struct ticket *ticket, enum trigger_kind kind, uint32_t number,
+                      struct instant at)
+{
+	struct clock *nearest = NULL;
+	for (struct clock *clock = ticket->clocks; clock != NULL; clock = clock->next)
+		if (clock_is_active(clock) && !instant_equal(clock->due_at, INSTANT_NEVER) &&
+		    (nearest == NULL || instant_before(clock->due_at, nearest->due_at)))
+			nearest = clock;
+	const struct ladder *ladder = NULL;
+	if (nearest != NULL)
+		ladder = policy_ladder(nearest->policy, nearest->target);
+	else if (ticket->policy != NULL)
+		ladder = ticket->policy->escalation;
+	ladder_trigger(engine, ticket, ladder,
+	               (struct run){.clock = nearest, .kind = kind, .number = number, .trigger_at = at});
+}
+
+void
+ladder_acknowledge(struct ticket *ticket, struct instant at, struct duration hold)
+{
+	struct instant end = instant_plus(at, hold);
+	if (hold.us <= 0) {
+		ticket->ack_at = at;
+	} else {
+		ticket->hold_until = instant_equal(ticket->hold_at, at) ? instant_max(ticket->hold_until, end) : end;
+		ticket->hold_at = at;
+	}
+	ticket->dirty = true;
+	for (struct run **link = &ticket->runs; *link != NULL;) {
+		struct run *run = *link;
+		if (run->ladder->steps[run->step].until != UNTIL_ACKNOWLEDGED) {
+			link = &run->next;
+		} else if (hold.us > 0) {
+			run->next_at = instant_max(run->next_at, end);
+			link = &run->next;
+		} else {
+			*link = run->next;
+			free(run);
+		}
+	}
+}
+
+void
+ladder_drop_clock(struct ticket *ticket, const struct clock *clock)
+{
+	for (struct run **link = &ticket->runs; *link != NULL;) {
+		struct run *run = *link;
+		if (run->clock == clock) {
+			*link = run->next;
+			free(run);
+			ticket->dirty = true;
+		} else {
+			link = &run->next;
+		}
+	}
+}
+
+void
+ladder_drop_all(struct ticket *ticket)
+{
+	while (ticket->runs != NULL) {
+		struct run *run = ticket->runs;
+		ticket->runs = run->next;
+		free(run);
+		ticket->dirty = true;
+	}
+}
+
+static void
+run_describe(const struct run *run, char text[static 32])
+{
+	if (run->kind == TRIGGER_LEVEL)
+		(void)snprintf(text, 32, "%s", run->level);
+	else if (run->kind == TRIGGER_BREACHED)
+		(void)snprintf(text, 32, "breached");
+	else
+		(void)snprintf(text, 32, "%s:%u", run->kind == TRIGGER_REQUESTED ? "requested" : "reassessed",
+		               run->number);
+}
+
+/* Fires one step at its instant and plans its repeat. Returns whether it has one. */
+static bool
+run_fire(struct engine *engine, struct ticket *ticket, struct run *run)
+{
+	const struct step *step = &run->ladder->steps[run->step];
+	char trigger[32];
+	ticket->dirty = true;
+	if (run->clock != NULL ? run->clock->state == CLOCK_PAUSED : ticket->status >= STATUS_SOLVED)
+		return false;
+	run_describe(run, trigger);
+	engine_emit(engine, ticket, run->clock,
+	            (struct milestone){.kind = MILESTONE_ESCALATED,
+	                               .at = run->next_at,
+	                               .due_at = INSTANT_NEVER,
+	                               .escalation = run->ladder->name,
+	                               .step = run->step + 1U,
+	                               .repeat = run->repeat,
+	                               .trigger = trigger,
+	                               .notify = step->notify,
+	                               .n_notify = step->n_notify});
+	if (step->repeat_every.us == 0 || (step->repeat_max > 0 && run->repeat >= step->repeat_max))
+		return false;
+	run->repeat++;
+	run->next_at = calendar_add(step->after_calendar, run->next_at, step->repeat_every);
+	return !instant_equal(run->next_at, INSTANT_NEVER);
+}
+
+void
+ladder_fire(struct engine *engine, struct ticket *ticket, struct instant now)
+{
+	for (unsigned metric = 0; metric <= METRIC_COUNT; metric++) {
+		for (struct run **link = &ticket->runs; *link != NULL;) {
+			struct run *run = *link;
+			unsigned own = run->clock != NULL ? run->clock->metric : METRIC_COUNT;
+			if (own != metric || run->next_at.us > now.us || run_fire(engine, ticket, run)) {
+				link = &run->next;
+			} else {
+				*link = run->next;
+				free(run);
+			}
+		}
+	}
+}
