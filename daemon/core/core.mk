@@ -13,3 +13,8 @@ libslated_core_a_SOURCES = \
 	daemon/core/policy.c \
 	daemon/core/wheel.c \
 	daemon/core/zone.c
+
+# The table of a calendar.
+libslated_core_a_SOURCES += \
+	daemon/core/spans.c \
+	daemon/core/spans.h
