@@ -14,7 +14,11 @@ libslated_core_a_SOURCES = \
 	daemon/core/wheel.c \
 	daemon/core/zone.c
 
-# The table of a calendar.
+# Halves of the calendar and the zone.
 libslated_core_a_SOURCES += \
+	daemon/core/calendar_private.h \
+	daemon/core/calendar_search.c \
 	daemon/core/spans.c \
-	daemon/core/spans.h
+	daemon/core/spans.h \
+	daemon/core/tz_rule.c \
+	daemon/core/tz_rule.h
