@@ -27,3 +27,11 @@ libslated_core_a_SOURCES = \
 
 # Matching of facts.
 libslated_core_a_SOURCES += daemon/core/match.c
+# Halves of the calendar and the zone.
+libslated_core_a_SOURCES += \
+	daemon/core/calendar_private.h \
+	daemon/core/calendar_search.c \
+	daemon/core/spans.c \
+	daemon/core/spans.h \
+	daemon/core/tz_rule.c \
+	daemon/core/tz_rule.h

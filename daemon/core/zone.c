@@ -8,6 +8,8 @@
  * repeats with that period, so that a later instant is looked up where it falls in the first round. */
 #include "slated/zone.h"
 
+#include "tz_rule.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -90,197 +92,6 @@ zone_append(struct zone *zone, int64_t second, int32_t offset)
 	zone->offset[zone->n] = offset;
 }
 
-/* The rule of a POSIX TZ string. */
-
-enum rule_day {
-	RULE_JULIAN,       /* Jn: day 1 to 365, 29 February is never counted */
-	RULE_DAY,          /* n: day 0 to 365, leap days counted */
-	RULE_MONTH_WEEKDAY /* Mm.w.d: week 5 is the last one of the month, weekday 0 is Sunday */
-};
-
-struct rule_date {
-	enum rule_day kind;
-	int month;
-	int week;
-	int day;
-	int32_t time; /* seconds after midnight of that day */
-};
-
-struct rule {
-	int32_t standard;
-	int32_t daylight;
-	bool has_daylight;
-	struct rule_date start;
-	struct rule_date end;
-};
-
-/* The text ends in a newline, which no part of a rule accepts: reading stops there at the latest. */
-static bool
-rule_accept(const char **text, char c)
-{
-	if (**text != c)
-		return false;
-	++*text;
-	return true;
-}
-
-static bool
-rule_number(const char **text, int max, int *ret)
-{
-	int value = 0;
-
-	if (**text < '0' || **text > '9')
-		return false;
-	for (; **text >= '0' && **text <= '9'; ++*text) {
-		value = value * 10 + (**text - '0');
-		if (value > max)
-			return false;
-	}
-	*ret = value;
-	return true;
-}
-
-static bool
-is_letter(char c)
-{
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
-
-/* At least three letters, or at least three letters, digits and signs in angle brackets. */
-static bool
-rule_name(const char **text)
-{
-	bool quoted = rule_accept(text, '<');
-	int length = 0;
-
-	while (is_letter(**text) || (quoted && ((**text >= '0' && **text <= '9') || **text == '+' || **text == '-'))) {
-		++*text;
-		length++;
-	}
-	return length >= 3 && (!quoted || rule_accept(text, '>'));
-}
-
-/* [+-]h[h[h]][:mm[:ss]] in seconds. */
-static bool
-rule_time(const char **text, int max_hours, int32_t *ret)
-{
-	int hours;
-	int minutes = 0;
-	int seconds = 0;
-	bool negative = rule_accept(text, '-');
-
-	if (!negative)
-		(void)rule_accept(text, '+');
-	if (!rule_number(text, max_hours, &hours))
-		return false;
-	if (rule_accept(text, ':')) {
-		if (!rule_number(text, 59, &minutes))
-			return false;
-		if (rule_accept(text, ':') && !rule_number(text, 59, &seconds))
-			return false;
-	}
-	int32_t time = hours * 3600 + minutes * 60 + seconds;
-	*ret = negative ? -time : time;
-	return true;
-}
-
-static bool
-rule_date(const char **text, struct rule_date *ret)
-{
-	struct rule_date date = {.time = 2 * 3600};
-
-	if (!rule_accept(text, ','))
-		return false;
-	if (rule_accept(text, 'J')) {
-		date.kind = RULE_JULIAN;
-		if (!rule_number(text, 365, &date.day) || date.day < 1)
-			return false;
-	} else if (rule_accept(text, 'M')) {
-		date.kind = RULE_MONTH_WEEKDAY;
-		if (!rule_number(text, 12, &date.month) || date.month < 1 || !rule_accept(text, '.'))
-			return false;
-		if (!rule_number(text, 5, &date.week) || date.week < 1 || !rule_accept(text, '.'))
-			return false;
-		if (!rule_number(text, 6, &date.day))
-			return false;
-	} else {
-		date.kind = RULE_DAY;
-		if (!rule_number(text, 365, &date.day))
-			return false;
-	}
-	/* Version 3 of the format widened the hours to a week; harmless in older files. */
-	if (rule_accept(text, '/') && !rule_time(text, 167, &date.time))
-		return false;
-	*ret = date;
-	return true;
-}
-
-/* POSIX offsets count westwards. */
-static bool
-rule_parse(const char *text, const char *end, struct rule *ret)
-{
-	struct rule rule = {0};
-	int32_t west;
-
-	if (!rule_name(&text) || !rule_time(&text, 24, &west))
-		return false;
-	rule.standard = -west;
-	if (text != end) {
-		rule.has_daylight = true;
-		rule.daylight = rule.standard + 3600;
-		if (!rule_name(&text))
-			return false;
-		if (*text != ',') {
-			if (!rule_time(&text, 24, &west))
-				return false;
-			rule.daylight = -west;
-		}
-		if (!rule_date(&text, &rule.start) || !rule_date(&text, &rule.end) || text != end)
-			return false;
-	}
-	*ret = rule;
-	return true;
-}
-
-static int32_t
-first_of_month(int year, int month)
-{
-	struct date date = {0};
-	int r = date_from_civil(year, month, 1, &date);
-
-	assert(r == 0);
-	return date.day;
-}
-
-/* The instant, in seconds, at which `date` comes in `year` while `offset` is in force. */
-static int64_t
-rule_second(const struct rule_date *date, int year, int32_t offset)
-{
-	int64_t day = 0;
-
-	switch (date->kind) {
-	case RULE_JULIAN: {
-		/* 1 March is day 60 in every year. */
-		int32_t march = first_of_month(year, 3);
-		day = date->day >= 60 ? march + date->day - 60 : first_of_month(year, 1) + date->day - 1;
-		break;
-	}
-	case RULE_DAY:
-		day = first_of_month(year, 1) + date->day;
-		break;
-	case RULE_MONTH_WEEKDAY: {
-		int32_t first = first_of_month(year, date->month);
-		int32_t next = date->month == 12 ? first_of_month(year + 1, 1) : first_of_month(year, date->month + 1);
-		int weekday = (date_weekday((struct date){first}) + 1) % 7;
-		day = first + (date->day - weekday + 7) % 7 + (date->week - 1) * 7;
-		if (day >= next)
-			day -= 7;
-		break;
-	}
-	}
-	return day * 86400 + date->time - offset;
-}
-
 /* Years of the rule that are written out: two before the last transition (a span may reach over it), two after it
  * until it cycles, one cycle, and some for what looks ahead from the cycle's end. */
 #define RULE_YEARS_BEFORE   2
@@ -292,17 +103,18 @@ rule_second(const struct rule_date *date, int year, int32_t offset)
  * ends in or after the next one's beginning is one with it: so a rule can say that it lasts all year (RFC 9636 section
  * 3.3.1), and then no end is ever written. */
 static void
-zone_append_daylight(struct zone *zone, const struct rule *rule, int64_t last, int year, int64_t initial)
+zone_append_daylight(struct zone *zone, const struct tz_rule *rule, int64_t last, int year, int64_t initial)
 {
 	bool decided = false;
 	int64_t from = 0;
 	int64_t to = 0;
 
 	for (int i = 0; i <= RULE_YEARS; i++, year++) {
-		int64_t start = rule_second(&rule->start, year, rule->standard);
-		int64_t end = rule_second(&rule->end, year, rule->daylight);
-		if (end <= start)
-			end = rule_second(&rule->end, year + 1, rule->daylight);
+		int64_t start = tz_rule_second(&rule->start, year, rule->standard);
+		int64_t end = tz_rule_second(&rule->end, year, rule->daylight);
+		/* South of the equator it ends in the next year; times of a week can move it by one more. */
+		for (int later = year + 1; end <= start; later++)
+			end = tz_rule_second(&rule->end, later, rule->daylight);
 		if (i > 0 && start <= to) {
 			to = to > end ? to : end;
 			continue;
@@ -324,11 +136,12 @@ zone_append_daylight(struct zone *zone, const struct rule *rule, int64_t last, i
 
 /* `last` is the last transition in seconds, or NULL where there is none and the rule holds at all times. */
 static void
-zone_append_rule(struct zone *zone, const struct rule *rule, const int64_t *last)
+zone_append_rule(struct zone *zone, const struct tz_rule *rule, const int64_t *last)
 {
 	/* Without a transition any years do. */
 	int64_t from = last != NULL ? *last : 0;
 	int64_t initial = last != NULL ? *last : INT64_MIN;
+	struct date first = {0};
 	int year, month, day;
 
 	/* The table has to end inside the reach, some thousand years before which nobody asks. */
@@ -344,7 +157,9 @@ zone_append_rule(struct zone *zone, const struct rule *rule, const int64_t *last
 	size_t n_before = zone->n;
 	zone_append_daylight(zone, rule, from, year - RULE_YEARS_BEFORE, initial);
 	if (zone->n > n_before + 1) {
-		zone->cycle = first_of_month(year + RULE_YEARS_TO_CYCLE, 1) * US_PER_DAY;
+		int r = date_from_civil(year + RULE_YEARS_TO_CYCLE, 1, 1, &first);
+		assert(r == 0);
+		zone->cycle = date_begin(first).us;
 		zone->always_rule = last == NULL;
 	}
 }
@@ -446,14 +261,14 @@ tzif_valid(const struct tzif *tzif)
 
 /* The footer: a newline, the rule (may be empty), a newline, and nothing after it. */
 static bool
-footer_parse(const struct bytes *bytes, struct rule *ret, bool *ret_has_rule)
+footer_parse(const struct bytes *bytes, struct tz_rule *ret, bool *ret_has_rule)
 {
 	if (bytes->left < 2 || bytes->at[0] != '\n' || bytes->at[bytes->left - 1] != '\n')
 		return false;
 	const char *from = (const char *)bytes->at + 1;
 	const char *to = (const char *)bytes->at + bytes->left - 1;
 	bool has_rule = from != to;
-	if (has_rule && !rule_parse(from, to, ret))
+	if (has_rule && !tz_rule_parse(from, to, ret))
 		return false;
 	*ret_has_rule = has_rule;
 	return true;
@@ -464,7 +279,7 @@ zone_new_tzif(const char *name, const void *data, size_t n_bytes, struct zone **
 {
 	struct bytes bytes = {data, n_bytes};
 	struct tzif tzif;
-	struct rule rule;
+	struct tz_rule rule;
 	struct zone *zone;
 	bool has_rule = false;
 
@@ -495,37 +310,47 @@ zone_new_tzif(const char *name, const void *data, size_t n_bytes, struct zone **
 	return 0;
 }
 
+/* One or two digits; -1 where there are none. */
+static int
+read_digits(const char **text)
+{
+	int value = -1;
+
+	for (int i = 0; i < 2 && **text >= '0' && **text <= '9'; i++, ++*text)
+		value = (i == 0 ? 0 : value * 10) + (**text - '0');
+	return value;
+}
+
 int
 zone_new_fixed(const char *name, struct zone **ret)
 {
-	const char *text = name;
-	int hours = 0;
-	int minutes = 0;
+	const char *text = name + 3;
+	int32_t offset = 0;
 	struct zone *zone;
 
-	if (strncmp(text, "UTC", 3) != 0)
+	if (strncmp(name, "UTC", 3) != 0)
 		return -EINVAL;
-	text += 3;
-	bool west = *text == '-';
 	if (*text != '\0') {
-		if (!rule_accept(&text, '-') && !rule_accept(&text, '+'))
+		bool west = *text == '-';
+		if (!west && *text != '+')
 			return -EINVAL;
-		const char *digits = text;
-		if (!rule_number(&text, 23, &hours) || text - digits > 2)
-			return -EINVAL;
-		if (rule_accept(&text, ':')) {
-			digits = text;
-			if (!rule_number(&text, 59, &minutes) || text - digits != 2)
+		text++;
+		int hours = read_digits(&text);
+		int minutes = 0;
+		if (*text == ':') {
+			const char *digits = ++text;
+			minutes = read_digits(&text);
+			if (text - digits != 2)
 				return -EINVAL;
 		}
-		if (*text != '\0')
+		if (hours < 0 || hours > 23 || minutes > 59 || *text != '\0')
 			return -EINVAL;
+		offset = (hours * 3600 + minutes * 60) * (west ? -1 : 1);
 	}
 	int r = zone_new(name, 0, &zone);
 	if (r < 0)
 		return r;
-	int32_t offset = hours * 3600 + minutes * 60;
-	zone->offset[0] = west ? -offset : offset;
+	zone->offset[0] = offset;
 	*ret = zone;
 	return 0;
 }
