@@ -1,1 +1,10 @@
 # Tests.
+
+# wheel
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/test_wheel
+TESTS += tests/unit/test_wheel
+tests_unit_test_wheel_SOURCES = tests/unit/test_wheel.c
+tests_unit_test_wheel_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_wheel_LDADD = libslated-core.a $(CRITERION_LIBS)
+endif

@@ -1,5 +1,5 @@
-/* A hierarchical timing wheel (Varghese and Lauck, SOSP 1987): microsecond instants in and out, horizon of more than
- * ten years, no allocation after it is made, nothing ticks while nothing is due. The caller owns the nodes. */
+/* A hierarchical timing wheel (Varghese and Lauck, SOSP 1987): microsecond instants in and out, any instant within its
+ * horizon, no allocation after it is made, nothing ticks while nothing is due. The caller owns the nodes. */
 #ifndef SLATED_WHEEL_H
 #define SLATED_WHEEL_H
 
@@ -7,10 +7,16 @@
 
 struct wheel;
 
-/* One timer, embedded in what it is for. Zeroed = not in a wheel. */
+/* One timer, embedded in what it is for. Zeroed = not in a wheel. Its place is either a list or a tree, see wheel.c. */
 struct wheel_node {
-	struct wheel_node *next;
-	struct wheel_node **link; /* what points at this node; NULL = not in a wheel */
+	union {
+		struct wheel_node *next;
+		struct wheel_node *right;
+	};
+	union {
+		struct wheel_node **link; /* what points at this node; NULL = not in a wheel */
+		struct wheel_node *left;  /* never NULL in a tree */
+	};
 	int64_t at_us;
 };
 
