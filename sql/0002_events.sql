@@ -29,11 +29,12 @@ END
 $$;
 
 -- model.md section 8: case-blind, not followed by a letter, digit, "_" or "-", not in a line whose first non-blank
--- is ">". COLLATE "C" makes the answer the same in every database; letters are ASCII's.
+-- is ">". Letters as in daemon/core/token.c, spelled out so that no database's locale changes the answer.
 CREATE FUNCTION sla.asks_escalation(body text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN coalesce(pg_catalog.translate(body, E'\r', E'\n') COLLATE "C"
-	~* '(?n)^[ \t]*(?:[^ \t>].*)?#escalate(?![a-z0-9_-])', false);
+RETURN coalesce(pg_catalog.translate(body, E'\r', E'\n') COLLATE "C" ~ ('(?n)^[ \t]*(?:[^ \t>].*)?'
+	'#[Ee][Ss][Cc][Aa][Ll][Aa][Tt][Ee](?![A-Za-z0-9_\u00aa\u00b5\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u1fff'
+	'\u3041-\ud7a3\uf900-\ufaff-])'), false);
 
 CREATE FUNCTION sla.prepare_input() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -6,3 +6,8 @@ SQL_MIGRATIONS = \
 	sql/0002_events.sql \
 	sql/0003_access.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
+EXTRA_DIST += sql/embed.sh
+
+sql/migrations.c: $(SQL_MIGRATIONS) sql/embed.sh
+	$(AM_V_GEN)$(MKDIR_P) sql && sh $(srcdir)/sql/embed.sh $(srcdir) $(SQL_MIGRATIONS) >$@.tmp && mv $@.tmp $@
+CLEANFILES += sql/migrations.c sql/migrations.c.tmp
