@@ -1,1 +1,13 @@
 # The schema's migrations.
+
+# In the order of their numbers; one file is one migration and never changes once released.
+SQL_MIGRATIONS = \
+	sql/0001_schema.sql \
+	sql/0002_events.sql \
+	sql/0003_access.sql
+EXTRA_DIST += $(SQL_MIGRATIONS)
+EXTRA_DIST += sql/embed.sh
+
+sql/migrations.c: $(SQL_MIGRATIONS) sql/embed.sh
+	$(AM_V_GEN)$(MKDIR_P) sql && sh $(srcdir)/sql/embed.sh $(srcdir) $(SQL_MIGRATIONS) >$@.tmp && mv $@.tmp $@
+CLEANFILES += sql/migrations.c sql/migrations.c.tmp

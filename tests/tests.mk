@@ -8,3 +8,5 @@ tests_unit_test_wheel_SOURCES = tests/unit/test_wheel.c
 tests_unit_test_wheel_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_wheel_LDADD = libslated-core.a $(CRITERION_LIBS)
 endif
+# The schema, against a private PostgreSQL.
+EXTRA_DIST += tests/system/pg.sh
