@@ -112,13 +112,6 @@ clock_plan(struct clock *clock)
 	clock_plan_next(clock);
 }
 
-void
-clock_restore(struct clock *clock)
-{
-	clock->next_at = INSTANT_NEVER;
-	if (clock->state == CLOCK_RUNNING)
-		clock_plan(clock);
-}
 
 static void
 clock_note(struct engine *engine, struct ticket *ticket, struct clock *clock, enum milestone_kind kind,
@@ -362,6 +355,16 @@ clock_recount(const struct clock *clock)
 		sum = duration_plus(
 		    sum, calendar_between(clock->target->calendar, clock->spans[i].from, clock->spans[i].to));
 	return sum;
+}
+
+void
+clock_restore(struct clock *clock)
+{
+	clock->next_at = INSTANT_NEVER;
+	if (clock->state != CLOCK_RUNNING)
+		return;
+	clock->consumed = clock_recount(clock);
+	clock_plan(clock);
 }
 
 /* The instant at which the budget ran out over the active spans; the start, where what was carried exceeds it. */

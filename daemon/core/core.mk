@@ -5,6 +5,7 @@ libslated_core_a_SOURCES = \
 	include/slated/calendar.h \
 	include/slated/engine.h \
 	include/slated/instant.h \
+	include/slated/pg_value.h \
 	include/slated/policy.h \
 	include/slated/render.h \
 	include/slated/ticket.h \
@@ -17,6 +18,7 @@ libslated_core_a_SOURCES = \
 	daemon/core/engine_internal.h \
 	daemon/core/instant.c \
 	daemon/core/ladder.c \
+	daemon/core/pg_value.c \
 	daemon/core/policy.c \
 	daemon/core/reassess.c \
 	daemon/core/render.c \

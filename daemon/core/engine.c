@@ -163,24 +163,34 @@ fire_instant(struct engine *engine, struct ticket *ticket, struct instant at)
 	ticket->last_at = instant_max(ticket->last_at, at);
 }
 
+/* Handles everything due by `now`. After an absence all deadlines come before the ladder steps, so that of a clock's
+ * alerts only the gravest is left to set steps going. */
+static void
+fire_until(struct engine *engine, struct ticket *ticket, struct instant now)
+{
+	struct instant at;
+	if (engine->absence) {
+		engine->catch_start = ticket_next(ticket);
+		while ((at = next_deadline(ticket)).us <= now.us && engine->error == 0)
+			fire_deadlines(engine, ticket, at, false);
+		engine->catch_start = INSTANT_NEVER;
+	}
+	while ((at = ticket_next(ticket)).us <= now.us && engine->error == 0)
+		fire_instant(engine, ticket, at);
+}
+
 int
 engine_advance(struct engine *engine, struct ticket *ticket, struct instant now)
 {
 	engine->error = 0;
-	for (struct instant at; (at = ticket_next(ticket)).us <= now.us && engine->error == 0;)
-		fire_instant(engine, ticket, at);
+	fire_until(engine, ticket, now);
 	return engine->error;
 }
 
-int
-engine_catch_up(struct engine *engine, struct ticket *ticket, struct instant now)
+void
+engine_set_absence(struct engine *engine, bool absence)
 {
-	engine->error = 0;
-	engine->catch_start = ticket_next(ticket);
-	for (struct instant at; (at = next_deadline(ticket)).us <= now.us && engine->error == 0;)
-		fire_deadlines(engine, ticket, at, false);
-	engine->catch_start = INSTANT_NEVER;
-	return engine->error < 0 ? engine->error : engine_advance(engine, ticket, now);
+	engine->absence = absence;
 }
 
 /* Events ----------------------------------------------------------------------------------------------------------- */
@@ -483,8 +493,7 @@ engine_apply(struct engine *engine, struct ticket *ticket, const struct ticket_e
 	engine->error = 0;
 	if (late)
 		at = ticket->last_at;
-	for (struct instant due; (due = ticket_next(ticket)).us < at.us && engine->error == 0;)
-		fire_instant(engine, ticket, due);
+	fire_until(engine, ticket, (struct instant){at.us - 1});
 	fire_deadlines(engine, ticket, at, true);
 
 	engine->in_event = true;

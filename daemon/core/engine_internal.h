@@ -17,12 +17,14 @@ struct engine {
 	const struct policy_set *set;
 	struct atoms *atoms;
 	struct engine_sink sink;
-	struct rule_calls *calls;   /* of the event or timer in hand */
-	struct instant catch_start; /* INSTANT_NEVER: not catching up */
-	unsigned depth;             /* of rules calling rules */
-	bool opening;               /* in an `opened`, before its clocks start */
-	bool in_event;              /* what happens is called for by an event, not by a timer */
-	int error;                  /* sticky -ENOMEM of the call in hand */
+	struct rule_calls *calls; /* of the event or timer in hand */
+	struct instant
+	    catch_start; /* what fires from here on outweighs what fired before it; INSTANT_NEVER: nothing does */
+	bool absence;    /* catching up */
+	unsigned depth;  /* of rules calling rules */
+	bool opening;    /* in an `opened`, before its clocks start */
+	bool in_event;   /* what happens is called for by an event, not by a timer */
+	int error;       /* sticky -ENOMEM of the call in hand */
 };
 
 /* What a reopened resolution takes over from its former cycle. */

@@ -133,10 +133,9 @@ int engine_apply(struct engine *engine, struct ticket *ticket, const struct tick
 int engine_advance(struct engine *engine, struct ticket *ticket, struct instant now)
     __attribute__((warn_unused_result));
 
-/* The same after an absence: every milestone is written, but of each clock only the gravest is a trigger.
- * 0 or -ENOMEM. */
-int engine_catch_up(struct engine *engine, struct ticket *ticket, struct instant now)
-    __attribute__((warn_unused_result));
+/* While the driver catches up after an absence: every milestone is written, but of each clock only the gravest of those
+ * that have come is a trigger. model.md section 8. */
+void engine_set_absence(struct engine *engine, bool absence);
 
 /* Whether a customer's reply asks for escalation: the token #escalate, case-blind, not followed by a letter, digit, "_"
  * or "-", not in a quoted line. model.md section 8. */

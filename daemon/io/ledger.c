@@ -1,0 +1,550 @@
+/* A batch is a set of columns, each the text of a PostgreSQL array that grows row by row:
+ *
+ *   milestones   {"7","7"} {"first_response","resolution"} {"1","1"} {"started","started"} ...
+ *   clocks       {"7","7"} ...
+ *   states       {"7"} ...
+ */
+#include "slated/ledger.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ledger_sql.h"
+#include "slated/config.h"
+#include "slated/pg.h"
+#include "slated/render.h"
+#include "slated/rows.h"
+
+#define SHARDS 256
+
+/* An alert that is recorded so much after its instant says how late it is. */
+#define LATE_AFTER ((struct duration){5 * US_PER_S})
+
+/* In the order of the statement's parameters from the fifth on. */
+enum column {
+	M_TICKET,
+	M_METRIC,
+	M_CYCLE,
+	M_MILESTONE,
+	M_LEVEL,
+	M_AT,
+	M_DUE,
+	M_POLICY,
+	M_CALENDAR,
+	M_SEVERITY,
+	M_LATE_BY,
+	M_REASON,
+	M_BY_REASSESSMENT,
+	M_ESCALATION,
+	M_STEP,
+	M_TRIGGER,
+	M_REPEAT,
+	M_NOTIFY,
+	M_CHANNELS,
+	M_PAYLOAD,
+	C_TICKET,
+	C_METRIC,
+	C_CYCLE,
+	C_STATE,
+	C_STARTED,
+	C_DUE,
+	C_POLICY,
+	C_CALENDAR,
+	C_SEVERITY,
+	C_BUDGET,
+	C_CONSUMED,
+	C_PAUSED,
+	C_BREACHED,
+	C_ENDED,
+	C_TARGET,
+	C_CONFIGURATION,
+	C_CARRIED,
+	C_SPANS,
+	C_LEVELS,
+	S_TICKET,
+	S_APPLIED,
+	S_SEVERITY,
+	S_STATUS,
+	S_OPENED,
+	S_LAST,
+	S_REQUESTED,
+	S_REASSESSED,
+	S_ACK,
+	S_LADDER,
+	S_ATTRIBUTES,
+	S_CUSTOM = S_ATTRIBUTES + ATTRIBUTE_COUNT,
+	N_TICKET,
+	N_SEQ,
+	N_REFUSED,
+	N_LATE,
+	V_TICKET,
+	V_SEQ,
+	R_TICKET,
+	R_AT,
+	R_RULE,
+	R_FORMER,
+	R_NAMES,
+	R_SEVERITY,
+	R_REASON,
+	COLUMN_COUNT,
+};
+
+enum { FIXED_PARAMS = 4, PARAM_COUNT = FIXED_PARAMS + COLUMN_COUNT };
+
+struct ledger {
+	struct text columns[COLUMN_COUNT];
+	size_t rows;
+	struct instant latest_timer;
+	bool shards[SHARDS];
+	struct text scratch;
+	struct ledger_names names;
+	struct ledger_result result;
+	ledger_done *done;
+	void *arg;
+	char *error;
+};
+
+int
+ledger_new(struct ledger **ret)
+{
+	struct ledger *ledger = calloc(1, sizeof(*ledger));
+	if (ledger == NULL)
+		return -ENOMEM;
+	ledger_clear(ledger);
+	*ret = ledger;
+	return 0;
+}
+
+void
+ledger_free(struct ledger *ledger)
+{
+	if (ledger == NULL)
+		return;
+	for (unsigned i = 0; i < COLUMN_COUNT; i++)
+		free(ledger->columns[i].data);
+	free(ledger->scratch.data);
+	free(ledger->error);
+	free(ledger);
+}
+
+void
+ledger_clear(struct ledger *ledger)
+{
+	for (unsigned i = 0; i < COLUMN_COUNT; i++)
+		ledger->columns[i].len = 0;
+	memset(ledger->shards, 0, sizeof(ledger->shards));
+	ledger->rows = 0;
+	ledger->latest_timer = (struct instant){0};
+}
+
+void
+ledger_set_names(struct ledger *ledger, const struct ledger_names *names)
+{
+	ledger->names = *names;
+}
+
+size_t
+ledger_rows(const struct ledger *ledger)
+{
+	return ledger->rows;
+}
+
+/* Array elements --------------------------------------------------------------------------------------------------- */
+
+/* Adds `value` in double quotes, as an array's text has it. */
+static void
+add_quoted(struct text *text, const char *value)
+{
+	text_add(text, "\"", 1);
+	for (;;) {
+		size_t n = strcspn(value, "\"\\");
+		text_add(text, value, n);
+		if (value[n] == '\0')
+			break;
+		text_add(text, "\\", 1);
+		text_add(text, value + n, 1);
+		value += n + 1;
+	}
+	text_add(text, "\"", 1);
+}
+
+static struct text *
+next_element(struct ledger *ledger, enum column column)
+{
+	struct text *text = &ledger->columns[column];
+	text_add(text, text->len == 0 ? "{" : ",", 1);
+	return text;
+}
+
+static void
+put_text(struct ledger *ledger, enum column column, const char *value)
+{
+	struct text *text = next_element(ledger, column);
+	if (value == NULL)
+		text_add_string(text, "NULL");
+	else
+		add_quoted(text, value);
+}
+
+static void
+put_number(struct ledger *ledger, enum column column, int64_t value)
+{
+	char digits[24];
+	int n = snprintf(digits, sizeof(digits), "%" PRId64, value);
+	text_add(next_element(ledger, column), digits, (size_t)n);
+}
+
+static void
+put_number_or_null(struct ledger *ledger, enum column column, bool present, int64_t value)
+{
+	if (present)
+		put_number(ledger, column, value);
+	else
+		put_text(ledger, column, NULL);
+}
+
+static bool
+is_instant(struct instant at)
+{
+	return at.us != INT64_MIN && at.us != INT64_MAX;
+}
+
+/* INSTANT_NEVER and INT64_MIN stand for NULL. */
+static void
+put_instant(struct ledger *ledger, enum column column, struct instant at)
+{
+	char digits[INSTANT_TEXT_SIZE];
+	if (is_instant(at))
+		(void)instant_format(at, digits);
+	put_text(ledger, column, is_instant(at) ? digits : NULL);
+}
+
+/* An array within an array: its text as one element. */
+static void
+put_list(struct ledger *ledger, enum column column, char *const *items, size_t n)
+{
+	struct text *list = &ledger->scratch;
+	list->len = 0;
+	text_add(list, "{", 1);
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			text_add(list, ",", 1);
+		add_quoted(list, items[i]);
+	}
+	text_add(list, "}", 1);
+	put_text(ledger, column, list->failed ? NULL : list->data);
+}
+
+static void
+note_row(struct ledger *ledger, uint64_t ticket)
+{
+	ledger->rows++;
+	ledger->shards[ticket % SHARDS] = true;
+}
+
+/* Milestones ------------------------------------------------------------------------------------------------------- */
+
+/* Those of the names that are channels; roles are resolved when there is a directory of people. */
+static void
+put_channels(struct ledger *ledger, const struct milestone *m)
+{
+	char *channels[64];
+	size_t n = 0;
+	for (size_t i = 0; i < m->n_notify && n < sizeof(channels) / sizeof(channels[0]); i++)
+		if (config_channel(ledger->names.config, m->notify[i]) != NULL)
+			channels[n++] = m->notify[i];
+	put_list(ledger, M_CHANNELS, channels, n);
+}
+
+static void
+put_payload(struct ledger *ledger, const struct milestone *m, struct instant now)
+{
+	struct text *text = &ledger->scratch;
+	bool tells = m->kind == MILESTONE_ESCALATED || m->kind == MILESTONE_MET || m->kind == MILESTONE_WITHDRAWN;
+	struct duration late = instant_since(now, m->at);
+	if (!tells) {
+		put_text(ledger, M_PAYLOAD, NULL);
+		return;
+	}
+	text->len = 0;
+	text_add_string(text, "{\"milestone\": ");
+	render_milestone(text, NULL, m);
+	if (m->by_timer && late.us > LATE_AFTER.us) {
+		text_add_string(text, ", \"late_by\": ");
+		text_add_seconds(text, late);
+	}
+	text_add_string(text, "}");
+	put_text(ledger, M_PAYLOAD, text->failed ? NULL : text->data);
+}
+
+void
+ledger_add_milestone(struct ledger *ledger, const struct ticket *ticket, const struct milestone *m, struct instant now)
+{
+	bool has_clock = m->metric != METRIC_COUNT;
+	bool escalated = m->kind == MILESTONE_ESCALATED;
+	note_row(ledger, ticket->id);
+	if (m->by_timer)
+		ledger->latest_timer = instant_max(ledger->latest_timer, m->at);
+	put_number(ledger, M_TICKET, (int64_t)ticket->id);
+	put_text(ledger, M_METRIC, has_clock ? metric_names[m->metric] : NULL);
+	put_number_or_null(ledger, M_CYCLE, has_clock, m->cycle);
+	put_text(ledger, M_MILESTONE, milestone_names[m->kind]);
+	put_text(ledger, M_LEVEL, m->level);
+	put_instant(ledger, M_AT, m->at);
+	put_instant(ledger, M_DUE, m->due_at);
+	put_text(ledger, M_POLICY, m->policy);
+	put_text(ledger, M_CALENDAR, m->calendar);
+	put_text(ledger, M_SEVERITY, m->severity);
+	ledger->scratch.len = 0;
+	text_add_seconds(&ledger->scratch, m->late_by);
+	put_text(ledger, M_LATE_BY, m->late_by.us > 0 && !ledger->scratch.failed ? ledger->scratch.data : NULL);
+	put_text(ledger, M_REASON, m->reason);
+	put_text(ledger, M_BY_REASSESSMENT, m->by_reassessment ? "t" : NULL);
+	put_text(ledger, M_ESCALATION, m->escalation);
+	put_number_or_null(ledger, M_STEP, escalated, m->step);
+	put_text(ledger, M_TRIGGER, m->trigger);
+	put_number_or_null(ledger, M_REPEAT, escalated, m->repeat);
+	if (escalated)
+		put_list(ledger, M_NOTIFY, m->notify, m->n_notify);
+	else
+		put_text(ledger, M_NOTIFY, NULL);
+	if (escalated)
+		put_channels(ledger, m);
+	else
+		put_text(ledger, M_CHANNELS, NULL);
+	put_payload(ledger, m, now);
+}
+
+void
+ledger_add_reassessment(struct ledger *ledger, const struct policy_set *set, const struct ticket *ticket,
+                        const struct reassessment *r)
+{
+	const struct severity *from = &set->severities[r->from];
+	struct text *list = &ledger->scratch;
+	note_row(ledger, ticket->id);
+	put_number(ledger, R_TICKET, (int64_t)ticket->id);
+	list->len = 0;
+	text_add(list, "{", 1);
+	for (size_t i = 0; i <= from->n_aliases; i++) {
+		size_t begin = list->len;
+		text_add_string(list, i > 0 ? "," : "");
+		add_quoted(list, i == 0 ? from->name : from->aliases[i - 1]);
+		for (size_t j = begin; !list->failed && j < list->len; j++)
+			if (list->data[j] >= 'A' && list->data[j] <= 'Z')
+				list->data[j] = (char)(list->data[j] - 'A' + 'a');
+	}
+	text_add(list, "}", 1);
+	put_text(ledger, R_NAMES, list->failed ? NULL : list->data);
+	put_instant(ledger, R_AT, r->at);
+	put_text(ledger, R_RULE, r->rule->name);
+	put_text(ledger, R_FORMER, from->name);
+	put_text(ledger, R_SEVERITY, set->severities[r->to].name);
+	put_text(ledger, R_REASON, r->rule->reason);
+}
+
+void
+ledger_add_event_note(struct ledger *ledger, int64_t ticket, int64_t seq, const char *refusal, bool late)
+{
+	note_row(ledger, (uint64_t)ticket);
+	put_number(ledger, N_TICKET, ticket);
+	put_number(ledger, N_SEQ, seq);
+	put_text(ledger, N_REFUSED, refusal);
+	put_text(ledger, N_LATE, late ? "t" : "f");
+}
+
+void
+ledger_add_seen(struct ledger *ledger, int64_t ticket, int64_t seq)
+{
+	note_row(ledger, (uint64_t)ticket);
+	put_number(ledger, V_TICKET, ticket);
+	put_number(ledger, V_SEQ, seq);
+}
+
+/* States and clocks ------------------------------------------------------------------------------------------------ */
+
+static void
+put_spans(struct ledger *ledger, const struct clock *clock)
+{
+	struct text *list = &ledger->scratch;
+	char digits[INSTANT_TEXT_SIZE];
+	list->len = 0;
+	text_add(list, "{", 1);
+	for (uint32_t i = 0; i < clock->n_spans; i++) {
+		text_add_string(list, i > 0 ? "," : "");
+		text_add(list, digits, instant_format(clock->spans[i].from, digits));
+		text_add(list, ",", 1);
+		text_add(list, digits, instant_format(clock->spans[i].to, digits));
+	}
+	if (clock->state == CLOCK_RUNNING) {
+		text_add_string(list, clock->n_spans > 0 ? "," : "");
+		text_add(list, digits, instant_format(clock->running_since, digits));
+	}
+	text_add(list, "}", 1);
+	put_text(ledger, C_SPANS, list->failed ? NULL : list->data);
+}
+
+static void
+put_clock(struct ledger *ledger, const struct engine *engine, const struct ticket *ticket, const struct clock *clock,
+          struct instant now)
+{
+	char *levels[LEVEL_MAX];
+	size_t n = 0;
+	for (size_t i = 0; i < clock->set->n_levels; i++)
+		if ((clock->fired >> i & 1) != 0)
+			levels[n++] = clock->set->levels[i];
+	note_row(ledger, ticket->id);
+	put_number(ledger, C_TICKET, (int64_t)ticket->id);
+	put_text(ledger, C_METRIC, metric_names[clock->metric]);
+	put_number(ledger, C_CYCLE, clock->cycle);
+	put_text(ledger, C_STATE, clock_state_names[clock->state]);
+	put_instant(ledger, C_STARTED, clock->started_at);
+	put_instant(ledger, C_DUE, clock->due_at);
+	put_text(ledger, C_POLICY, clock->policy->name);
+	put_text(ledger, C_CALENDAR, calendar_name(clock->target->calendar));
+	put_text(ledger, C_SEVERITY, engine_policies(engine)->severities[ticket->severity].name);
+	put_number(ledger, C_BUDGET, clock->budget.us);
+	put_number(ledger, C_CONSUMED, clock_consumed(clock, now).us);
+	put_instant(ledger, C_PAUSED, clock->paused_at);
+	put_instant(ledger, C_BREACHED, clock->breached_at);
+	put_instant(ledger, C_ENDED, clock->ended_at);
+	put_number(ledger, C_TARGET, clock->target - clock->policy->targets);
+	put_text(ledger, C_CONFIGURATION, ledger->names.digest(ledger->names.arg, clock->set));
+	put_number(ledger, C_CARRIED, clock->carried.us);
+	put_spans(ledger, clock);
+	put_list(ledger, C_LEVELS, levels, n);
+}
+
+static void
+put_custom(struct ledger *ledger, const struct engine *engine, const struct ticket *ticket)
+{
+	struct text *json = &ledger->scratch;
+	const struct atoms *atoms = engine_atoms(engine);
+	json->len = 0;
+	text_add(json, "{", 1);
+	for (uint32_t i = 0; i < ticket->n_custom; i++) {
+		text_add_string(json, i > 0 ? ", " : "");
+		text_add_json(json, atoms_text(atoms, ticket->custom[i].key));
+		text_add_string(json, ": ");
+		text_add_json(json, atoms_text(atoms, ticket->custom[i].value));
+	}
+	text_add(json, "}", 1);
+	put_text(ledger, S_CUSTOM, json->failed ? NULL : json->data);
+}
+
+static void
+put_state(struct ledger *ledger, const struct engine *engine, const struct live_ticket *live)
+{
+	const struct ticket *ticket = &live->ticket;
+	const struct atoms *atoms = engine_atoms(engine);
+	bool opened = ticket->opened;
+	note_row(ledger, ticket->id);
+	put_number(ledger, S_TICKET, live->id);
+	put_number(ledger, S_APPLIED, live->applied_seq);
+	put_text(ledger, S_SEVERITY, opened ? engine_policies(engine)->severities[ticket->severity].name : NULL);
+	put_text(ledger, S_STATUS, ticket->merged ? status_names[STATUS_CLOSED] : status_names[ticket->status]);
+	put_instant(ledger, S_OPENED, opened ? ticket->opened_at : INSTANT_NEVER);
+	put_instant(ledger, S_LAST, opened ? ticket->last_at : INSTANT_NEVER);
+	put_number(ledger, S_REQUESTED, ticket->requested);
+	put_number(ledger, S_REASSESSED, ticket->reassessed);
+	put_instant(ledger, S_ACK, opened ? ticket->ack_at : INSTANT_NEVER);
+	ledger->scratch.len = 0;
+	if (opened)
+		row_write_ladder(&ledger->scratch, ticket);
+	put_text(ledger, S_LADDER, ledger->scratch.len > 0 && !ledger->scratch.failed ? ledger->scratch.data : NULL);
+	for (unsigned i = 0; i < ATTRIBUTE_COUNT; i++)
+		put_text(ledger, (enum column)(S_ATTRIBUTES + i), atoms_text(atoms, ticket->attributes[i]));
+	put_custom(ledger, engine, ticket);
+}
+
+void
+ledger_add_ticket(struct ledger *ledger, const struct engine *engine, struct live_ticket *live, struct instant now)
+{
+	put_state(ledger, engine, live);
+	live->ticket.dirty = false;
+	for (struct clock *clock = live->ticket.clocks; clock != NULL; clock = clock->next) {
+		if (!clock->dirty)
+			continue;
+		put_clock(ledger, engine, &live->ticket, clock, now);
+		clock->dirty = false;
+	}
+}
+
+/* The flush -------------------------------------------------------------------------------------------------------- */
+
+static void
+on_flushed(void *arg, PGresult *result)
+{
+	struct ledger *ledger = arg;
+	if (result == NULL) {
+		char *error = ledger->error;
+		ledger->error = NULL;
+		ledger->done(ledger->arg, &ledger->result, error);
+		free(error);
+	} else if (PQresultStatus(result) == PGRES_TUPLES_OK) {
+		ledger->result.deliveries = strcmp(PQgetvalue(result, 0, 0), "0") != 0;
+		ledger->result.reassessments = strcmp(PQgetvalue(result, 0, 1), "0") != 0;
+	} else {
+		free(ledger->error);
+		const char *message = PQresultErrorMessage(result);
+		ledger->error = strndup(message, strcspn(message, "\n"));
+	}
+}
+
+static char *
+shard_list(const struct ledger *ledger)
+{
+	struct text list = {0};
+	char digits[8];
+	for (unsigned i = 0; i < SHARDS; i++) {
+		if (!ledger->shards[i])
+			continue;
+		(void)snprintf(digits, sizeof(digits), "%c%u", list.len == 0 ? '{' : ',', i);
+		text_add_string(&list, digits);
+	}
+	text_add_string(&list, list.len == 0 ? "{}" : "}");
+	if (list.failed) {
+		free(list.data);
+		return NULL;
+	}
+	return list.data;
+}
+
+int
+ledger_flush(struct ledger *ledger, struct pg *pg, const char *run, const char *instance, ledger_done *done, void *arg)
+{
+	const char *params[PARAM_COUNT];
+	char latest[INSTANT_TEXT_SIZE];
+	bool failed = ledger->scratch.failed;
+	if (!pg_is_idle(pg))
+		return -EBUSY;
+	char *shards = shard_list(ledger);
+	(void)instant_format(ledger->latest_timer, latest);
+	params[0] = run;
+	params[1] = instance;
+	params[2] = shards;
+	params[3] = latest;
+	for (unsigned i = 0; i < COLUMN_COUNT; i++) {
+		struct text *column = &ledger->columns[i];
+		if (column->len > 0)
+			text_add(column, "}", 1);
+		failed |= column->failed;
+		params[FIXED_PARAMS + i] = column->len > 0 ? column->data : "{}";
+	}
+	int r = failed || shards == NULL ? -ENOMEM : 0;
+	ledger->done = done;
+	ledger->arg = arg;
+	ledger->result = (struct ledger_result){0};
+	if (r == 0)
+		r = pg_send(pg, &(struct pg_query){.text = ledger_flush_sql,
+		                                   .n_params = PARAM_COUNT,
+		                                   .params = params,
+		                                   .result = on_flushed,
+		                                   .arg = ledger});
+	free(shards);
+	ledger_clear(ledger);
+	return r;
+}

@@ -1,0 +1,88 @@
+#include "slated/live.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+void
+live_init(struct live *live)
+{
+	*live = (struct live){0};
+	live->touched_tail = &live->touched;
+}
+
+struct live_ticket *
+live_find(const struct live *live, int64_t id)
+{
+	struct live_ticket *found;
+	HASH_FIND(hh, live->tickets, &id, sizeof(id), found);
+	return found;
+}
+
+struct live_ticket *
+live_add(struct live *live, int64_t id)
+{
+	struct live_ticket *ticket = calloc(1, sizeof(*ticket));
+	if (ticket == NULL)
+		return NULL;
+	ticket->id = id;
+	ticket->ticket.id = (uint64_t)id;
+	HASH_ADD(hh, live->tickets, id, sizeof(ticket->id), ticket);
+	return ticket;
+}
+
+void
+live_touch(struct live *live, struct live_ticket *ticket)
+{
+	if (ticket->touched)
+		return;
+	ticket->touched = true;
+	ticket->next = NULL;
+	*live->touched_tail = ticket;
+	live->touched_tail = &ticket->next;
+	live->n_touched++;
+}
+
+struct live_ticket *
+live_take_touched(struct live *live)
+{
+	struct live_ticket *ticket = live->touched;
+	if (ticket == NULL)
+		return NULL;
+	live->touched = ticket->next;
+	if (live->touched == NULL)
+		live->touched_tail = &live->touched;
+	live->n_touched--;
+	ticket->touched = false;
+	ticket->next = NULL;
+	return ticket;
+}
+
+void
+live_remove(struct live *live, struct live_ticket *ticket)
+{
+	assert(!ticket->touched && !wheel_is_set(&ticket->ticket.timer));
+	HASH_DEL(live->tickets, ticket);
+	ticket_clear(&ticket->ticket);
+	free(ticket->ladder);
+	free(ticket);
+}
+
+void
+live_clear(struct live *live)
+{
+	struct live_ticket *ticket;
+	struct live_ticket *next;
+	HASH_ITER (hh, live->tickets, ticket, next) {
+		HASH_DEL(live->tickets, ticket);
+		ticket_clear(&ticket->ticket);
+		free(ticket->ladder);
+		free(ticket);
+	}
+	live_init(live);
+}
+
+size_t
+live_count(const struct live *live)
+{
+	return HASH_COUNT(live->tickets);
+}

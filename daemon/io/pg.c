@@ -1,0 +1,467 @@
+#include "slated/pg.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Pauses between rounds of attempts: doubling from the first to the last. */
+#define PAUSE_MIN ((struct duration){US_PER_S / 10})
+#define PAUSE_MAX ((struct duration){2 * US_PER_S})
+
+/* IDLE: not started. PAUSED: waits before the next round. CONNECTING: one host of the round is being tried.
+ * READY: connected, no query. BUSY: a query runs. */
+enum pg_state {
+	PG_IDLE,
+	PG_PAUSED,
+	PG_CONNECTING,
+	PG_READY,
+	PG_BUSY,
+};
+
+struct pg {
+	struct event_base *base;
+	struct pg_callbacks callbacks;
+	PQconninfoOption *options;
+	char *password;
+	char *name;
+	int n_hosts;
+	int host; /* of this round */
+	enum pg_state state;
+	struct duration pause;
+	PGconn *conn;
+	struct event *io;       /* on the socket, for reading */
+	struct event *out;      /* on the socket, for writing */
+	struct event *deadline; /* of the attempt, of the pause or of the query */
+	struct pg_query query;
+	bool copying;
+};
+
+static void pg_try(struct pg *pg);
+
+static struct timeval
+timeval_of(struct duration d)
+{
+	return (struct timeval){d.us / US_PER_S, d.us % US_PER_S};
+}
+
+static void
+arm_deadline(struct pg *pg, struct duration d)
+{
+	struct timeval tv = timeval_of(d);
+	if (event_add(pg->deadline, &tv) < 0)
+		abort(); /* libevent fails here only when out of memory */
+}
+
+static const char *
+option_value(const struct pg *pg, const char *keyword)
+{
+	for (const PQconninfoOption *o = pg->options; o->keyword != NULL; o++)
+		if (strcmp(o->keyword, keyword) == 0)
+			return o->val;
+	return NULL;
+}
+
+static int
+count_items(const char *list)
+{
+	int n = 1;
+	for (; list != NULL && *list != '\0'; list++)
+		n += *list == ',';
+	return n;
+}
+
+/* Copies the `index`th item of a comma-separated list, or the only one where there is one. */
+static char *
+copy_item(const char *list, int index)
+{
+	if (count_items(list) == 1)
+		index = 0;
+	while (index-- > 0)
+		list = strchr(list, ',') + 1;
+	return strndup(list, strcspn(list, ","));
+}
+
+static void
+drop_socket_events(struct pg *pg)
+{
+	if (pg->io != NULL)
+		event_free(pg->io);
+	if (pg->out != NULL)
+		event_free(pg->out);
+	pg->io = pg->out = NULL;
+}
+
+static void
+drop_connection(struct pg *pg)
+{
+	drop_socket_events(pg);
+	(void)event_del(pg->deadline);
+	PQfinish(pg->conn);
+	pg->conn = NULL;
+	pg->copying = false;
+}
+
+static void
+pause_then_try(struct pg *pg)
+{
+	pg->state = PG_PAUSED;
+	pg->host = 0;
+	arm_deadline(pg, pg->pause);
+	pg->pause.us = pg->pause.us * 2 > PAUSE_MAX.us ? PAUSE_MAX.us : pg->pause.us * 2;
+}
+
+/* One line of libpq's message. */
+static void
+first_line(const char *message, char *ret, size_t size)
+{
+	size_t n = strcspn(message, "\n");
+	(void)snprintf(ret, size, "%.*s", (int)(n < size ? n : size - 1), message);
+}
+
+/* Whatever goes wrong with a connection ends here. */
+static void
+fail(struct pg *pg, const char *reason)
+{
+	char text[256];
+	first_line(reason, text, sizeof(text));
+	bool was_up = pg->state >= PG_READY;
+	drop_connection(pg);
+	if (!was_up && pg->host + 1 < pg->n_hosts) {
+		pg->host++;
+		pg_try(pg);
+		return;
+	}
+	pause_then_try(pg);
+	pg->callbacks.lost(pg->callbacks.arg, text);
+}
+
+static void
+finish_result(struct pg *pg, PGresult *result)
+{
+	pg_result *callback = pg->query.result;
+	void *arg = pg->query.arg;
+	if (result == NULL) {
+		pg->state = PG_READY;
+		(void)event_del(pg->deadline);
+	}
+	if (callback != NULL)
+		callback(arg, result);
+	PQclear(result);
+}
+
+static void
+flush_output(struct pg *pg)
+{
+	int r = PQflush(pg->conn);
+	if (r < 0)
+		fail(pg, PQerrorMessage(pg->conn));
+	else if (r > 0)
+		(void)event_add(pg->out, NULL);
+}
+
+/* Hands out the rows of a COPY that have come. False when the connection failed or must wait for more. */
+static bool
+take_copy_rows(struct pg *pg)
+{
+	for (;;) {
+		char *row = NULL;
+		int n = PQgetCopyData(pg->conn, &row, 1);
+		if (n == 0)
+			return false;
+		if (n == -2) {
+			fail(pg, PQerrorMessage(pg->conn));
+			return false;
+		}
+		if (n == -1) {
+			pg->copying = false;
+			return true;
+		}
+		bool goes_on = pg->query.row != NULL && pg->query.row(pg->query.arg, row, (size_t)n);
+		PQfreemem(row);
+		if (!goes_on) {
+			fail(pg, "rows that the server sent could not be used");
+			return false;
+		}
+	}
+}
+
+static void
+take_results(struct pg *pg)
+{
+	while (pg->state == PG_BUSY) {
+		if (pg->copying && !take_copy_rows(pg))
+			return;
+		if (PQisBusy(pg->conn))
+			return;
+		PGresult *result = PQgetResult(pg->conn);
+		pg->copying = PQresultStatus(result) == PGRES_COPY_OUT;
+		finish_result(pg, result);
+	}
+}
+
+static void
+take_notifications(struct pg *pg)
+{
+	PGnotify *notify;
+	while (pg->state >= PG_READY && (notify = PQnotifies(pg->conn)) != NULL) {
+		if (pg->callbacks.notified != NULL)
+			pg->callbacks.notified(pg->callbacks.arg, notify->relname, notify->extra);
+		PQfreemem(notify);
+	}
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct pg *pg = arg;
+	(void)fd;
+	(void)what;
+	if (!PQconsumeInput(pg->conn)) {
+		fail(pg, PQerrorMessage(pg->conn));
+		return;
+	}
+	if (pg->state == PG_BUSY)
+		flush_output(pg);
+	if (pg->state == PG_BUSY)
+		take_results(pg);
+	if (pg->state >= PG_READY)
+		take_notifications(pg);
+	if (pg->state == PG_READY && PQstatus(pg->conn) == CONNECTION_BAD)
+		fail(pg, PQerrorMessage(pg->conn));
+}
+
+static void
+on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	flush_output(arg);
+}
+
+static void
+on_connected(struct pg *pg)
+{
+	drop_socket_events(pg);
+	(void)event_del(pg->deadline);
+	int fd = PQsocket(pg->conn);
+	pg->io = event_new(pg->base, fd, EV_READ | EV_PERSIST, on_readable, pg);
+	pg->out = event_new(pg->base, fd, EV_WRITE, on_writable, pg);
+	if (pg->io == NULL || pg->out == NULL || event_add(pg->io, NULL) < 0 || PQsetnonblocking(pg->conn, 1) != 0) {
+		fail(pg, "out of memory");
+		return;
+	}
+	pg->state = PG_READY;
+	pg->pause = PAUSE_MIN;
+	pg->callbacks.ready(pg->callbacks.arg);
+}
+
+/* The socket may change from step to step, its number even stay the same, so the event is made anew each time. */
+static void
+on_connecting(evutil_socket_t fd, short what, void *arg)
+{
+	struct pg *pg = arg;
+	(void)fd;
+	(void)what;
+	drop_socket_events(pg);
+	PostgresPollingStatusType status = PQconnectPoll(pg->conn);
+	if (status == PGRES_POLLING_OK) {
+		on_connected(pg);
+	} else if (status == PGRES_POLLING_FAILED) {
+		fail(pg, PQerrorMessage(pg->conn));
+	} else {
+		short want = status == PGRES_POLLING_READING ? EV_READ : EV_WRITE;
+		pg->io = event_new(pg->base, PQsocket(pg->conn), want, on_connecting, pg);
+		if (pg->io == NULL || event_add(pg->io, NULL) < 0)
+			fail(pg, "out of memory");
+	}
+}
+
+/* What libpq is told: the conninfo's own words, with one host of several, and what we insist on. */
+static PGconn *
+connect_start(const struct pg *pg)
+{
+	enum { ROOM = 80 };
+	static const char *const listed[] = {"host", "hostaddr", "port"};
+	const char *keys[ROOM];
+	const char *values[ROOM];
+	char *items[3] = {NULL};
+	size_t n = 0;
+	for (size_t i = 0; i < 3; i++) {
+		const char *list = option_value(pg, listed[i]);
+		if (list == NULL || *list == '\0')
+			continue;
+		items[i] = copy_item(list, pg->host);
+		keys[n] = listed[i];
+		values[n++] = items[i];
+	}
+	for (const PQconninfoOption *o = pg->options; o->keyword != NULL && n + 8 < ROOM; o++) {
+		bool own = strcmp(o->keyword, "host") == 0 || strcmp(o->keyword, "hostaddr") == 0 ||
+		           strcmp(o->keyword, "port") == 0 ||
+		           (pg->password != NULL && strcmp(o->keyword, "password") == 0) ||
+		           strcmp(o->keyword, "fallback_application_name") == 0;
+		if (own || o->val == NULL || *o->val == '\0')
+			continue;
+		keys[n] = o->keyword;
+		values[n++] = o->val;
+	}
+	static const struct {
+		const char *key;
+		const char *value;
+	} defaults[] = {
+	    {"target_session_attrs", "read-write"}, {"keepalives_idle", "10"},
+	    {"keepalives_interval", "5"},           {"keepalives_count", "3"},
+	    {"tcp_user_timeout", "20000"},
+	};
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
+		const char *given = option_value(pg, defaults[i].key);
+		if (given != NULL && *given != '\0' && i > 0)
+			continue;
+		keys[n] = defaults[i].key;
+		values[n++] = defaults[i].value;
+	}
+	keys[n] = "fallback_application_name";
+	values[n++] = pg->name;
+	if (pg->password != NULL) {
+		keys[n] = "password";
+		values[n++] = pg->password;
+	}
+	assert(n < ROOM);
+	keys[n] = values[n] = NULL;
+	PGconn *conn = PQconnectStartParams(keys, values, 0);
+	for (size_t i = 0; i < 3; i++)
+		free(items[i]);
+	return conn;
+}
+
+static void
+ignore_notice(void *arg, const PGresult *result)
+{
+	(void)arg;
+	(void)result; /* notices are for people at a prompt */
+}
+
+static void
+pg_try(struct pg *pg)
+{
+	pg->state = PG_CONNECTING;
+	pg->conn = connect_start(pg);
+	arm_deadline(pg, PG_CONNECT_TIMEOUT);
+	if (pg->conn == NULL || PQstatus(pg->conn) == CONNECTION_BAD) {
+		fail(pg, pg->conn == NULL ? "out of memory" : PQerrorMessage(pg->conn));
+		return;
+	}
+	(void)PQsetNoticeReceiver(pg->conn, ignore_notice, NULL);
+	pg->io = event_new(pg->base, PQsocket(pg->conn), EV_WRITE, on_connecting, pg);
+	if (pg->io == NULL || event_add(pg->io, NULL) < 0)
+		fail(pg, "out of memory");
+}
+
+static void
+on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	struct pg *pg = arg;
+	(void)fd;
+	(void)what;
+	if (pg->state == PG_PAUSED)
+		pg_try(pg);
+	else if (pg->state == PG_CONNECTING)
+		fail(pg, "the server did not answer in time");
+	else
+		fail(pg, "the server did not answer a query in time");
+}
+
+int
+pg_new(struct event_base *base, const char *conninfo, const char *password, const char *name,
+       const struct pg_callbacks *callbacks, struct pg **ret, char **ret_problem)
+{
+	char *message = NULL;
+	struct pg *pg = calloc(1, sizeof(*pg));
+	*ret_problem = NULL;
+	if (pg == NULL)
+		return -ENOMEM;
+	pg->options = PQconninfoParse(conninfo, &message);
+	if (pg->options == NULL) {
+		*ret_problem = message == NULL ? NULL : strndup(message, strcspn(message, "\n"));
+		PQfreemem(message);
+		free(pg);
+		return *ret_problem == NULL ? -ENOMEM : -EINVAL;
+	}
+	pg->base = base;
+	pg->callbacks = *callbacks;
+	pg->password = password == NULL ? NULL : strdup(password);
+	pg->deadline = event_new(base, -1, 0, on_deadline, pg);
+	if (asprintf(&pg->name, "slated %s", name) < 0)
+		pg->name = NULL;
+	if (pg->name == NULL || pg->deadline == NULL || (password != NULL && pg->password == NULL)) {
+		pg_free(pg);
+		return -ENOMEM;
+	}
+	int hosts = count_items(option_value(pg, "host"));
+	int addresses = count_items(option_value(pg, "hostaddr"));
+	pg->n_hosts = hosts > addresses ? hosts : addresses;
+	pg->pause = PAUSE_MIN;
+	*ret = pg;
+	return 0;
+}
+
+void
+pg_free(struct pg *pg)
+{
+	if (pg == NULL)
+		return;
+	if (pg->deadline != NULL) {
+		drop_connection(pg);
+		event_free(pg->deadline);
+	}
+	PQconninfoFree(pg->options);
+	free(pg->password);
+	free(pg->name);
+	free(pg);
+}
+
+void
+pg_start(struct pg *pg)
+{
+	if (pg->state == PG_IDLE)
+		pg_try(pg);
+}
+
+void
+pg_restart(struct pg *pg, const char *reason)
+{
+	if (pg->state >= PG_READY)
+		fail(pg, reason);
+}
+
+bool
+pg_is_idle(const struct pg *pg)
+{
+	return pg->state == PG_READY;
+}
+
+bool
+pg_is_ready(const struct pg *pg)
+{
+	return pg->state >= PG_READY;
+}
+
+int
+pg_send(struct pg *pg, const struct pg_query *query)
+{
+	if (pg->state != PG_READY)
+		return -EBUSY;
+	int sent = query->n_params == 0 && !query->binary
+	               ? PQsendQuery(pg->conn, query->text)
+	               : PQsendQueryParams(pg->conn, query->text, query->n_params, NULL, query->params, NULL, NULL,
+	                                   query->binary ? 1 : 0);
+	pg->query = *query;
+	pg->state = PG_BUSY;
+	arm_deadline(pg, query->timeout.us > 0 ? query->timeout : PG_QUERY_TIMEOUT);
+	/* A failure shows on the socket, in a turn of the loop where the caller is not in the middle of something. */
+	if (!sent || PQflush(pg->conn) != 0)
+		(void)event_add(pg->out, NULL);
+	return 0;
+}

@@ -1,0 +1,579 @@
+#include "slated/rows.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "slated/render.h"
+
+/* A clock has few spans: one a pause. The bound keeps a broken row from asking for gigabytes. */
+#define SPAN_BOUNDS_MAX 20000
+
+struct row_reader {
+	char *texts; /* NUL-terminated copies of the values of the row in hand */
+	size_t len;
+	size_t room;
+	json_t *json;
+	struct custom_attribute *custom;
+	size_t n_custom;
+	char (*scalars)[32];
+	struct pg_value *bounds;
+};
+
+int
+row_reader_new(struct row_reader **ret)
+{
+	struct row_reader *reader = calloc(1, sizeof(*reader));
+	if (reader == NULL)
+		return -ENOMEM;
+	reader->bounds = calloc(SPAN_BOUNDS_MAX, sizeof(reader->bounds[0]));
+	if (reader->bounds == NULL) {
+		free(reader);
+		return -ENOMEM;
+	}
+	*ret = reader;
+	return 0;
+}
+
+void
+row_reader_free(struct row_reader *reader)
+{
+	if (reader == NULL)
+		return;
+	json_decref(reader->json);
+	free(reader->texts);
+	free(reader->custom);
+	free(reader->scalars);
+	free(reader->bounds);
+	free(reader);
+}
+
+static int say(char problem[static REFUSAL_SIZE], const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int
+say(char problem[static REFUSAL_SIZE], const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	(void)vsnprintf(problem, REFUSAL_SIZE, format, args); /* cut off where it is too long */
+	va_end(args);
+	return -EBADMSG;
+}
+
+/* Makes room for the texts of a whole row at once, so that none moves while it is read. */
+static int
+begin_row(struct row_reader *reader, const struct pg_value *values, size_t n)
+{
+	size_t need = 0;
+	for (size_t i = 0; i < n; i++)
+		need += values[i].len + 1;
+	reader->len = 0;
+	if (need <= reader->room)
+		return 0;
+	char *texts = realloc(reader->texts, need * 2);
+	if (texts == NULL)
+		return -ENOMEM;
+	reader->texts = texts;
+	reader->room = need * 2;
+	return 0;
+}
+
+/* The value as a NUL-terminated text; NULL for NULL. A NUL byte cannot be in a PostgreSQL text. */
+static const char *
+row_text(struct row_reader *reader, struct pg_value value)
+{
+	if (value.data == NULL)
+		return NULL;
+	assert(reader->room - reader->len > value.len);
+	char *text = reader->texts + reader->len;
+	memcpy(text, value.data, value.len);
+	text[value.len] = '\0';
+	reader->len += value.len + 1;
+	return text;
+}
+
+static int
+row_name(struct row_reader *reader, struct pg_value value, const char *column, const char *const *names, int n,
+         int *ret, char problem[static REFUSAL_SIZE])
+{
+	const char *text = row_text(reader, value);
+	*ret = text == NULL ? -1 : name_index(names, n, text);
+	return *ret >= 0 ? 0 : say(problem, "%s: \"%.40s\" is not known", column, text == NULL ? "NULL" : text);
+}
+
+/* A NULL instant is `absent`. */
+static int
+row_instant(struct pg_value value, struct instant absent, struct instant *ret)
+{
+	if (value.data == NULL) {
+		*ret = absent;
+		return 0;
+	}
+	return pg_read_instant(value, ret);
+}
+
+/* Reads a JSON object of attributes into reader->custom; numbers and booleans become texts, what is nested its JSON. */
+static int
+row_custom(struct row_reader *reader, struct pg_value value, char problem[static REFUSAL_SIZE])
+{
+	const char *key;
+	json_t *member;
+	json_error_t error;
+	reader->n_custom = 0;
+	if (value.data == NULL || (value.len == 2 && memcmp(value.data, "{}", 2) == 0))
+		return 0;
+	json_decref(reader->json);
+	reader->json = json_loadb(value.data, value.len, 0, &error);
+	if (!json_is_object(reader->json))
+		return say(problem, "attributes: not a JSON object");
+	size_t n = json_object_size(reader->json);
+	struct custom_attribute *custom = realloc(reader->custom, n * sizeof(custom[0]));
+	reader->custom = custom != NULL ? custom : reader->custom;
+	void *scalars = realloc(reader->scalars, n * sizeof(reader->scalars[0]));
+	reader->scalars = scalars != NULL ? scalars : reader->scalars;
+	if (n > 0 && (custom == NULL || scalars == NULL))
+		return -ENOMEM;
+	json_object_foreach(reader->json, key, member)
+	{
+		size_t i = reader->n_custom++;
+		custom[i].key = key;
+		custom[i].value = NULL;
+		if (json_is_string(member)) {
+			custom[i].value = json_string_value(member);
+		} else if (!json_is_null(member)) {
+			size_t len = json_dumpb(member, reader->scalars[i], sizeof(reader->scalars[i]) - 1,
+			                        JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+			reader->scalars[i][len < sizeof(reader->scalars[i]) ? len : 0] = '\0';
+			custom[i].value = reader->scalars[i];
+		}
+	}
+	return 0;
+}
+
+/* Which attributes a `changed` event names. */
+static int
+row_changed(struct pg_value value, struct ticket_event *event, bool *ret_custom)
+{
+	struct pg_value names[ATTRIBUTE_COUNT + 1];
+	*ret_custom = false;
+	if (value.data == NULL)
+		return 0;
+	int n = pg_read_array(value, names, ATTRIBUTE_COUNT + 1);
+	for (int i = 0; i < n; i++) {
+		if (names[i].len == strlen("attributes") && memcmp(names[i].data, "attributes", names[i].len) == 0)
+			*ret_custom = true;
+		for (unsigned j = 0; j < ATTRIBUTE_COUNT; j++)
+			if (names[i].len == strlen(attribute_names[j]) &&
+			    memcmp(names[i].data, attribute_names[j], names[i].len) == 0)
+				event->set |= 1U << j;
+	}
+	return n < 0 ? n : 0;
+}
+
+static int
+row_read_facts(struct row_reader *reader, const struct pg_value *values, struct ticket_event *event,
+               char problem[static REFUSAL_SIZE])
+{
+	bool custom = true;
+	int r = 0;
+	if (event->kind == EVENT_OPENED)
+		event->set = (1U << ATTRIBUTE_COUNT) - 1;
+	else
+		r = row_changed(values[10], event, &custom);
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; i < ATTRIBUTE_COUNT; i++)
+		event->attributes[i] = row_text(reader, values[11 + i]);
+	if (!custom)
+		return 0;
+	r = row_custom(reader, values[11 + ATTRIBUTE_COUNT], problem);
+	event->custom = reader->custom;
+	event->n_custom = reader->n_custom;
+	return r;
+}
+
+/* The columns that only some kinds have. */
+static int
+row_read_kind(struct row_reader *reader, const struct pg_value *values, struct ticket_event *event,
+              char problem[static REFUSAL_SIZE])
+{
+	int by = ACTOR_AGENT;
+	int status = STATUS_OPEN;
+	int r = 0;
+	if (event->kind == EVENT_REPLY || event->kind == EVENT_SEVERITY)
+		r = row_name(reader, values[4], "by", actor_names, ACTOR_COUNT, &by, problem);
+	if (r == 0 && event->kind == EVENT_REPLY) {
+		event->is_public = true;
+		if (values[5].data != NULL)
+			r = pg_read_bool(values[5], &event->is_public);
+		if (r == 0 && values[6].data != NULL)
+			r = pg_read_bool(values[6], &event->requests);
+	}
+	if (r == 0 && (event->kind == EVENT_STATUS || event->kind == EVENT_OPENED))
+		r = row_name(reader, values[7], "status", status_names, STATUS_COUNT, &status, problem);
+	if (r == 0 && event->kind == EVENT_ACK && values[9].data != NULL)
+		r = pg_read_int64(values[9], &event->hold.us);
+	if (r < 0)
+		return r;
+	event->by = (enum actor)by;
+	event->status = (enum status)status;
+	event->severity = row_text(reader, values[8]);
+	if (event->kind == EVENT_OPENED || event->kind == EVENT_CHANGED)
+		r = row_read_facts(reader, values, event, problem);
+	return r;
+}
+
+int
+row_read_event(struct row_reader *reader, const struct pg_value values[static EVENT_COLUMN_COUNT],
+               struct event_row *ret, char problem[static REFUSAL_SIZE])
+{
+	struct event_row row = {0};
+	int kind;
+	problem[0] = '\0';
+	int r = begin_row(reader, values, EVENT_COLUMN_COUNT);
+	if (r == 0)
+		r = pg_read_int64(values[0], &row.ticket_id);
+	if (r == 0)
+		r = pg_read_int64(values[1], &row.seq);
+	if (r == 0)
+		r = pg_read_instant(values[2], &row.event.at);
+	if (r == 0)
+		r = row_name(reader, values[3], "kind", event_names, EVENT_COUNT, &kind, problem);
+	if (r == 0) {
+		row.event.kind = (enum event_kind)kind;
+		r = row_read_kind(reader, values, &row.event, problem);
+	}
+	if (r < 0)
+		return r == -ENOMEM         ? r
+		       : problem[0] != '\0' ? -EBADMSG
+		                            : say(problem, "a value is not of its column's type");
+	*ret = row;
+	return 0;
+}
+
+static int
+restore_facts(struct row_reader *reader, const struct pg_value *values, struct engine *engine, struct ticket *ticket,
+              char problem[static REFUSAL_SIZE])
+{
+	struct atoms *atoms = engine_atoms(engine);
+	for (unsigned i = 0; i < ATTRIBUTE_COUNT; i++) {
+		const char *text = row_text(reader, values[10 + i]);
+		int r = atoms_intern(atoms, text, text == NULL ? 0 : strlen(text), &ticket->attributes[i]);
+		if (r < 0)
+			return r;
+	}
+	int r = row_custom(reader, values[10 + ATTRIBUTE_COUNT], problem);
+	if (r < 0 || reader->n_custom == 0)
+		return r;
+	ticket->custom = calloc(reader->n_custom, sizeof(ticket->custom[0]));
+	if (ticket->custom == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < reader->n_custom; i++) {
+		const struct custom_attribute *c = &reader->custom[i];
+		if (c->value == NULL)
+			continue;
+		struct custom_fact *fact = &ticket->custom[ticket->n_custom++];
+		r = atoms_intern(atoms, c->key, strlen(c->key), &fact->key);
+		if (r == 0)
+			r = atoms_intern(atoms, c->value, strlen(c->value), &fact->value);
+	}
+	return r;
+}
+
+int
+row_read_state(struct row_reader *reader, const struct pg_value values[static STATE_COLUMN_COUNT],
+               struct engine *engine, struct ticket *ticket, int64_t *ret_applied_seq, char **ret_ladder,
+               char problem[static REFUSAL_SIZE])
+{
+	int64_t id = 0;
+	int32_t requested = 0;
+	int32_t reassessed = 0;
+	int status = 0;
+	problem[0] = '\0';
+	int r = begin_row(reader, values, STATE_COLUMN_COUNT);
+	if (r == 0)
+		r = pg_read_int64(values[0], &id);
+	if (r == 0)
+		r = pg_read_int64(values[1], ret_applied_seq);
+	if (r == 0)
+		r = row_name(reader, values[3], "status", status_names, STATUS_COUNT, &status, problem);
+	if (r == 0)
+		r = row_instant(values[4], INSTANT_NEVER, &ticket->opened_at);
+	if (r == 0)
+		r = row_instant(values[5], (struct instant){INT64_MIN}, &ticket->last_at);
+	if (r == 0)
+		r = pg_read_int32(values[6], &requested);
+	if (r == 0)
+		r = pg_read_int32(values[7], &reassessed);
+	if (r == 0)
+		r = row_instant(values[8], (struct instant){INT64_MIN}, &ticket->ack_at);
+	if (r == 0)
+		r = restore_facts(reader, values, engine, ticket, problem);
+	if (r < 0)
+		return r == -ENOMEM         ? r
+		       : problem[0] != '\0' ? -EBADMSG
+		                            : say(problem, "a value is not of its column's type");
+	const char *severity = row_text(reader, values[2]);
+	int index = severity == NULL ? -1 : policy_set_severity(engine_policies(engine), severity);
+	ticket->id = (uint64_t)id;
+	ticket->opened = !instant_equal(ticket->opened_at, INSTANT_NEVER);
+	if (ticket->opened && index < 0)
+		return say(problem, "severity \"%.40s\" is not in the configuration", severity == NULL ? "" : severity);
+	ticket->severity = (uint8_t)(index < 0 ? 0 : index);
+	ticket->status = (uint8_t)status;
+	ticket->requested = (uint32_t)requested;
+	ticket->reassessed = (uint32_t)reassessed;
+	ticket->hold_at = ticket->hold_until = (struct instant){INT64_MIN};
+	*ret_ladder = NULL;
+	if (values[9].data == NULL)
+		return 0;
+	*ret_ladder = strndup(values[9].data, values[9].len);
+	return *ret_ladder == NULL ? -ENOMEM : 0;
+}
+
+int
+row_clock_ticket(const struct pg_value values[static CLOCK_COLUMN_COUNT], int64_t *ret)
+{
+	return pg_read_int64(values[0], ret);
+}
+
+/* Spans: beginnings and ends by turns, without the last end while the clock runs. */
+static int
+restore_spans(struct row_reader *reader, struct pg_value value, struct clock *clock)
+{
+	int n = value.data == NULL ? 0 : pg_read_array(value, reader->bounds, SPAN_BOUNDS_MAX);
+	if (n < 0 || (n % 2 == 1) != (clock->state == CLOCK_RUNNING))
+		return -EBADMSG;
+	clock->n_spans = (uint32_t)n / 2;
+	clock->spans = calloc(clock->n_spans + 1U, sizeof(clock->spans[0]));
+	if (clock->spans == NULL)
+		return -ENOMEM;
+	int r = 0;
+	for (uint32_t i = 0; r == 0 && i < clock->n_spans; i++) {
+		r = pg_read_instant(reader->bounds[2 * i], &clock->spans[i].from);
+		if (r == 0)
+			r = pg_read_instant(reader->bounds[2 * i + 1], &clock->spans[i].to);
+	}
+	clock->running_since = clock->started_at;
+	if (r == 0 && n % 2 == 1)
+		r = pg_read_instant(reader->bounds[n - 1], &clock->running_since);
+	return r;
+}
+
+static int
+restore_levels(struct pg_value value, struct clock *clock)
+{
+	struct pg_value levels[LEVEL_MAX];
+	int n = value.data == NULL ? 0 : pg_read_array(value, levels, LEVEL_MAX);
+	for (int i = 0; i < n; i++)
+		for (size_t j = 0; j < clock->set->n_levels; j++)
+			if (strlen(clock->set->levels[j]) == levels[i].len &&
+			    memcmp(clock->set->levels[j], levels[i].data, levels[i].len) == 0)
+				clock->fired |= UINT64_C(1) << j;
+	return n < 0 ? n : 0;
+}
+
+/* The scalar columns. */
+static int
+restore_clock(struct row_reader *reader, const struct pg_value *values, struct clock *clock, int32_t *ret_target,
+              char problem[static REFUSAL_SIZE])
+{
+	int metric = 0;
+	int state = 0;
+	int32_t cycle = 0;
+	int r = row_name(reader, values[1], "metric", metric_names, METRIC_COUNT, &metric, problem);
+	if (r == 0)
+		r = pg_read_int32(values[2], &cycle);
+	if (r == 0)
+		r = row_name(reader, values[3], "state", clock_state_names, CLOCK_STATE_COUNT, &state, problem);
+	if (r == 0)
+		r = pg_read_instant(values[4], &clock->started_at);
+	if (r == 0)
+		r = row_instant(values[5], INSTANT_NEVER, &clock->due_at);
+	if (r == 0)
+		r = pg_read_int64(values[7], &clock->budget.us);
+	if (r == 0)
+		r = pg_read_int64(values[8], &clock->consumed.us);
+	if (r == 0)
+		r = row_instant(values[9], INSTANT_NEVER, &clock->paused_at);
+	if (r == 0)
+		r = row_instant(values[10], INSTANT_NEVER, &clock->breached_at);
+	if (r == 0)
+		r = row_instant(values[11], INSTANT_NEVER, &clock->ended_at);
+	if (r == 0)
+		r = pg_read_int32(values[12], ret_target);
+	if (r == 0)
+		r = pg_read_int64(values[14], &clock->carried.us);
+	clock->metric = (uint8_t)metric;
+	clock->state = (uint8_t)state;
+	clock->cycle = (uint32_t)cycle;
+	return r;
+}
+
+static int
+find_target(struct row_reader *reader, const struct pg_value *values, row_find_set *find_set, void *arg, int32_t target,
+            struct clock *clock, char problem[static REFUSAL_SIZE])
+{
+	const char *policy = row_text(reader, values[6]);
+	const char *digest = row_text(reader, values[13]);
+	if (policy == NULL || digest == NULL)
+		return -EBADMSG;
+	clock->set = find_set(arg, digest);
+	if (clock->set == NULL)
+		return say(problem, "its configuration %.12s is not to be had", digest);
+	clock->policy = policy_set_policy(clock->set, policy);
+	if (clock->policy == NULL || target < 0 || (size_t)target >= clock->policy->n_targets)
+		return say(problem, "policy \"%.40s\" of configuration %.12s has no target %d", policy, digest, target);
+	clock->target = &clock->policy->targets[target];
+	return 0;
+}
+
+static void
+link_clock(struct ticket *ticket, struct clock *clock)
+{
+	struct clock **link = &ticket->clocks;
+	while (*link != NULL &&
+	       ((*link)->metric < clock->metric || ((*link)->metric == clock->metric && (*link)->cycle < clock->cycle)))
+		link = &(*link)->next;
+	clock->next = *link;
+	*link = clock;
+}
+
+int
+row_read_clock(struct row_reader *reader, const struct pg_value values[static CLOCK_COLUMN_COUNT],
+               row_find_set *find_set, void *arg, struct ticket *ticket, char problem[static REFUSAL_SIZE])
+{
+	int32_t target = 0;
+	struct clock *clock = calloc(1, sizeof(*clock));
+	problem[0] = '\0';
+	if (clock == NULL)
+		return -ENOMEM;
+	int r = begin_row(reader, values, CLOCK_COLUMN_COUNT);
+	if (r == 0)
+		r = restore_clock(reader, values, clock, &target, problem);
+	if (r == 0)
+		r = find_target(reader, values, find_set, arg, target, clock, problem);
+	if (r == 0)
+		r = restore_spans(reader, values[15], clock);
+	if (r == 0)
+		r = restore_levels(values[16], clock);
+	if (r < 0) {
+		free(clock->spans);
+		free(clock);
+		return r == -ENOMEM         ? r
+		       : problem[0] != '\0' ? -EBADMSG
+		                            : say(problem, "a value is not of its column's type");
+	}
+	clock_restore(clock);
+	link_clock(ticket, clock);
+	return 0;
+}
+
+void
+row_write_ladder(struct text *text, const struct ticket *ticket)
+{
+	char number[200];
+	bool holds = ticket->hold_at.us != INT64_MIN;
+	if (ticket->runs == NULL && !holds)
+		return;
+	(void)snprintf(number, sizeof(number), "{\"hold\": [%lld, %lld], \"steps\": [",
+	               holds ? (long long)ticket->hold_at.us : 0, holds ? (long long)ticket->hold_until.us : 0);
+	text_add_string(text, number);
+	for (const struct run *run = ticket->runs; run != NULL; run = run->next) {
+		text_add_string(text, run == ticket->runs ? "[" : ", [");
+		text_add_json(text, run->clock == NULL ? NULL : metric_names[run->clock->metric]);
+		(void)snprintf(number, sizeof(number), ", %u, %u, %u, %u, %lld, %lld, ", run->kind, run->number,
+		               run->repeat, run->step, (long long)run->trigger_at.us, (long long)run->next_at.us);
+		text_add_string(text, number);
+		text_add_json(text, run->ladder->name);
+		text_add_string(text, ", ");
+		text_add_json(text, run->level);
+		text_add_string(text, "]");
+	}
+	text_add_string(text, "]}");
+}
+
+/* The configuration's own copy of a level's text, or NULL. */
+static const char *
+find_level(const struct policy_set *set, const char *level)
+{
+	for (size_t i = 0; level != NULL && i < set->n_levels; i++)
+		if (strcmp(set->levels[i], level) == 0)
+			return set->levels[i];
+	return NULL;
+}
+
+static int
+restore_step(json_t *step, const struct policy_set *set, struct ticket *ticket, struct run **tail, unsigned *ret_lost,
+             char problem[static REFUSAL_SIZE])
+{
+	const char *metric;
+	const char *ladder;
+	const char *level;
+	int kind;
+	int number;
+	int repeat;
+	int index;
+	json_int_t trigger_at;
+	json_int_t next_at;
+	if (json_unpack(step, "[s?iiiiIIss?!]", &metric, &kind, &number, &repeat, &index, &trigger_at, &next_at,
+	                &ladder, &level) != 0)
+		return say(problem, "ladder: a step has another form");
+	int m = metric == NULL ? -1 : name_index(metric_names, METRIC_COUNT, metric);
+	struct clock *clock = m < 0 ? NULL : ticket_clock(ticket, (enum metric)m);
+	if (clock != NULL)
+		set = clock->set;
+	const struct ladder *found = policy_set_ladder(set, ladder);
+	const char *known = find_level(set, level);
+	if (found == NULL || index < 0 || (size_t)index >= found->n_steps || (metric != NULL && clock == NULL) ||
+	    (level != NULL && known == NULL)) {
+		++*ret_lost;
+		return 0;
+	}
+	struct run *run = calloc(1, sizeof(*run));
+	if (run == NULL)
+		return -ENOMEM;
+	*run = (struct run){
+	    .clock = clock,
+	    .ladder = found,
+	    .level = known,
+	    .trigger_at = {trigger_at},
+	    .next_at = {next_at},
+	    .number = (uint32_t)number,
+	    .repeat = (uint32_t)repeat,
+	    .step = (uint16_t)index,
+	    .kind = (uint8_t)kind,
+	};
+	while (*tail != NULL)
+		tail = &(*tail)->next;
+	*tail = run;
+	return 0;
+}
+
+int
+row_restore_ladder(const char *ladder, const struct policy_set *set, struct ticket *ticket, unsigned *ret_lost,
+                   char problem[static REFUSAL_SIZE])
+{
+	json_error_t error;
+	json_int_t hold_at;
+	json_int_t hold_until;
+	json_t *steps;
+	json_t *json = json_loads(ladder, 0, &error);
+	if (json == NULL || json_unpack(json, "{s:[II], s:o}", "hold", &hold_at, &hold_until, "steps", &steps) != 0) {
+		json_decref(json);
+		return say(problem, "ladder: not in the daemon's form");
+	}
+	if (hold_at > 0) {
+		ticket->hold_at = (struct instant){hold_at};
+		ticket->hold_until = (struct instant){hold_until};
+	}
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < json_array_size(steps); i++)
+		r = restore_step(json_array_get(steps, i), set, ticket, &ticket->runs, ret_lost, problem);
+	json_decref(json);
+	return r;
+}

@@ -1,0 +1,65 @@
+/* What the engine has done and the database does not know yet. Effects gather in a batch; a flush writes one batch in
+ * one statement: milestones, the deliveries of those that are new, clocks, tickets' states, refused events. Nothing of
+ * it is acted on before that has committed. */
+#ifndef SLATED_LEDGER_H
+#define SLATED_LEDGER_H
+
+#include "slated/engine.h"
+#include "slated/live.h"
+
+struct ledger;
+struct pg;
+struct config;
+
+/* A batch is due for a flush by this many rows; the driver takes in nothing more before. */
+#define LEDGER_ROWS_MAX 1000
+
+/* 0 or -ENOMEM. */
+int ledger_new(struct ledger **ret) __attribute__((warn_unused_result));
+void ledger_free(struct ledger *ledger);
+
+/* Forgets what was not flushed: the database's word counts. */
+void ledger_clear(struct ledger *ledger);
+
+/* Whom to notify, and the digests of configurations by their policies; borrowed. */
+struct ledger_names {
+	const struct config *config; /* in force: its channels */
+	const char *(*digest)(void *arg, const struct policy_set *set);
+	void *arg;
+};
+void ledger_set_names(struct ledger *ledger, const struct ledger_names *names);
+
+/* Adds one milestone; `now` tells how late it is. Allocation failures come to light in ledger_flush(). */
+void ledger_add_milestone(struct ledger *ledger, const struct ticket *ticket, const struct milestone *milestone,
+                          struct instant now);
+
+/* Adds a severity that a rule has set. */
+void ledger_add_reassessment(struct ledger *ledger, const struct policy_set *set, const struct ticket *ticket,
+                             const struct reassessment *reassessment);
+
+/* Adds an event that was refused (`refusal`, or NULL) or late. */
+void ledger_add_event_note(struct ledger *ledger, int64_t ticket, int64_t seq, const char *refusal, bool late);
+
+/* Adds an event of a ticket that is final and not in memory any more: only its seq is noted. */
+void ledger_add_seen(struct ledger *ledger, int64_t ticket, int64_t seq);
+
+/* Adds the present state of a ticket and of its changed clocks, whose marks are taken away. */
+void ledger_add_ticket(struct ledger *ledger, const struct engine *engine, struct live_ticket *ticket,
+                       struct instant now);
+
+/* Rows in the batch so far. */
+size_t ledger_rows(const struct ledger *ledger);
+
+struct ledger_result {
+	bool deliveries;     /* some were made */
+	bool reassessments; /* some wait to be written to their tickets */
+};
+typedef void ledger_done(void *arg, const struct ledger_result *result, const char *error);
+
+/* Writes the batch through `pg`, which must be idle, under the lease of `run`; then the next batch is empty. `done` is
+ * called once it has committed, or with the server's `error`; not at all where the connection is lost.
+ * 0, -ENOMEM, -EBUSY. */
+int ledger_flush(struct ledger *ledger, struct pg *pg, const char *run, const char *instance, ledger_done *done,
+                 void *arg) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,48 @@
+/* The daemon's tickets in memory: every one that is not final, with what of it awaits the ledger. */
+#ifndef SLATED_LIVE_H
+#define SLATED_LIVE_H
+
+#include <uthash.h>
+
+#include "slated/engine.h"
+
+struct live_ticket {
+	struct ticket ticket; /* first: the wheel's nodes and the engine's tickets lead here */
+	int64_t id;
+	int64_t applied_seq;
+	char *ladder;             /* while loading: ladder steps that wait for the clocks */
+	struct live_ticket *next; /* of those that await the ledger */
+	bool touched;             /* on that list */
+	UT_hash_handle hh;
+};
+
+struct live {
+	struct live_ticket *tickets;
+	struct live_ticket *touched;
+	struct live_ticket **touched_tail;
+	size_t n_touched;
+};
+
+void live_init(struct live *live);
+
+/* The ticket, or NULL. */
+struct live_ticket *live_find(const struct live *live, int64_t id);
+
+/* A new, zeroed ticket of that id, which must not be there. NULL: out of memory. */
+struct live_ticket *live_add(struct live *live, int64_t id);
+
+/* Puts the ticket on the list of those that await the ledger. */
+void live_touch(struct live *live, struct live_ticket *ticket);
+
+/* Takes the first ticket off that list, or NULL. */
+struct live_ticket *live_take_touched(struct live *live);
+
+/* Takes the ticket out and frees it; it must be in no wheel and not be touched. */
+void live_remove(struct live *live, struct live_ticket *ticket);
+
+/* Frees all; nodes must not be used by a wheel any more. */
+void live_clear(struct live *live);
+
+size_t live_count(const struct live *live);
+
+#endif

@@ -1,0 +1,68 @@
+/* One asynchronous connection to PostgreSQL on the loop: connects, stays connected, runs one query at a time.
+ * A conninfo with several hosts is tried host by host, each with a deadline of our own, since asynchronous libpq
+ * ignores connect_timeout; only a server that takes writes will do. */
+#ifndef SLATED_PG_H
+#define SLATED_PG_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "slated/instant.h"
+
+struct event_base;
+struct pg;
+
+struct pg_callbacks {
+	/* Connected; queries may be sent. */
+	void (*ready)(void *arg);
+	/* The connection is gone, and with it every query without an answer (their callbacks are not called). It is
+	 * being made again. */
+	void (*lost)(void *arg, const char *reason);
+	/* A NOTIFY came; may be NULL. */
+	void (*notified)(void *arg, const char *channel, const char *payload);
+	void *arg;
+};
+
+/* Called once for each result of a query, the last time with NULL. A PGRES_COPY_OUT result is followed by its rows. */
+typedef void pg_result(void *arg, PGresult *result);
+/* One CopyData message; false gives up (the connection is made anew). */
+typedef bool pg_copy_row(void *arg, const char *data, size_t len);
+
+struct pg_query {
+	const char *text;
+	int n_params;
+	const char *const *params; /* texts; NULL = SQL NULL */
+	bool binary;               /* results in binary format */
+	struct duration timeout;   /* 0 = PG_QUERY_TIMEOUT */
+	pg_result *result;
+	pg_copy_row *row; /* for COPY TO STDOUT, or NULL */
+	void *arg;
+};
+
+#define PG_CONNECT_TIMEOUT ((struct duration){5 * US_PER_S})
+#define PG_QUERY_TIMEOUT   ((struct duration){30 * US_PER_S})
+
+/* `name` becomes the application_name "slated NAME". Nothing happens before pg_start().
+ * 0, -EINVAL for a conninfo that libpq cannot read (*ret_problem says why, to be freed), -ENOMEM. */
+int pg_new(struct event_base *base, const char *conninfo, const char *password, const char *name,
+           const struct pg_callbacks *callbacks, struct pg **ret, char **ret_problem)
+    __attribute__((warn_unused_result));
+
+/* Closes the connection at once. Takes NULL. Not from within its callbacks. */
+void pg_free(struct pg *pg);
+
+/* Begins to connect, and goes on until pg_free(). */
+void pg_start(struct pg *pg);
+
+/* Ends the connection as if it had been lost, and connects anew after a pause. */
+void pg_restart(struct pg *pg, const char *reason);
+
+bool pg_is_idle(const struct pg *pg);
+bool pg_is_ready(const struct pg *pg);
+
+/* Runs one query (with parameters) or several statements (without). 0; -EBUSY while another runs or there is no
+ * connection. */
+int pg_send(struct pg *pg, const struct pg_query *query) __attribute__((warn_unused_result));
+
+#endif

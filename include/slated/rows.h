@@ -1,0 +1,72 @@
+/* Rows of schema `sla` as the daemon reads them (binary format): events, tickets' states and clocks. Each SELECT list
+ * stands beside the reader of its columns. Texts that a reader hands out live until its next call. */
+#ifndef SLATED_ROWS_H
+#define SLATED_ROWS_H
+
+#include "slated/engine.h"
+#include "slated/pg_value.h"
+
+struct row_reader;
+
+/* 0 or -ENOMEM. */
+int row_reader_new(struct row_reader **ret) __attribute__((warn_unused_result));
+void row_reader_free(struct row_reader *reader);
+
+/* Columns of `sla.event e`. */
+#define EVENT_COLUMNS                                                                                                  \
+	"e.ticket_id, e.seq, e.at, e.kind, e.by, e.public, e.escalate, e.status, e.severity, "                         \
+	"(extract(epoch FROM e.\"for\") * 1000000)::bigint, e.changed, e.org, e.plan, e.channel, e.category, "         \
+	"e.product, e.environment, e.version, e.assignee, e.team, e.attributes::text"
+enum { EVENT_COLUMN_COUNT = 21 };
+
+struct event_row {
+	int64_t ticket_id;
+	int64_t seq;
+	struct ticket_event event;
+};
+
+/* 0; -EBADMSG with what is wrong in `problem`; -ENOMEM. */
+int row_read_event(struct row_reader *reader, const struct pg_value values[static EVENT_COLUMN_COUNT],
+                   struct event_row *ret, char problem[static REFUSAL_SIZE]) __attribute__((warn_unused_result));
+
+/* Columns of `sla.ticket_state s`. */
+#define STATE_COLUMNS                                                                                                  \
+	"s.ticket_id, s.applied_seq, s.severity, s.status, s.opened_at, s.last_at, s.requested, s.reassessed, "        \
+	"s.ack_at, s.ladder, s.org, s.plan, s.channel, s.category, s.product, s.environment, s.version, s.assignee, "  \
+	"s.team, s.attributes::text"
+enum { STATE_COLUMN_COUNT = 20 };
+
+/* Fills a zeroed ticket; *ret_ladder (may be NULL) is for row_restore_ladder() once the clocks are there. */
+int row_read_state(struct row_reader *reader, const struct pg_value values[static STATE_COLUMN_COUNT],
+                   struct engine *engine, struct ticket *ticket, int64_t *ret_applied_seq, char **ret_ladder,
+                   char problem[static REFUSAL_SIZE]) __attribute__((warn_unused_result));
+
+/* Columns of `sla.clock c`. */
+#define CLOCK_COLUMNS                                                                                                  \
+	"c.ticket_id, c.metric, c.cycle, c.state, c.started_at, c.due_at, c.policy, c.budget, c.consumed, "            \
+	"c.paused_at, c.breached_at, c.ended_at, c.target, c.configuration, c.carried, c.spans, c.levels_fired"
+enum { CLOCK_COLUMN_COUNT = 17 };
+
+/* Finds the configuration of a digest; NULL when it is not to be had. */
+typedef const struct policy_set *row_find_set(void *arg, const char *digest);
+
+/* Reads only the ticket's id of a clock's row. */
+int row_clock_ticket(const struct pg_value values[static CLOCK_COLUMN_COUNT], int64_t *ret)
+    __attribute__((warn_unused_result));
+
+/* Adds a clock to its ticket. */
+int row_read_clock(struct row_reader *reader, const struct pg_value values[static CLOCK_COLUMN_COUNT],
+                   row_find_set *find_set, void *arg, struct ticket *ticket, char problem[static REFUSAL_SIZE])
+    __attribute__((warn_unused_result));
+
+struct text;
+
+/* The ticket's ladder steps in hand and its hold, as JSON text; nothing where there is nothing to keep. */
+void row_write_ladder(struct text *text, const struct ticket *ticket);
+
+/* Puts back what row_write_ladder() wrote. Steps that the configurations no longer have are left out and counted in
+ * *ret_lost. 0, -EBADMSG, -ENOMEM. */
+int row_restore_ladder(const char *ladder, const struct policy_set *set, struct ticket *ticket, unsigned *ret_lost,
+                       char problem[static REFUSAL_SIZE]) __attribute__((warn_unused_result));
+
+#endif
