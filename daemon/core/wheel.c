@@ -13,14 +13,14 @@
  * DIGIT bits choose one of a level's SLOTS. A timer lies on the level of the highest digit in which its unit differs
  * from the cursor's, in the slot of that digit. So the levels are in order, and so are the slots within a level; all
  * 64 bits have a level, and no instant lies beyond the horizon. A bit in `map` says that a slot may hold timers (it
- * stays set when the last one is taken out), one in `busy` that a level has such a slot.
+ * stays set when the last one is taken out), one in `busy` that a level has such a slot. A slot is CHAINS lists.
  *
  * The tree is empty when the cursor moves to the first slot in use: the timers of the cursor's new unit become the
  * tree, in order, and the others of that slot are filed on lower levels. Each timer is thus handled at most once a
  * level, and sorted only among its own unit. As the cursor may be ahead of the present (the next instant is known
- * exactly), a timer may be set before it, and goes straight into the tree.
+ * exactly), a timer may be set before it, and goes straight into the tree; when many are, the cursor goes back.
  *
- * A timer moved later stays where it is until the cursor comes to its slot: moving a deadline is one store.
+ * A timer moved later stays where it is until the cursor comes to its slot: moving a deadline on is one store.
  *
  * The tree is a splay tree (Sleator and Tarjan, JACM 1985), top-down, which needs no link to the parent and takes a
  * sorted list as it is for a tree of right children. Equal instants are in order of their addresses. */
@@ -53,11 +53,11 @@ struct slot {
 
 struct wheel {
 	uint64_t cursor;  /* a unit: timers up to it are in `due`, later ones in slots */
-	uint64_t present; /* the unit of present_us; never after the cursor unless nothing lies between */
+	uint64_t present; /* the unit of present_us */
 	int64_t present_us;
 	size_t count;
 	size_t due_count;
-	size_t early_count; /* how many were set before the cursor since the cursor moved */
+	size_t early_count; /* how many were set ahead of the present, yet into `due`, since the cursor moved */
 	struct wheel_node *due;
 	struct wheel_node nil; /* the tree's leaves */
 	uint32_t busy;
@@ -321,16 +321,6 @@ slot_empty(struct wheel *wheel, struct place place)
 		due_fill(wheel, due, count);
 }
 
-static bool
-slot_in_use(const struct slot *slot)
-{
-	uintptr_t used = 0;
-
-	for (unsigned i = 0; i < CHAINS; i++)
-		used |= (uintptr_t)slot->chain[i];
-	return used != 0;
-}
-
 static struct place
 slot_first(const struct wheel *wheel)
 {
@@ -353,24 +343,25 @@ slot_start(const struct wheel *wheel, struct place place)
 	return ((wheel->cursor >> shift) / SLOTS * SLOTS + place.index) << shift;
 }
 
-/* Moves the cursor towards the first slot in use, which starts at or before `until`; the tree is empty. False when
- * there is no such slot. */
+/* Moves the cursor to the first slot with a bit, which starts at or before `until`; the tree is empty. False when there
+ * is no such slot. If it turns out empty, no timer lies between the old and the new cursor, whichever is first. */
 static bool
 cursor_advance(struct wheel *wheel, uint64_t until)
 {
 	struct place place;
 	uint64_t start;
 
-	if (wheel->busy == 0)
+	if (wheel->busy == 0) {
+		/* Nothing is set at all, so the cursor is free to go back. */
+		wheel->cursor = wheel->present;
 		return false;
+	}
 	place = slot_first(wheel);
 	start = slot_start(wheel, place);
 	if (start > until)
 		return false;
-	if (slot_in_use(&wheel->slot[place.level][place.index])) {
-		wheel->cursor = start;
-		wheel->early_count = 0;
-	}
+	wheel->cursor = start;
+	wheel->early_count = 0;
 	slot_empty(wheel, place);
 	return true;
 }
