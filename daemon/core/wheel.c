@@ -13,14 +13,14 @@
  * DIGIT bits choose one of a level's SLOTS. A timer lies on the level of the highest digit in which its unit differs
  * from the cursor's, in the slot of that digit. So the levels are in order, and so are the slots within a level; all
  * 64 bits have a level, and no instant lies beyond the horizon. A bit in `map` says that a slot may hold timers (it
- * stays set when the last one is taken out), one in `busy` that a level has such a slot.
+ * stays set when the last one is taken out), one in `busy` that a level has such a slot. A slot is CHAINS lists.
  *
  * The tree is empty when the cursor moves to the first slot in use: the timers of the cursor's new unit become the
  * tree, in order, and the others of that slot are filed on lower levels. Each timer is thus handled at most once a
  * level, and sorted only among its own unit. As the cursor may be ahead of the present (the next instant is known
- * exactly), a timer may be set before it, and goes straight into the tree.
+ * exactly), a timer may be set before it, and goes straight into the tree; when many are, the cursor goes back.
  *
- * A timer moved later stays where it is until the cursor comes to its slot: moving a deadline is one store.
+ * A timer moved later stays where it is until the cursor comes to its slot: moving a deadline on is one store.
  *
  * The tree is a splay tree (Sleator and Tarjan, JACM 1985), top-down, which needs no link to the parent and takes a
  * sorted list as it is for a tree of right children. Equal instants are in order of their addresses. */
@@ -29,6 +29,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define GRAIN  24
 #define DIGIT  8
@@ -36,24 +37,33 @@
 #define SLOTS  (1u << DIGIT)
 #define WORDS  (SLOTS / 64)
 
+/* Heads of chains in a slot, a cache line. Its timers are dealt to them in turn: emptying a slot waits for memory at
+ * each step along a chain, so it goes along all chains at once. */
+#define CHAINS 8
+
 static_assert(GRAIN + DIGIT * LEVELS == 64, "the levels cover every instant");
 static_assert(sizeof(struct wheel_node) <= 24, "memory per timer");
 
 /* With fewer timers the tree is as fast as the slots. */
 #define REWIND_MIN 64
 
+struct slot {
+	_Alignas(CHAINS * sizeof(void *)) struct wheel_node *chain[CHAINS];
+};
+
 struct wheel {
 	uint64_t cursor;  /* a unit: timers up to it are in `due`, later ones in slots */
-	uint64_t present; /* the unit of present_us; never after the cursor unless nothing lies between */
+	uint64_t present; /* the unit of present_us */
 	int64_t present_us;
 	size_t count;
 	size_t due_count;
-	size_t early_count; /* how many were set before the cursor since the cursor moved */
+	size_t early_count; /* how many were set ahead of the present, yet into `due`, since the cursor moved */
 	struct wheel_node *due;
 	struct wheel_node nil; /* the tree's leaves */
 	uint32_t busy;
 	uint64_t map[LEVELS][WORDS];
-	struct wheel_node *slot[LEVELS][SLOTS];
+	unsigned turn; /* the chain last dealt to */
+	struct slot slot[LEVELS][SLOTS];
 };
 
 /* The slot in which a timer belongs at the present cursor. */
@@ -256,31 +266,59 @@ static inline void
 slot_file(struct wheel *wheel, struct wheel_node *node, uint64_t unit)
 {
 	struct place place = place_of(wheel->cursor, unit);
-	struct wheel_node **slot = &wheel->slot[place.level][place.index], *next = *slot;
+	struct slot *slot = &wheel->slot[place.level][place.index];
+	struct wheel_node **chain = &slot->chain[wheel->turn++ % CHAINS], *next = *chain;
 
 	node->next = next;
-	if (next != NULL)
+	node->link = chain;
+	*chain = node;
+	if (next != NULL) {
 		next->link = &node->next;
-	node->link = slot;
-	*slot = node;
-	wheel->map[place.level][place.index / 64] |= UINT64_C(1) << place.index % 64;
-	wheel->busy |= 1u << place.level;
+	} else {
+		wheel->map[place.level][place.index / 64] |= UINT64_C(1) << place.index % 64;
+		wheel->busy |= 1u << place.level;
+	}
 }
 
-/* Empties a slot and returns what was in it. */
-static struct wheel_node *
-slot_take(struct wheel *wheel, struct place place)
+/* Empties a slot into others, and its timers up to the cursor into the tree, which is empty then. */
+static void
+slot_empty(struct wheel *wheel, struct place place)
 {
-	struct wheel_node *list = wheel->slot[place.level][place.index];
+	struct slot *slot = &wheel->slot[place.level][place.index], taken = *slot;
 	uint64_t *map = wheel->map[place.level], used = 0;
+	struct wheel_node *due = NULL;
+	size_t count = 0;
+	bool more;
 
-	wheel->slot[place.level][place.index] = NULL;
+	*slot = (struct slot){0};
 	map[place.index / 64] &= ~(UINT64_C(1) << place.index % 64);
 	for (unsigned i = 0; i < WORDS; i++)
 		used |= map[i];
 	if (used == 0)
 		wheel->busy &= ~(1u << place.level);
-	return list;
+	do {
+		more = false;
+		for (unsigned i = 0; i < CHAINS; i++) {
+			struct wheel_node *node = taken.chain[i];
+			uint64_t unit;
+
+			if (node == NULL)
+				continue;
+			more = true;
+			taken.chain[i] = node->next;
+			__builtin_prefetch(node->next, 1);
+			unit = unit_of(node->at_us);
+			if (unit <= wheel->cursor) {
+				node->next = due;
+				due = node;
+				count++;
+			} else {
+				slot_file(wheel, node, unit);
+			}
+		}
+	} while (more);
+	if (due != NULL)
+		due_fill(wheel, due, count);
 }
 
 static struct place
@@ -305,41 +343,26 @@ slot_start(const struct wheel *wheel, struct place place)
 	return ((wheel->cursor >> shift) / SLOTS * SLOTS + place.index) << shift;
 }
 
-/* Moves the cursor towards the first slot in use, which starts at or before `until`; the tree is empty. False when
- * there is no such slot. */
+/* Moves the cursor to the first slot with a bit, which starts at or before `until`; the tree is empty. False when there
+ * is no such slot. If it turns out empty, no timer lies between the old and the new cursor, whichever is first. */
 static bool
 cursor_advance(struct wheel *wheel, uint64_t until)
 {
-	struct wheel_node *list, *next, *due = NULL;
 	struct place place;
 	uint64_t start;
-	size_t count = 0;
 
-	if (wheel->busy == 0)
+	if (wheel->busy == 0) {
+		/* Nothing is set at all, so the cursor is free to go back. */
+		wheel->cursor = wheel->present;
 		return false;
+	}
 	place = slot_first(wheel);
 	start = slot_start(wheel, place);
 	if (start > until)
 		return false;
-	list = slot_take(wheel, place);
-	if (list == NULL)
-		return true;
 	wheel->cursor = start;
 	wheel->early_count = 0;
-	for (; list != NULL; list = next) {
-		uint64_t unit = unit_of(list->at_us);
-
-		next = list->next;
-		if (unit == start) {
-			list->next = due;
-			due = list;
-			count++;
-		} else {
-			slot_file(wheel, list, unit);
-		}
-	}
-	if (due != NULL)
-		due_fill(wheel, due, count);
+	slot_empty(wheel, place);
 	return true;
 }
 
@@ -379,15 +402,21 @@ cursor_rewind(struct wheel *wheel)
 
 	wheel->cursor = wheel->present;
 	wheel->early_count = 0;
-	while ((wheel->busy & ((1u << top) - 1)) != 0) {
-		struct wheel_node *next, *node = slot_take(wheel, slot_first(wheel));
-
-		for (; node != NULL; node = next) {
-			next = node->next;
-			slot_file(wheel, node, unit_of(node->at_us));
-		}
-	}
+	while ((wheel->busy & ((1u << top) - 1)) != 0)
+		slot_empty(wheel, slot_first(wheel));
 	due_refile(wheel);
+}
+
+/* Whether a timer may keep its slot at another instant: a later one, or one of the slot to which the present one
+ * belongs, which is not before the slot where it lies. */
+static inline bool
+node_stays(const struct wheel *wheel, const struct wheel_node *node, int64_t at_us)
+{
+	uint64_t old = unit_of(node->at_us), new = unit_of(at_us);
+
+	if (old <= wheel->cursor)
+		return false;
+	return new >= old || (old ^ new) >> (level_between(wheel->cursor, old) * DIGIT) == 0;
 }
 
 static void
@@ -405,10 +434,11 @@ node_remove(struct wheel *wheel, struct wheel_node *node)
 int
 wheel_new(struct instant now, struct wheel **ret)
 {
-	struct wheel *wheel = calloc(1, sizeof(*wheel));
+	struct wheel *wheel = aligned_alloc(_Alignof(struct wheel), sizeof(*wheel));
 
 	if (wheel == NULL)
 		return -ENOMEM;
+	memset(wheel, 0, sizeof(*wheel));
 	wheel->present_us = now.us;
 	wheel->present = unit_of(now.us);
 	wheel->cursor = wheel->present;
@@ -429,7 +459,7 @@ wheel_set(struct wheel *wheel, struct wheel_node *node, struct instant at)
 	uint64_t unit = unit_of(at.us);
 
 	if (wheel_is_set(node)) {
-		if (at.us >= node->at_us && unit_of(node->at_us) > wheel->cursor) {
+		if (node_stays(wheel, node, at.us)) {
 			node->at_us = at.us;
 			return;
 		}
@@ -503,14 +533,18 @@ wheel_count(const struct wheel *wheel)
 static size_t
 slot_check(const struct wheel *wheel, struct place place)
 {
-	struct wheel_node *const *link = &wheel->slot[place.level][place.index];
+	const struct slot *slot = &wheel->slot[place.level][place.index];
 	uint64_t start = slot_start(wheel, place);
 	size_t count = 0;
 
-	for (; *link != NULL; link = &(*link)->next) {
-		assert((*link)->link == link);
-		assert(unit_of((*link)->at_us) >= start);
-		count++;
+	for (unsigned i = 0; i < CHAINS; i++) {
+		struct wheel_node *const *link = &slot->chain[i];
+
+		for (; *link != NULL; link = &(*link)->next) {
+			assert((*link)->link == link);
+			assert(unit_of((*link)->at_us) >= start);
+			count++;
+		}
 	}
 	if (count > 0) {
 		assert(start > wheel->cursor);
