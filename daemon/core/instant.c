@@ -2,7 +2,6 @@
 #include "slated/instant.h"
 
 #include <errno.h>
-#include <limits.h>
 
 /* A hundred years of 365.25 days: no period is longer. */
 #define PERIOD_MAX_DAYS 36525
@@ -187,7 +186,10 @@ instant_format(struct instant at, char text[static INSTANT_TEXT_SIZE])
 	return (size_t)(end - text);
 }
 
-/* Reads a number > 0, held at INT32_MAX; 0 where there is none. */
+/* More than a hundred years in any unit; four such numbers of days, in seconds, stay inside 64 bits. */
+#define COUNT_MAX INT64_C(10000000000)
+
+/* Reads a number, held at COUNT_MAX; 0 where there is none. */
 static int64_t
 text_count(const char **text)
 {
@@ -195,8 +197,8 @@ text_count(const char **text)
 
 	for (; **text >= '0' && **text <= '9'; ++*text) {
 		value = value * 10 + (**text - '0');
-		if (value > INT32_MAX)
-			value = INT32_MAX;
+		if (value > COUNT_MAX)
+			value = COUNT_MAX;
 	}
 	return value;
 }
@@ -206,10 +208,11 @@ period_parse(const char *text, struct period *ret)
 {
 	static const struct {
 		char name;
-		int64_t us;
-	} units[] = {{'d', US_PER_DAY}, {'h', US_PER_H}, {'m', US_PER_MIN}, {'s', US_PER_S}};
+		int32_t seconds;
+	} units[] = {{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
 	const size_t n_units = sizeof units / sizeof *units;
-	struct period period = {0};
+	int64_t seconds = 0;
+	int64_t days = 0;
 	size_t unit = 0;
 
 	do {
@@ -226,19 +229,16 @@ period_parse(const char *text, struct period *ret)
 			unit++;
 		if (unit == n_units)
 			return -EINVAL;
-		/* At most 2^31 days: four such units stay far inside 64 bits. */
-		if (__builtin_add_overflow(period.elapsed.us, count * (units[unit].us / US_PER_S), &period.elapsed.us))
-			return -ERANGE;
+		seconds += count * units[unit].seconds;
 		if (unit == 0)
-			period.days = (int32_t)count;
+			days = count;
 		unit++;
 		text++;
 	} while (*text != '\0');
 
-	if (period.elapsed.us > PERIOD_MAX_DAYS * (US_PER_DAY / US_PER_S))
+	if (seconds > PERIOD_MAX_DAYS * INT64_C(86400))
 		return -ERANGE;
-	period.elapsed.us *= US_PER_S;
-	*ret = period;
+	*ret = (struct period){.elapsed = {seconds * US_PER_S}, .days = (int32_t)days};
 	return 0;
 }
 

@@ -324,12 +324,12 @@ read_digits(const char **text)
 int
 zone_new_fixed(const char *name, struct zone **ret)
 {
-	const char *text = name + 3;
 	int32_t offset = 0;
 	struct zone *zone;
 
 	if (strncmp(name, "UTC", 3) != 0)
 		return -EINVAL;
+	const char *text = name + 3;
 	if (*text != '\0') {
 		bool west = *text == '-';
 		if (!west && *text != '+')
