@@ -10,3 +10,17 @@ tests_unit_test_wheel_LDADD = libslated-core.a $(CRITERION_LIBS)
 endif
 # The schema, against a private PostgreSQL.
 EXTRA_DIST += tests/system/pg.sh
+dist_check_SCRIPTS += tests/sql/schema.sh
+TESTS += tests/sql/schema.sh
+EXTRA_DIST += \
+	tests/sql/access.sh \
+	tests/sql/cases.sh \
+	tests/sql/concurrency.sh \
+	tests/sql/events.sh \
+	tests/sql/hint.sh \
+	tests/sql/inputs.sh \
+	tests/sql/ledger.sh \
+	tests/sql/migrate.sh \
+	tests/sql/refusals.sh \
+	tests/sql/replicas.sh \
+	tests/sql/roles.sh
