@@ -49,7 +49,7 @@ w|DELETE FROM sla.ticket
 w|TRUNCATE sla.reply
 w|UPDATE sla.reply SET public = false
 w|SELECT * FROM sla.milestone
-w|SELECT sla.append_events(ARRAY[]::sla.event[])
+w|SELECT sla.append_event(NULL)
 w|SELECT sla.hint()
 w|SELECT setval('sla.hint_tick', 5)
 w|SELECT sla.use_row_triggers('sla.reply')

@@ -31,7 +31,7 @@ expect "numbers follow the order of commits" 0 \
 
 # The second writer waits for the first one's commit and numbers after it.
 mkfifo "$PG_DIR/first-in"
-sql <"$PG_DIR/first-in" >"$PG_DIR/first-out" 2>&1 &
+psql -XAtq <"$PG_DIR/first-in" >"$PG_DIR/first-out" 2>&1 &
 first=$!
 exec 7>"$PG_DIR/first-in"
 echo "SET application_name = 'first'; BEGIN; INSERT INTO sla.reply (ticket_id, author) VALUES ($w1, 'agent');" >&7
