@@ -83,6 +83,8 @@ sql -U w -c "CREATE FUNCTION w.clock_timestamp() RETURNS timestamptz LANGUAGE pl
 	CREATE FUNCTION w.format(text, text) RETURNS text LANGUAGE sql AS 'SELECT w.clock_timestamp()::text';
 	CREATE FUNCTION w.differs(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT w.clock_timestamp() IS NULL';
 	CREATE FUNCTION w.differs(timestamptz, timestamptz) RETURNS boolean LANGUAGE sql AS 'SELECT w.clock_timestamp() IS NULL';
+	CREATE FUNCTION w.differs(bigint, bigint) RETURNS boolean LANGUAGE sql AS 'SELECT w.clock_timestamp() IS NULL';
+	CREATE OPERATOR w.= (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = w.differs);
 	CREATE OPERATOR w.= (LEFTARG = text, RIGHTARG = text, FUNCTION = w.differs);
 	CREATE OPERATOR w.~ (LEFTARG = text, RIGHTARG = text, FUNCTION = w.differs);
 	CREATE OPERATOR w.> (LEFTARG = timestamptz, RIGHTARG = timestamptz, FUNCTION = w.differs);

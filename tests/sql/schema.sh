@@ -11,6 +11,10 @@ if ! pg_find; then
 	echo "skipped: no PostgreSQL server is installed"
 	exit 77
 fi
+if ! [ -x "$SLATECTL" ]; then
+	echo "no program $SLATECTL" >&2
+	exit 1
+fi
 pg_start || exit 1
 for part in roles migrate events inputs refusals concurrency hint access replicas ledger; do
 	. "$here/$part.sh"
