@@ -5,27 +5,37 @@
 DO $$
 DECLARE
 	wanted text;
+	purpose text;
 BEGIN
 	IF NOT has_database_privilege(current_database(), 'CREATE') THEN
 		RAISE insufficient_privilege USING
 			MESSAGE = format('role %I may not create a schema in database %I', current_user, current_database()),
 			HINT = format('Migrate as a superuser, or: GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user);
 	END IF;
-	FOREACH wanted IN ARRAY ARRAY['sla_owner', 'sla_daemon', 'sla_writer', 'sla_reader'] LOOP
-		IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
-			BEGIN
-				EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
-			EXCEPTION
-				WHEN duplicate_object OR unique_violation THEN
-					NULL;
-				WHEN insufficient_privilege THEN
-					RAISE insufficient_privilege USING
-						MESSAGE = format('role %I may not create role %I', current_user, wanted),
-						HINT = format('Migrate as a superuser, or: ALTER ROLE %I CREATEROLE', current_user);
-			END;
-		END IF;
+	FOR wanted, purpose IN VALUES
+		('sla_owner', 'slated: owns schema sla; nobody logs in as it'),
+		('sla_daemon', 'slated: what the daemon needs'),
+		('sla_writer', 'slated: what a ticket system needs'),
+		('sla_reader', 'slated: what reports need')
+	LOOP
+		CONTINUE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = wanted);
+		BEGIN
+			EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
+			EXECUTE format('COMMENT ON ROLE %I IS %L', wanted, purpose);
+		EXCEPTION
+			WHEN duplicate_object OR unique_violation THEN
+				NULL;
+			WHEN insufficient_privilege THEN
+				RAISE insufficient_privilege USING
+					MESSAGE = format('role %I may not create role %I', current_user, wanted),
+					HINT = format('Migrate as a superuser, or: ALTER ROLE %I CREATEROLE', current_user);
+		END;
 	END LOOP;
-	IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+	-- Tried, not looked up: from PostgreSQL 16 on, a member may lack the right to act as the role.
+	BEGIN
+		SET LOCAL ROLE sla_owner;
+		RESET ROLE;
+	EXCEPTION WHEN insufficient_privilege THEN
 		BEGIN
 			EXECUTE format('GRANT sla_owner TO %I', current_user);
 		EXCEPTION WHEN insufficient_privilege THEN
@@ -33,14 +43,9 @@ BEGIN
 				MESSAGE = format('role %I may not act as sla_owner', current_user),
 				HINT = format('Migrate as a superuser, or have one run: GRANT sla_owner TO %I', current_user);
 		END;
-	END IF;
+	END;
 END
 $$;
-
-COMMENT ON ROLE sla_owner IS 'slated: owns schema sla; nobody logs in as it';
-COMMENT ON ROLE sla_daemon IS 'slated: what the daemon needs';
-COMMENT ON ROLE sla_writer IS 'slated: what a ticket system needs';
-COMMENT ON ROLE sla_reader IS 'slated: what reports need';
 
 CREATE SCHEMA sla AUTHORIZATION sla_owner;
 SET LOCAL ROLE sla_owner;

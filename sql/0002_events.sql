@@ -242,50 +242,38 @@ LANGUAGE sql STABLE
 RETURN pg_catalog.jsonb_populate_record(NULL::sla.event, input || pg_catalog.jsonb_build_object('kind', kind,
 	'by', coalesce(input -> 'author', input -> 'by'), 'into', input -> 'into_id'));
 
--- Gives the events, in their order, the next numbers of their tickets and writes them. An instant that was taken during
--- this very statement means "now": it is moved up to the ticket's last event, which another writer may have
--- committed since; an older one stays and the daemon marks the event late.
-CREATE FUNCTION sla.append_events(events sla.event[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' AS $$
+-- Gives the event the next number of its ticket and writes it. An instant that was taken during this very statement
+-- means "now": it is moved up to the ticket's last event, which another writer may have committed since; an older one
+-- stays and the daemon marks the event late.
+CREATE FUNCTION sla.append_event(e sla.event) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	n_written bigint;
+	seq bigint;
+	last_at timestamptz;
 BEGIN
-	-- Locks in the order of ids, so that two statements about the same tickets cannot wait for each other.
-	WITH wanted AS (
-		SELECT e.ticket_id, count(*) AS n, max(e.at) AS last FROM unnest(events) e GROUP BY e.ticket_id
-	), locked AS (
-		SELECT t.id, t.last_event_at AS former, w.n, w.last
-		FROM sla.ticket t JOIN wanted w ON w.ticket_id = t.id
-		ORDER BY t.id FOR NO KEY UPDATE OF t
-	), taken AS (
-		UPDATE sla.ticket t SET claim = l.n, last_event_at = greatest(t.last_event_at, l.last)
-		FROM locked l WHERE t.id = l.id
-		RETURNING t.id, t.event_seq - l.n AS before, l.former
-	)
-	INSERT INTO sla.event (ticket_id, seq, at, kind, by, public, escalate, reason, "for", "into")
-	SELECT e.ticket_id, t.before + row_number() OVER (PARTITION BY e.ticket_id ORDER BY e.ordinality),
-		CASE WHEN e.at >= statement_timestamp() THEN greatest(e.at, t.former) ELSE e.at END,
-		e.kind, e.by, e.public, e.escalate, e.reason, e."for", e."into"
-	FROM unnest(events) WITH ORDINALITY e JOIN taken t ON t.id = e.ticket_id;
-	GET DIAGNOSTICS n_written = ROW_COUNT;
-	IF n_written < cardinality(events) THEN
+	UPDATE sla.ticket t SET claim = 1, last_event_at = greatest(t.last_event_at, e.at) WHERE t.id = e.ticket_id
+	RETURNING t.event_seq, t.last_event_at INTO seq, last_at;
+	IF NOT FOUND THEN
 		RAISE foreign_key_violation USING
-			MESSAGE = format('ticket %s does not exist', (SELECT min(e.ticket_id) FROM unnest(events) e
-				WHERE NOT EXISTS (SELECT FROM sla.ticket t WHERE t.id = e.ticket_id))),
+			MESSAGE = format('ticket %s does not exist', e.ticket_id),
 			HINT = 'ticket_id is the id of a row of sla.ticket; insert the ticket first.';
 	END IF;
+	INSERT INTO sla.event (ticket_id, seq, at, kind, by, public, escalate, reason, "for", "into")
+	VALUES (e.ticket_id, seq, CASE WHEN e.at >= statement_timestamp() THEN last_at ELSE e.at END,
+		e.kind, e."by", e.public, e.escalate, e.reason, e."for", e."into");
 	PERFORM sla.hint();
 END
 $$;
 
+-- In the order of tickets, so that two statements about the same ones cannot wait for each other.
 CREATE FUNCTION sla.write_inputs() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' AS $$
 DECLARE
-	events sla.event[] := (SELECT array_agg(sla.event_of(TG_ARGV[0], to_jsonb(n)) ORDER BY n.at, n.id) FROM new_rows n);
+	input jsonb;
 BEGIN
-	IF events IS NOT NULL THEN
-		PERFORM sla.append_events(events);
-	END IF;
+	FOR input IN SELECT to_jsonb(n) FROM new_rows n ORDER BY n.ticket_id, n.at, n.id LOOP
+		PERFORM sla.append_event(sla.event_of(TG_ARGV[0], input));
+	END LOOP;
 	RETURN NULL;
 END
 $$;
@@ -293,7 +281,7 @@ $$;
 CREATE FUNCTION sla.write_input_row() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET intervalstyle = 'postgres' AS $$
 BEGIN
-	PERFORM sla.append_events(ARRAY[sla.event_of(TG_ARGV[0], to_jsonb(NEW))]);
+	PERFORM sla.append_event(sla.event_of(TG_ARGV[0], to_jsonb(NEW)));
 	RETURN NULL;
 END
 $$;

@@ -12,3 +12,4 @@ EXTRA_DIST += sql/embed.sh
 sql/migrations.c: $(SQL_MIGRATIONS) sql/embed.sh
 	$(AM_V_GEN)$(MKDIR_P) sql && sh $(srcdir)/sql/embed.sh $(srcdir) $(SQL_MIGRATIONS) >$@.tmp && mv $@.tmp $@
 CLEANFILES += sql/migrations.c sql/migrations.c.tmp
+EXTRA_DIST += doc/database.md

@@ -30,6 +30,7 @@ enum {
 #define BEGIN_APPLYING                                                                                                 \
 	"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"                                                             \
 	"SET LOCAL search_path = pg_catalog, pg_temp;"                                                                 \
+	"SET LOCAL client_min_messages = warning;"                                                                     \
 	"SET LOCAL standard_conforming_strings = on;"                                                                  \
 	"SET LOCAL statement_timeout = 0;"                                                                             \
 	"SELECT pg_advisory_xact_lock(126909328680292)"

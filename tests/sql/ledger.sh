@@ -1,0 +1,45 @@
+# The daemon's tables: each milestone once, the ledger append-only, clocks consistent.
+
+# once NAME ROWS_KEPT COLUMNS VALUES: of two INSERTs of the same row.
+once() {
+	expect "$1" "$2" "BEGIN; INSERT INTO sla.milestone (ticket_id, at, $3) VALUES (99, now(), $4) ON CONFLICT DO NOTHING;
+	INSERT INTO sla.milestone (ticket_id, at, $3) VALUES (99, now(), $4) ON CONFLICT DO NOTHING;
+	SELECT count(*) FROM sla.milestone WHERE ticket_id = 99; ROLLBACK"
+}
+clock="metric, cycle, milestone"
+for milestone in started breached met withdrawn; do
+	once "$milestone once" 1 "$clock" "'update', 1, '$milestone'"
+done
+for milestone in paused resumed retargeted; do
+	once "$milestone again and again" 2 "$clock" "'update', 1, '$milestone'"
+done
+once "a level once" 1 "$clock, level" "'update', 1, 'at_risk', '75%'"
+once "a step once" 1 "$clock, escalation, step, trigger, repeat" "'update', 1, 'escalated', 'l', 1, 'breached', 0"
+once "a step without a clock once" 1 "milestone, escalation, step, trigger, repeat" "'escalated', 'l', 1, 'requested:1', 0"
+
+expect "other levels, cycles, steps and repeats are others" 8 \
+	"BEGIN; INSERT INTO sla.milestone (ticket_id, at, metric, cycle, milestone, level, escalation, step, trigger, repeat) VALUES
+		(99, now(), 'update', 1, 'at_risk', '50%', NULL, NULL, NULL, NULL), (99, now(), 'update', 1, 'at_risk', '75%', NULL, NULL, NULL, NULL),
+		(99, now(), 'update', 2, 'at_risk', '75%', NULL, NULL, NULL, NULL), (98, now(), 'update', 2, 'at_risk', '75%', NULL, NULL, NULL, NULL),
+		(99, now(), NULL, NULL, 'escalated', NULL, 'l', 1, 'requested:1', 0), (99, now(), NULL, NULL, 'escalated', NULL, 'l', 1, 'requested:1', 1),
+		(99, now(), NULL, NULL, 'escalated', NULL, 'l', 1, 'requested:2', 0), (99, now(), 'update', 1, 'escalated', NULL, 'l', 1, 'requested:1', 0)
+		ON CONFLICT DO NOTHING;
+	SELECT count(*) FROM sla.milestone WHERE ticket_id IN (98, 99); ROLLBACK"
+sql -c "INSERT INTO sla.milestone (ticket_id, at, metric, cycle, milestone) VALUES (97, now(), 'update', 1, 'started')"
+for statement in "UPDATE sla.milestone SET at = now()" "DELETE FROM sla.milestone" "TRUNCATE sla.milestone"; do
+	refused "append-only: $statement" '*is not allowed on sla.milestone HINT:*append-only*' "$statement"
+done
+refused "a milestone without its clock" '*only_escalated_lacks_a_clock*' \
+	"INSERT INTO sla.milestone (ticket_id, at, milestone) VALUES (99, now(), 'met')"
+refused "an unknown milestone" '*milestone_is_known*' \
+	"INSERT INTO sla.milestone (ticket_id, at, metric, cycle, milestone) VALUES (99, now(), 'update', 1, 'lost')"
+refused "a clock that ended at no instant" '*ended_has_an_instant*' \
+	"INSERT INTO sla.clock (ticket_id, metric, cycle, state, started_at, policy, calendar, severity, budget, target, configuration)
+	VALUES (99, 'update', 1, 'met', now(), 'p', 'c', 's', 1, 0, 'd')"
+expect "256 shards wait for an owner" "256|0|255" "SELECT count(*), min(shard), max(shard) FROM sla.lease"
+# The feed's poll.
+expect "a poll by transaction uses the index" "t" \
+	"SET enable_seqscan = off;
+	CREATE FUNCTION pg_temp.plan() RETURNS SETOF text LANGUAGE plpgsql AS \$\$ BEGIN RETURN QUERY EXECUTE
+		'EXPLAIN SELECT * FROM sla.event WHERE xid >= ''1''::xid8 OR xid = ANY (ARRAY[''1'']::xid8[])'; END \$\$;
+	SELECT bool_or(plan ~ 'event_xid') FROM pg_temp.plan() plan"

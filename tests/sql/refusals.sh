@@ -1,0 +1,32 @@
+# What is refused, and whether the message says what is allowed.
+
+new="INSERT INTO sla.ticket (external_id"
+sql -c "$new, status) VALUES ('f1', 'open'), ('f2', 'closed')"
+f1=$(sql -c "SELECT id FROM sla.ticket WHERE external_id = 'f1'")
+
+refused "an unknown status" '*status_is_one_of_open_pending_on_hold_solved_closed*' "UPDATE sla.ticket SET status = 'new' WHERE id = $f1"
+refused "an unknown status of a new ticket" '*status_is_one_of_open_pending*' "$new, status) VALUES ('f3', 'Open')"
+refused "a missing status" '*"status"*not-null*' "UPDATE sla.ticket SET status = NULL WHERE id = $f1"
+refused "reopening a closed ticket" '*is closed and cannot become open HINT:*Closed is final*' "UPDATE sla.ticket SET status = 'open' WHERE external_id = 'f2'"
+refused "opened in the future" '*opened_at * lies in the future HINT:*one minute ahead*' "$new, opened_at) VALUES ('f3', clock_timestamp() + interval '2 min')"
+refused "opened at infinity" '*opened_at infinity lies in the future*' "$new, opened_at) VALUES ('f3', 'infinity')"
+refused "opened at minus infinity" '*opened_at is missing*' "$new, opened_at) VALUES ('f3', '-infinity')"
+refused "opened at NULL" '*opened_at is missing HINT:*Leave opened_at out to mean now*' "$new, opened_at) VALUES ('f3', NULL)"
+refused "opened at the epoch" '*opened_at is missing*' "$new, opened_at) VALUES ('f3', 'epoch')"
+refused "opened at no instant" '*invalid input syntax*' "$new, opened_at) VALUES ('f3', 'soon')"
+refused "opened at another instant afterwards" '*never change HINT:*It was opened at*' "UPDATE sla.ticket SET opened_at = opened_at - interval '1 s' WHERE id = $f1"
+refused "another id" '*never change*' "UPDATE sla.ticket SET id = DEFAULT WHERE id = $f1"
+refused "attributes that are no object" '*attributes_is_a_json_object*' "UPDATE sla.ticket SET attributes = '[1]' WHERE id = $f1"
+refused "the same ticket twice" '*source, external_id*already exists*' "$new) VALUES ('f1')"
+refused "deleting a ticket" '*DELETE is not allowed on sla.ticket HINT:*closed*' "DELETE FROM sla.ticket WHERE id = $f1"
+refused "a severity by nobody known" '*severity_by_is_one_of_agent_customer_system*' "SET sla.by = 'bob'; UPDATE sla.ticket SET severity = 'x' WHERE id = $f1"
+refused "sla.at in the future" '*sla.at * lies in the future*' "SET sla.at = '2999-01-01Z'; UPDATE sla.ticket SET severity = 'x' WHERE id = $f1"
+refused "an unknown author" '*author_is_one_of_agent_customer_system*' "INSERT INTO sla.reply (ticket_id, author) VALUES ($f1, 'bob')"
+refused "a reply in the future" '*at * lies in the future HINT:*' "INSERT INTO sla.reply (ticket_id, author, at) VALUES ($f1, 'agent', now() + interval '2 min')"
+refused "a reply to no ticket" '*ticket 987654321 does not exist HINT:*insert the ticket first*' \
+	"INSERT INTO sla.reply (ticket_id, author) VALUES ($f1, 'agent'), (987654321, 'agent')"
+refused "changing a reply" '*UPDATE is not allowed on sla.reply HINT:*insert another row*' "UPDATE sla.reply SET public = false"
+refused "a hold for nothing" '*for_is_longer_than_nothing*' "INSERT INTO sla.ack (ticket_id, \"for\") VALUES ($f1, '0')"
+refused "merging a ticket into itself" '*merged_into_another_ticket*' "INSERT INTO sla.merge (ticket_id, into_id) VALUES ($f1, $f1)"
+refused "merging into no ticket" '*into_id*987654321*is not present*' "INSERT INTO sla.merge (ticket_id, into_id) VALUES ($f1, 987654321)"
+expect "what is refused leaves no event" "opened" "SELECT kind FROM sla.event WHERE ticket_id = $f1"

@@ -1,0 +1,44 @@
+# Row triggers in place of statement triggers, as logical subscribers and partitions need them.
+
+createdb replica
+"$SLATECTL" migrate --conninfo "$PG_CONNINFO dbname=replica" >"$PG_DIR/out" || cat "$PG_DIR/out"
+
+# What logical replication applies runs like this.
+apply="SET session_replication_role = replica;"
+expect "without row triggers nothing applied becomes an event" 0 \
+	"$apply INSERT INTO sla.ticket (external_id, last_event_at) VALUES ('s0', now()); SELECT count(*) FROM sla.event" -d replica
+expect "with row triggers it does" "1|opened|||gold|
+2|changed||||{plan}
+3|severity||low||
+4|status|pending|||
+5|reply||||
+6|ack||||" \
+	"SELECT sla.use_row_triggers('sla.ticket') WHERE false;
+	DO \$\$ BEGIN PERFORM sla.use_row_triggers('sla.ticket'), sla.use_row_triggers('sla.reply'), sla.use_row_triggers('sla.ack'); END \$\$;
+	$apply INSERT INTO sla.ticket (external_id, plan) VALUES ('s1', 'gold');
+	UPDATE sla.ticket SET status = 'pending', severity = 'low', plan = NULL WHERE external_id = 's1';
+	INSERT INTO sla.reply (ticket_id, author, body) SELECT id, 'agent', 'x' FROM sla.ticket WHERE external_id = 's1';
+	INSERT INTO sla.ack (ticket_id) SELECT id FROM sla.ticket WHERE external_id = 's1';
+	SELECT seq, kind, CASE WHEN seq > 1 THEN e.status END, e.severity, e.plan, changed
+	FROM sla.event e JOIN sla.ticket t ON t.id = ticket_id WHERE external_id = 's1' ORDER BY seq" -d replica
+expect "ordinary writers go on, each event once" "opened
+status
+reply" \
+	"INSERT INTO sla.ticket (external_id) VALUES ('s2'); UPDATE sla.ticket SET status = 'solved' WHERE external_id = 's2';
+	INSERT INTO sla.reply (ticket_id, author) SELECT id, 'agent' FROM sla.ticket WHERE external_id = 's2';
+	$(events s2 kind)" -d replica
+refused "another table has nothing to replace" '*no statement triggers of sla to replace HINT:*' \
+	"SELECT sla.use_row_triggers('sla.event')" -d replica
+expect "a partition written directly" "reply|customer|t
+reply|agent|f" \
+	"CREATE TABLE sla.note (id bigint, at timestamptz, ticket_id bigint, author text, public boolean DEFAULT true,
+		body text, escalate boolean) PARTITION BY RANGE (at);
+	CREATE TABLE sla.note_all PARTITION OF sla.note DEFAULT;
+	CREATE TRIGGER zz_prepare BEFORE INSERT ON sla.note FOR EACH ROW EXECUTE FUNCTION sla.prepare_reply();
+	CREATE TRIGGER write_inputs AFTER INSERT ON sla.note REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT
+		EXECUTE FUNCTION sla.write_inputs('reply');
+	SET client_min_messages = error;
+	DO \$\$ BEGIN PERFORM sla.use_row_triggers('sla.note_all'); END \$\$;
+	INSERT INTO sla.note_all (at, ticket_id, author, body) SELECT now(), id, 'customer', '#escalate' FROM sla.ticket WHERE external_id = 's2';
+	INSERT INTO sla.note (at, ticket_id, author) SELECT now(), id, 'agent' FROM sla.ticket WHERE external_id = 's2';
+	SELECT kind, by, escalate FROM sla.event e JOIN sla.ticket t ON t.id = ticket_id WHERE external_id = 's2' AND seq > 3 ORDER BY seq" -d replica
