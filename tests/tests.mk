@@ -10,3 +10,12 @@ tests_unit_test_wheel_LDADD = libslated-core.a $(CRITERION_LIBS)
 endif
 # The schema, against a private PostgreSQL.
 EXTRA_DIST += tests/system/pg.sh
+# The courier, its channels and what they stand on.
+COURIER_LIBS = libslated-io.a libslated-core.a $(LIBEVENT_LIBS) $(LIBCURL_LIBS) $(JANSSON_LIBS) $(LIBCRYPTO_LIBS)
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/test_retry
+TESTS += tests/unit/test_retry
+tests_unit_test_retry_SOURCES = tests/unit/test_retry.c
+tests_unit_test_retry_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_retry_LDADD = libslated-core.a $(CRITERION_LIBS)
+endif

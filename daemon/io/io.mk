@@ -1,1 +1,8 @@
 # Adapters to files, sockets and the database.
+noinst_LIBRARIES += libslated-io.a
+libslated_io_a_SOURCES =
+
+# The courier, its channels and what they stand on.
+AM_CPPFLAGS += $(LIBEVENT_CFLAGS) $(LIBCURL_CFLAGS) $(JANSSON_CFLAGS) $(LIBCRYPTO_CFLAGS)
+libslated_io_a_SOURCES += include/slated/delivery.h
+libslated_io_a_SOURCES += daemon/io/delivery.c
