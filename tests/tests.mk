@@ -28,4 +28,9 @@ TESTS += tests/unit/test_exec
 tests_unit_test_exec_SOURCES = tests/unit/test_exec.c
 tests_unit_test_exec_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_exec_LDADD = $(COURIER_LIBS) $(CRITERION_LIBS)
+check_PROGRAMS += tests/unit/test_courier
+TESTS += tests/unit/test_courier
+tests_unit_test_courier_SOURCES = tests/unit/test_courier.c
+tests_unit_test_courier_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_courier_LDADD = $(COURIER_LIBS) $(CRITERION_LIBS)
 endif
