@@ -34,3 +34,12 @@ tests_unit_test_courier_SOURCES = tests/unit/test_courier.c
 tests_unit_test_courier_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_courier_LDADD = $(COURIER_LIBS) $(CRITERION_LIBS)
 endif
+check_PROGRAMS += tests/system/send_webhook
+tests_system_send_webhook_SOURCES = tests/system/send_webhook.c
+tests_system_send_webhook_LDADD = $(COURIER_LIBS)
+TESTS += tests/system/webhook.sh
+dist_check_SCRIPTS += tests/system/webhook.sh tests/system/install-modules
+EXTRA_DIST += tests/system/package.json
+EXTRA_DIST += tests/system/package-lock.json
+EXTRA_DIST += tests/system/receiver.mjs
+EXTRA_DIST += tests/system/webhook.mjs
