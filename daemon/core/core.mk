@@ -37,3 +37,6 @@ libslated_core_a_SOURCES += \
 	daemon/core/spans.h \
 	daemon/core/tz_rule.c \
 	daemon/core/tz_rule.h
+# Retries of deliveries.
+libslated_core_a_SOURCES += include/slated/retry.h
+libslated_core_a_SOURCES += daemon/core/retry.c

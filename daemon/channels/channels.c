@@ -1,0 +1,70 @@
+#include "slated/channel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct channel_ops *const types[] = {
+    &exec_ops,
+    &webhook_ops,
+};
+
+const struct channel_ops *
+channel_ops_find(const char *type)
+{
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (strcmp(types[i]->type, type) == 0)
+			return types[i];
+	return NULL;
+}
+
+int
+channel_open(const struct channel_settings *settings, const struct channel_context *context, struct channel **ret)
+{
+	const struct channel_ops *ops = channel_ops_find(settings->type);
+	if (!ops)
+		return -ENOTSUP;
+	char *name = strdup(settings->name);
+	if (!name)
+		return -ENOMEM;
+	struct channel *channel;
+	int r = ops->open(settings, context, &channel);
+	if (r < 0) {
+		free(name);
+		return r;
+	}
+	channel->ops = ops;
+	channel->name = name;
+	*ret = channel;
+	return 0;
+}
+
+void
+channel_close(struct channel *channel)
+{
+	if (!channel)
+		return;
+	free(channel->name);
+	channel->ops->close(channel);
+}
+
+int
+channel_send(struct channel *channel, const struct delivery *delivery, channel_done *done, void *arg,
+             struct channel_attempt **ret)
+{
+	struct channel_attempt *attempt;
+	int r = channel->ops->send(channel, delivery, &attempt);
+	if (r < 0)
+		return r;
+	attempt->ops = channel->ops;
+	attempt->done = done;
+	attempt->arg = arg;
+	*ret = attempt;
+	return 0;
+}
+
+void
+channel_cancel(struct channel_attempt *attempt)
+{
+	attempt->ops->cancel(attempt);
+}

@@ -1,0 +1,262 @@
+/* webhook: posts the event to a URL, signed as Standard Webhooks asks (standardwebhooks.com, specification 1.0.0). */
+#include "slated/channel.h"
+#include "slated/envelope.h"
+#include "slated/http_client.h"
+#include "slated/text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECRET_PREFIX      "whsec_"
+#define SHA256_SIZE        32
+#define SHA256_BASE64_SIZE 44
+/* So much of an answer's body goes into the error. */
+#define ANSWER_MAX 200
+#define ERROR_SIZE (ANSWER_MAX + 256)
+
+struct secret {
+	unsigned char *bytes;
+	size_t len;
+};
+
+struct webhook {
+	struct channel channel;
+	struct http_client *http;
+	struct instant (*now)(void *arg);
+	void *arg;
+	char *instance;
+	char *url;
+	struct duration timeout;
+	struct secret *secrets;
+	size_t n_secrets;
+};
+
+struct webhook_attempt {
+	struct channel_attempt attempt;
+	struct http_transfer *transfer;
+};
+
+static void
+webhook_close(struct channel *channel)
+{
+	struct webhook *webhook = (struct webhook *)channel;
+	for (size_t i = 0; i < webhook->n_secrets; i++) {
+		OPENSSL_cleanse(webhook->secrets[i].bytes, webhook->secrets[i].len);
+		free(webhook->secrets[i].bytes);
+	}
+	free(webhook->secrets);
+	free(webhook->instance);
+	free(webhook->url);
+	free(webhook);
+}
+
+/* Decodes padded base64 into `bytes` (room for the text's length). EVP_DecodeBlock() alone passes over blanks and
+ * counts padding as bytes. */
+static int
+base64_decode(const char *text, unsigned char *bytes, size_t *ret_len)
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t len = strlen(text);
+	size_t padding = len - strspn(text, alphabet);
+	if (len == 0 || len % 4 != 0 || len > INT32_MAX || padding > 2 || strspn(text + len - padding, "=") != padding)
+		return -EINVAL;
+	int n = EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)len);
+	if (n < 0)
+		return -EINVAL;
+	*ret_len = (size_t)n - padding;
+	return 0;
+}
+
+static int
+secret_read(const char *text, struct secret *ret)
+{
+	size_t len = strlen(text);
+	if (len == 0 || len > INT32_MAX)
+		return -EINVAL;
+	unsigned char *bytes = malloc(len);
+	if (!bytes)
+		return -ENOMEM;
+	if (strncmp(text, SECRET_PREFIX, strlen(SECRET_PREFIX)) == 0) {
+		int r = base64_decode(text + strlen(SECRET_PREFIX), bytes, &len);
+		if (r < 0) {
+			free(bytes);
+			return r;
+		}
+	} else {
+		memcpy(bytes, text, len);
+	}
+	*ret = (struct secret){bytes, len};
+	return 0;
+}
+
+static int
+webhook_open(const struct channel_settings *settings, const struct channel_context *context, struct channel **ret)
+{
+	if (!settings->url || !http_url_valid(settings->url) || settings->timeout.us < 0)
+		return -EINVAL;
+	struct webhook *webhook = calloc(1, sizeof(*webhook));
+	if (!webhook)
+		return -ENOMEM;
+	webhook->http = context->http;
+	webhook->now = context->now;
+	webhook->arg = context->arg;
+	webhook->timeout = settings->timeout;
+	webhook->instance = strdup(context->instance);
+	webhook->url = strdup(settings->url);
+	webhook->secrets = calloc(settings->n_secrets + 1, sizeof(*webhook->secrets));
+	int r = webhook->instance && webhook->url && webhook->secrets ? 0 : -ENOMEM;
+	for (size_t i = 0; r == 0 && i < settings->n_secrets; i++) {
+		r = secret_read(settings->secrets[i], &webhook->secrets[i]);
+		if (r == 0)
+			webhook->n_secrets++;
+	}
+	if (r < 0) {
+		webhook_close(&webhook->channel);
+		return r;
+	}
+	*ret = &webhook->channel;
+	return 0;
+}
+
+/* What curl says, or "HTTP 404: " and the head of what the receiver says. */
+static void
+error_format(const struct http_answer *answer, char text[static ERROR_SIZE])
+{
+	if (answer->error != 0) {
+		(void)snprintf(text, ERROR_SIZE, "%s", answer->error_text);
+		(void)text_clean(text, strlen(text));
+		return;
+	}
+	size_t len = (size_t)snprintf(text, ERROR_SIZE, "HTTP %ld", answer->status);
+	size_t n = answer->n_body < ANSWER_MAX ? answer->n_body : ANSWER_MAX;
+	if (n > 0) {
+		memcpy(text + len, ": ", 2);
+		memcpy(text + len + 2, answer->body, n);
+		len += 2 + n;
+	}
+	(void)text_clean(text, len);
+}
+
+static void
+on_answer(void *arg, const struct http_answer *answer)
+{
+	struct webhook_attempt *attempt = arg;
+	char error[ERROR_SIZE];
+	struct channel_result result = {.outcome = OUTCOME_RETRY, .retry_after = answer->retry_after};
+	if (answer->error == 0)
+		result.outcome = retry_of_http_status(answer->status);
+	if (result.outcome != OUTCOME_DELIVERED) {
+		error_format(answer, error);
+		result.error = error;
+	}
+	attempt->attempt.done(attempt->attempt.arg, &result);
+	free(attempt);
+}
+
+/* "webhook-signature: v1,... v1,...": one of each secret, over "id.timestamp.body". */
+static int
+signature_format(const struct webhook *webhook, const char *key, int64_t timestamp, const char *body, char **ret)
+{
+	static const char head[] = "webhook-signature:";
+	char *message;
+	int len = asprintf(&message, "%s.%" PRId64 ".%s", key, timestamp, body);
+	if (len < 0)
+		return -ENOMEM;
+	char *text = malloc(sizeof(head) + webhook->n_secrets * (strlen(" v1,") + SHA256_BASE64_SIZE));
+	int r = text ? 0 : -ENOMEM;
+	char *end = text ? stpcpy(text, head) : NULL;
+	for (size_t i = 0; r == 0 && i < webhook->n_secrets; i++) {
+		const struct secret *secret = &webhook->secrets[i];
+		unsigned char mac[SHA256_SIZE];
+		if (!HMAC(EVP_sha256(), secret->bytes, (int)secret->len, (const unsigned char *)message, (size_t)len,
+		          mac, NULL))
+			r = -ENOMEM;
+		end = stpcpy(end, " v1,");
+		end += EVP_EncodeBlock((unsigned char *)end, mac, sizeof(mac));
+	}
+	free(message);
+	if (r < 0)
+		free(text);
+	else
+		*ret = text;
+	return r;
+}
+
+enum { HEADER_TYPE, HEADER_ID, HEADER_TIMESTAMP, HEADER_SIGNATURE, HEADER_COUNT };
+
+/* The headers of one attempt, each to be freed, on failure too; the signature is NULL where there is no secret. */
+static int
+headers_format(const struct webhook *webhook, const char *key, const char *body, char *headers[static HEADER_COUNT])
+{
+	int64_t timestamp = webhook->now(webhook->arg).us / US_PER_S;
+	headers[HEADER_TYPE] = strdup("Content-Type: " ENVELOPE_MEDIA_TYPE);
+	if (asprintf(&headers[HEADER_ID], "webhook-id: %s", key) < 0)
+		headers[HEADER_ID] = NULL;
+	if (asprintf(&headers[HEADER_TIMESTAMP], "webhook-timestamp: %" PRId64, timestamp) < 0)
+		headers[HEADER_TIMESTAMP] = NULL;
+	headers[HEADER_SIGNATURE] = NULL;
+	if (!headers[HEADER_TYPE] || !headers[HEADER_ID] || !headers[HEADER_TIMESTAMP])
+		return -ENOMEM;
+	return webhook->n_secrets > 0 ? signature_format(webhook, key, timestamp, body, &headers[HEADER_SIGNATURE]) : 0;
+}
+
+static int
+webhook_send(struct channel *channel, const struct delivery *delivery, struct channel_attempt **ret)
+{
+	struct webhook *webhook = (struct webhook *)channel;
+	char *body, *headers[HEADER_COUNT];
+	size_t n_body;
+	int r = envelope_format(delivery, webhook->instance, &body, &n_body);
+	if (r < 0)
+		return r;
+	struct webhook_attempt *attempt = calloc(1, sizeof(*attempt));
+	r = headers_format(webhook, delivery->key, body, headers);
+	if (!attempt)
+		r = -ENOMEM;
+	if (r == 0) {
+		const struct http_request request = {
+		    .method = "POST",
+		    .url = webhook->url,
+		    .headers = (const char *const *)headers,
+		    .n_headers = headers[HEADER_SIGNATURE] ? HEADER_COUNT : HEADER_SIGNATURE,
+		    .body = body,
+		    .n_body = n_body,
+		    .timeout = webhook->timeout,
+		};
+		r = http_client_send(webhook->http, &request, on_answer, attempt, &attempt->transfer);
+		/* A header that cannot be sent holds the key, and the key will not get better. */
+		r = r == -EINVAL ? -EBADMSG : r;
+	}
+	for (size_t i = 0; i < HEADER_COUNT; i++)
+		free(headers[i]);
+	free(body);
+	if (r < 0) {
+		free(attempt);
+		return r;
+	}
+	*ret = &attempt->attempt;
+	return 0;
+}
+
+static void
+webhook_cancel(struct channel_attempt *attempt)
+{
+	struct webhook_attempt *webhook = (struct webhook_attempt *)attempt;
+	http_client_cancel(webhook->transfer);
+	free(webhook);
+}
+
+const struct channel_ops webhook_ops = {
+    .type = "webhook",
+    .retry = &retry_default,
+    .open = webhook_open,
+    .close = webhook_close,
+    .send = webhook_send,
+    .cancel = webhook_cancel,
+};

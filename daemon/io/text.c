@@ -1,0 +1,64 @@
+#include "slated/text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/* RFC 3629 section 4: per lead byte the length, and the range of the second byte that shuts out overlong forms,
+ * surrogates and what lies above U+10FFFF. */
+static const struct {
+	uint8_t from, to, len, low, high;
+} forms[] = {
+    {0x00, 0x7f, 1, 0, 0},       {0xc2, 0xdf, 2, 0x80, 0xbf}, {0xe0, 0xe0, 3, 0xa0, 0xbf},
+    {0xe1, 0xec, 3, 0x80, 0xbf}, {0xed, 0xed, 3, 0x80, 0x9f}, {0xee, 0xef, 3, 0x80, 0xbf},
+    {0xf0, 0xf0, 4, 0x90, 0xbf}, {0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f},
+};
+
+size_t
+text_utf8(const char *text, size_t len)
+{
+	if (len == 0)
+		return 0;
+	uint8_t lead = (uint8_t)text[0];
+	for (size_t f = 0; f < sizeof(forms) / sizeof(forms[0]); f++) {
+		if (lead < forms[f].from || lead > forms[f].to)
+			continue;
+		if (forms[f].len > len)
+			return 0;
+		if (forms[f].len > 1 && ((uint8_t)text[1] < forms[f].low || (uint8_t)text[1] > forms[f].high))
+			return 0;
+		for (size_t i = 2; i < forms[f].len; i++)
+			if (((uint8_t)text[i] & 0xc0) != 0x80)
+				return 0;
+		return forms[f].len;
+	}
+	return 0;
+}
+
+size_t
+text_clean(char *text, size_t len)
+{
+	size_t out = 0;
+	bool blank = false;
+	for (size_t in = 0; in < len;) {
+		size_t n = text_utf8(text + in, len - in);
+		if (n == 1 && ((uint8_t)text[in] <= ' ' || text[in] == 0x7f)) {
+			blank = out > 0;
+			in++;
+			continue;
+		}
+		if (blank)
+			text[out++] = ' ';
+		blank = false;
+		if (n == 0) {
+			text[out++] = '?';
+			in++;
+			continue;
+		}
+		memmove(text + out, text + in, n);
+		out += n;
+		in += n;
+	}
+	text[out] = '\0';
+	return out;
+}

@@ -1,0 +1,88 @@
+/* Channels: ways to tell somebody. Each type is one `const struct channel_ops` in daemon/channels/ and a row in
+ * channels.c; a channel is a type with the settings that the configuration gives it. */
+#ifndef SLATED_CHANNEL_H
+#define SLATED_CHANNEL_H
+
+#include "slated/delivery.h"
+#include "slated/retry.h"
+
+struct child_runner;
+struct http_client;
+
+/* What the configuration says; borrowed while the channel is made, copied as needed. Absent = NULL or 0. */
+struct channel_settings {
+	const char *name;
+	const char *type;
+	const char *url;            /* webhook */
+	const char *const *secrets; /* webhook: each signs; "whsec_" and base64, or the bytes themselves */
+	size_t n_secrets;
+	const char *const *command; /* exec: argv, ends with NULL */
+	struct duration timeout;    /* of one attempt; 0 = the type's own */
+};
+
+/* What all channels share; borrowed, outlives them. */
+struct channel_context {
+	struct http_client *http;
+	struct child_runner *children;
+	const char *instance; /* this daemon's name */
+	struct instant (*now)(void *arg);
+	void *arg;
+};
+
+struct channel_result {
+	enum outcome outcome;
+	struct duration retry_after; /* OUTCOME_RETRY: what the receiver asked for; 0 = nothing */
+	const char *error;           /* one line of UTF-8, no secrets; NULL when delivered */
+};
+
+/* Called once for each attempt, from the loop, never from within send(). */
+typedef void channel_done(void *arg, const struct channel_result *result);
+
+/* A type's own structs begin with these. */
+struct channel {
+	const struct channel_ops *ops;
+	char *name;
+};
+
+struct channel_attempt {
+	const struct channel_ops *ops;
+	channel_done *done;
+	void *arg;
+};
+
+struct channel_ops {
+	const char *type;
+	const struct retry_policy *retry;
+
+	/* 0, -EINVAL for settings that cannot work, -ENOMEM. The caller fills in the struct channel. */
+	int (*open)(const struct channel_settings *settings, const struct channel_context *context,
+	            struct channel **ret);
+	/* No attempt is under way any more. */
+	void (*close)(struct channel *channel);
+	/* Starts one attempt; `delivery` is borrowed until it ends. *ret is good for cancel() until `done` is called;
+	 * the caller fills in its struct channel_attempt. 0; -EBADMSG for a delivery that can never be sent; any other
+	 * negative errno for one that could not be started now. */
+	int (*send)(struct channel *channel, const struct delivery *delivery, struct channel_attempt **ret);
+	/* Ends an attempt without calling back. */
+	void (*cancel)(struct channel_attempt *attempt);
+};
+
+extern const struct channel_ops webhook_ops;
+extern const struct channel_ops exec_ops;
+
+/* The type of that name, or NULL. */
+const struct channel_ops *channel_ops_find(const char *type);
+
+/* Makes a channel. 0, -ENOTSUP for an unknown type, -EINVAL for settings that cannot work, -ENOMEM. */
+int channel_open(const struct channel_settings *settings, const struct channel_context *context, struct channel **ret)
+    __attribute__((warn_unused_result));
+
+/* Takes NULL. */
+void channel_close(struct channel *channel);
+
+/* Starts an attempt, as ops->send. */
+int channel_send(struct channel *channel, const struct delivery *delivery, channel_done *done, void *arg,
+                 struct channel_attempt **ret) __attribute__((warn_unused_result));
+void channel_cancel(struct channel_attempt *attempt);
+
+#endif

@@ -1,0 +1,36 @@
+/* What a committed milestone has to tell one channel, and what became of an attempt to tell it. Rows of
+ * `sla.delivery` in memory: the database side reads them in, the courier carries them. */
+#ifndef SLATED_DELIVERY_H
+#define SLATED_DELIVERY_H
+
+#include "slated/instant.h"
+
+struct delivery {
+	const char *key; /* stable: the same in every attempt and after a restart; visible ASCII */
+	int64_t ticket_id;
+	const char *external_id;        /* NULL where the ticket has none */
+	const char *metric;             /* NULL where the milestone is of no clock */
+	uint32_t cycle;                 /* 0 without a metric */
+	const char *channel;            /* a channel's name */
+	const char *kind;               /* the milestone: "escalated", ... */
+	const char *payload;            /* the text of a JSON object */
+	uint32_t attempts;              /* made so far */
+	struct instant at;              /* the milestone's instant */
+	struct instant created_at;      /* from here on the channel's give-up time counts */
+	struct instant next_attempt_at; /* not before; in the past = at once */
+};
+
+enum outcome {
+	OUTCOME_DELIVERED,
+	OUTCOME_RETRY,
+	OUTCOME_DEAD,
+	OUTCOME_COUNT,
+};
+
+/* "delivered", "retry", "dead". */
+extern const char *const outcome_names[OUTCOME_COUNT];
+
+/* A copy in one block of its own, texts and all, to be given to free(). 0 or -ENOMEM. */
+int delivery_copy(const struct delivery *delivery, struct delivery **ret) __attribute__((warn_unused_result));
+
+#endif

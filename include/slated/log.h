@@ -1,0 +1,83 @@
+/* The log: one line a happening, on standard error: a message in plain words, then key=value pairs (logfmt).
+ *
+ *	log_info("delivery sent", log_text("channel", name), log_number("attempts", n));
+ *
+ * No ticket text and no secret goes in. Under systemd a line begins with its priority, "<6>" (sd-daemon(3)). */
+#ifndef SLATED_LOG_H
+#define SLATED_LOG_H
+
+#include "slated/instant.h"
+
+/* syslog(3)'s numbers. */
+enum log_level {
+	LOG_LEVEL_ERROR = 3,   /* something is not done that should be */
+	LOG_LEVEL_WARNING = 4, /* somebody should look */
+	LOG_LEVEL_INFO = 6,
+	LOG_LEVEL_DEBUG = 7,
+};
+
+struct log_field {
+	const char *key;
+	enum { LOG_FIELD_TEXT, LOG_FIELD_NUMBER, LOG_FIELD_INSTANT, LOG_FIELD_DURATION, LOG_FIELD_ERROR } kind;
+	union {
+		const char *text;
+		int64_t number;
+	} value;
+};
+
+/* A text; NULL leaves the field out. Control characters and bytes that are no UTF-8 are escaped. */
+static inline struct log_field
+log_text(const char *key, const char *text)
+{
+	return (struct log_field){key, LOG_FIELD_TEXT, {.text = text}};
+}
+
+static inline struct log_field
+log_number(const char *key, int64_t number)
+{
+	return (struct log_field){key, LOG_FIELD_NUMBER, {.number = number}};
+}
+
+/* RFC 3339; INSTANT_NEVER is "never". */
+static inline struct log_field
+log_instant(const char *key, struct instant at)
+{
+	return (struct log_field){key, LOG_FIELD_INSTANT, {.number = at.us}};
+}
+
+/* Seconds with six digits. */
+static inline struct log_field
+log_duration(const char *key, struct duration length)
+{
+	return (struct log_field){key, LOG_FIELD_DURATION, {.number = length.us}};
+}
+
+/* The text of a negative errno, under the key "error". */
+static inline struct log_field
+log_errno(int error)
+{
+	return (struct log_field){"error", LOG_FIELD_ERROR, {.number = error}};
+}
+
+#define log_at(level, message, ...)                                                                                    \
+	log_write((level), (message), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){NULL}})
+#define log_error(...)   log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_at(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_info(...)    log_at(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)   log_at(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+/* Writes no line above `level` from now on; LOG_LEVEL_INFO until then. */
+void log_set_level(enum log_level level);
+
+/* Writes one line, in one write(2); a longer one than LOG_LINE_SIZE is cut off and ends in "...". `fields` ends with
+ * one whose key is NULL. Keeps errno. Called through the macros above. */
+void log_write(enum log_level level, const char *message, const struct log_field *fields);
+
+#define LOG_LINE_SIZE 4096
+
+/* The line that log_write() writes, newline and all, without a NUL; returns its length. `priority` = with the prefix.
+ */
+size_t log_format(char line[static LOG_LINE_SIZE], enum log_level level, bool priority, const char *message,
+                  const struct log_field *fields);
+
+#endif

@@ -1,0 +1,15 @@
+/* Texts that others wrote: made fit for a line of a log or a column of the database. */
+#ifndef SLATED_TEXT_H
+#define SLATED_TEXT_H
+
+#include <stddef.h>
+
+/* The length of the well-formed UTF-8 character (RFC 3629) at the head of `text`, or 0 where there is none. */
+size_t text_utf8(const char *text, size_t len);
+
+/* Makes `text` one line of well-formed UTF-8, in place: runs of white space and control characters become one blank
+ * (none at the ends), bytes that are no UTF-8 become '?'. Adds a NUL: `text` has room for len + 1. Returns the length.
+ */
+size_t text_clean(char *text, size_t len);
+
+#endif
