@@ -1,0 +1,434 @@
+/* The load is a list of queries in one REPEATABLE READ transaction, sent one after the other; the polls that follow
+ * begin at its snapshot. What a poll brings: rows of transactions that began after the previous snapshot, and of those
+ * that were in progress in it. Rows become visible by commit, not by number, so none is missed or brought twice. */
+#include "slated/feed.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "slated/log.h"
+#include "slated/pg.h"
+#include "slated/timebase.h"
+
+/* While events come, after the last, and whatever happens. */
+#define POLL_BUSY  ((struct timeval){0, 4000})
+#define POLL_AFTER ((struct timeval){0, 150000})
+#define POLL_IDLE  ((struct timeval){1, 0})
+
+/* A load may bring millions of rows. */
+#define LOAD_TIMEOUT ((struct duration){600 * US_PER_S})
+
+enum phase {
+	PHASE_STOPPED,
+	PHASE_LISTEN,
+	PHASE_BEGIN,
+	PHASE_SNAPSHOT,
+	PHASE_CONFIGURATIONS,
+	PHASE_STATES,
+	PHASE_CLOCKS,
+	PHASE_EVENTS,
+	PHASE_COMMIT,
+	PHASE_POLLING,
+};
+
+#define COPY(query) "COPY (" query ") TO STDOUT (FORMAT binary)"
+
+static const char *const phase_sql[] = {
+    [PHASE_LISTEN] = "LISTEN sla_event",
+    [PHASE_BEGIN] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    [PHASE_SNAPSHOT] = "SELECT pg_current_snapshot()::text, clock_timestamp()",
+    [PHASE_CONFIGURATIONS] = "SELECT digest, source FROM sla.configuration f WHERE digest <> $1 AND EXISTS "
+                             "(SELECT FROM sla.clock c WHERE c.configuration = f.digest AND c.ended_at IS NULL)",
+    [PHASE_STATES] = COPY("SELECT " STATE_COLUMNS " FROM sla.ticket_state s WHERE s.status <> 'closed'"),
+    [PHASE_CLOCKS] = COPY("SELECT " CLOCK_COLUMNS " FROM sla.clock c JOIN sla.ticket_state s USING (ticket_id) "
+                          "WHERE s.status <> 'closed' AND (c.ended_at IS NULL OR NOT EXISTS (SELECT FROM sla.clock l "
+                          "WHERE l.ticket_id = c.ticket_id AND l.metric = c.metric AND l.cycle > c.cycle))"),
+    [PHASE_EVENTS] =
+        COPY("SELECT " EVENT_COLUMNS " FROM sla.ticket t LEFT JOIN sla.ticket_state s ON s.ticket_id = t.id "
+             "JOIN sla.event e ON e.ticket_id = t.id AND e.seq > coalesce(s.applied_seq, 0) "
+             "WHERE t.event_seq > coalesce(s.applied_seq, 0) ORDER BY e.ticket_id, e.seq"),
+    [PHASE_COMMIT] = "COMMIT",
+};
+
+static const char poll_sql[] =
+    "WITH now AS MATERIALIZED (SELECT pg_current_snapshot() AS snapshot) "
+    "SELECT n.snapshot::text, clock_timestamp(), " EVENT_COLUMNS " FROM now n LEFT JOIN sla.event e ON "
+    "e.xid >= pg_snapshot_xmax($1::pg_snapshot) OR e.xid = ANY ($2::xid8[]) ORDER BY e.ticket_id, e.seq";
+enum { POLL_HEAD = 2, POLL_COLUMNS = POLL_HEAD + EVENT_COLUMN_COUNT };
+
+struct feed {
+	struct timebase *timebase;
+	struct feed_hooks hooks;
+	struct pg *pg;
+	struct event *timer;
+	enum phase phase;
+	const char *digest;
+	char *snapshot; /* of the last load or poll */
+	char *in_progress;
+	char *error;
+	int64_t sent; /* ticks */
+	bool in_copy;
+	bool wanted; /* a poll, as soon as the connection is idle */
+	bool got_events;
+	bool after; /* the look 150 ms after the last events is still to come */
+	bool probing;
+	bool poll_only;
+	bool told;
+};
+
+static void feed_next(struct feed *feed);
+static void feed_poll(struct feed *feed);
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	feed_wake(arg);
+}
+
+int
+feed_new(struct event_base *base, struct timebase *timebase, const struct feed_hooks *hooks, struct feed **ret)
+{
+	struct feed *feed = calloc(1, sizeof(*feed));
+	if (feed == NULL)
+		return -ENOMEM;
+	feed->timebase = timebase;
+	feed->hooks = *hooks;
+	feed->timer = event_new(base, -1, 0, on_timer, feed);
+	if (feed->timer == NULL) {
+		free(feed);
+		return -ENOMEM;
+	}
+	*ret = feed;
+	return 0;
+}
+
+void
+feed_free(struct feed *feed)
+{
+	if (feed == NULL)
+		return;
+	event_free(feed->timer);
+	free(feed->snapshot);
+	free(feed->in_progress);
+	free(feed->error);
+	free(feed);
+}
+
+void
+feed_set_connection(struct feed *feed, struct pg *pg)
+{
+	feed->pg = pg;
+}
+
+bool
+feed_is_poll_only(const struct feed *feed)
+{
+	return feed->poll_only;
+}
+
+void
+feed_stop(struct feed *feed)
+{
+	feed->phase = PHASE_STOPPED;
+	(void)event_del(feed->timer);
+	free(feed->error);
+	feed->error = NULL;
+}
+
+static void
+give_up(struct feed *feed, const char *why)
+{
+	char text[300];
+	(void)snprintf(text, sizeof(text), "%s", why);
+	feed_stop(feed);
+	feed->hooks.problem(feed->hooks.arg, text);
+	pg_restart(feed->pg, text);
+}
+
+static void
+send_query(struct feed *feed, const struct pg_query *query)
+{
+	feed->sent = timebase_ticks();
+	int r = pg_send(feed->pg, query);
+	assert(r == 0); /* the connection is idle */
+	(void)r;
+}
+
+/* Takes over the snapshot "xmin:xmax:xip,xip". False: out of memory. */
+static bool
+take_snapshot(struct feed *feed, const char *text)
+{
+	const char *list = strrchr(text, ':');
+	assert(list != NULL); /* pg_snapshot's output */
+	free(feed->snapshot);
+	free(feed->in_progress);
+	feed->snapshot = strdup(text);
+	if (asprintf(&feed->in_progress, "{%s}", list + 1) < 0)
+		feed->in_progress = NULL;
+	return feed->snapshot != NULL && feed->in_progress != NULL;
+}
+
+static struct pg_value
+field(PGresult *result, int row, int column)
+{
+	if (PQgetisnull(result, row, column))
+		return (struct pg_value){NULL, 0};
+	return (struct pg_value){PQgetvalue(result, row, column), (size_t)PQgetlength(result, row, column)};
+}
+
+static void
+note_error(struct feed *feed, PGresult *result)
+{
+	const char *message = PQresultErrorMessage(result);
+	free(feed->error);
+	feed->error = strndup(message, strcspn(message, "\n"));
+}
+
+/* The server's time, from the first row. A wide correction is a stepped clock. */
+static bool
+take_time(struct feed *feed, PGresult *result)
+{
+	struct instant server;
+	if (pg_read_instant(field(result, 0, 1), &server) < 0)
+		return false;
+	bool known = feed->timebase->known;
+	struct duration correction = timebase_sample(feed->timebase, feed->sent, timebase_ticks(), server);
+	if (known && (correction.us > US_PER_S || correction.us < -US_PER_S))
+		log_warning("the database's clock was stepped", log_duration("by", correction));
+	return true;
+}
+
+/* Loading ---------------------------------------------------------------------------------------------------------- */
+
+static bool
+on_copy_row(void *arg, const char *data, size_t len)
+{
+	struct feed *feed = arg;
+	struct pg_value values[EVENT_COLUMN_COUNT];
+	int r = 0;
+	if (!feed->in_copy) {
+		feed->in_copy = true;
+		r = pg_copy_header(data, len);
+		if (r < 0)
+			return false;
+		data += r;
+		len -= (size_t)r;
+		if (len == 0)
+			return true;
+	}
+	size_t columns = feed->phase == PHASE_STATES   ? (size_t)STATE_COLUMN_COUNT
+	                 : feed->phase == PHASE_CLOCKS ? (size_t)CLOCK_COLUMN_COUNT
+	                                               : (size_t)EVENT_COLUMN_COUNT;
+	r = pg_copy_tuple(data, len, values, columns);
+	if (r <= 0)
+		return r == 0;
+	if (feed->phase == PHASE_STATES)
+		return feed->hooks.state(feed->hooks.arg, values);
+	if (feed->phase == PHASE_CLOCKS)
+		return feed->hooks.clock(feed->hooks.arg, values);
+	return feed->hooks.event(feed->hooks.arg, values);
+}
+
+static bool
+take_phase_rows(struct feed *feed, PGresult *result)
+{
+	if (feed->phase == PHASE_SNAPSHOT)
+		return take_time(feed, result) && take_snapshot(feed, PQgetvalue(result, 0, 0));
+	for (int i = 0; feed->phase == PHASE_CONFIGURATIONS && i < PQntuples(result); i++)
+		if (!feed->hooks.configuration(feed->hooks.arg, PQgetvalue(result, i, 0), PQgetvalue(result, i, 1)))
+			return false;
+	return true;
+}
+
+static void
+on_phase_result(void *arg, PGresult *result)
+{
+	struct feed *feed = arg;
+	if (feed->phase == PHASE_STOPPED)
+		return;
+	if (result == NULL) {
+		if (feed->error != NULL)
+			give_up(feed, feed->error);
+		else
+			feed_next(feed);
+		return;
+	}
+	ExecStatusType status = PQresultStatus(result);
+	if (status == PGRES_TUPLES_OK && !take_phase_rows(feed, result))
+		feed->error = strdup("what the database holds could not be loaded");
+	else if (status == PGRES_FATAL_ERROR)
+		note_error(feed, result);
+}
+
+/* Sends the query of the next phase. */
+static void
+feed_next(struct feed *feed)
+{
+	if (feed->phase == PHASE_COMMIT) {
+		feed->phase = PHASE_POLLING;
+		feed->probing = true;
+		feed->hooks.loaded(feed->hooks.arg);
+		if (feed->phase == PHASE_POLLING)
+			feed_poll(feed);
+		return;
+	}
+	feed->phase++;
+	feed->in_copy = false;
+	bool digest = feed->phase == PHASE_CONFIGURATIONS;
+	const char *params[] = {feed->digest};
+	send_query(feed, &(struct pg_query){.text = phase_sql[feed->phase],
+	                                    .n_params = digest ? 1 : 0,
+	                                    .params = params,
+	                                    .binary = feed->phase == PHASE_SNAPSHOT,
+	                                    .timeout = LOAD_TIMEOUT,
+	                                    .result = on_phase_result,
+	                                    .row = on_copy_row,
+	                                    .arg = feed});
+}
+
+void
+feed_load(struct feed *feed, const char *digest)
+{
+	assert(feed->phase == PHASE_STOPPED);
+	feed->digest = digest;
+	feed->told = false;
+	feed->hooks.reset(feed->hooks.arg);
+	feed_next(feed);
+}
+
+/* Polling ---------------------------------------------------------------------------------------------------------- */
+
+static void
+take_events(struct feed *feed, PGresult *result)
+{
+	struct pg_value values[EVENT_COLUMN_COUNT];
+	if (!take_time(feed, result) || !take_snapshot(feed, PQgetvalue(result, 0, 0))) {
+		feed->error = strdup("a poll's answer could not be read");
+		return;
+	}
+	feed->got_events = !PQgetisnull(result, 0, POLL_HEAD);
+	for (int row = 0; feed->got_events && row < PQntuples(result); row++) {
+		for (int i = 0; i < EVENT_COLUMN_COUNT; i++)
+			values[i] = field(result, row, POLL_HEAD + i);
+		if (!feed->hooks.event(feed->hooks.arg, values)) {
+			feed->error = strdup("an event could not be applied");
+			return;
+		}
+	}
+}
+
+static void
+plan_poll(struct feed *feed)
+{
+	static const struct timeval busy = POLL_BUSY;
+	static const struct timeval after = POLL_AFTER;
+	static const struct timeval idle = POLL_IDLE;
+	const struct timeval *pause = &idle;
+	if (feed->got_events) {
+		pause = &busy;
+		feed->after = true;
+	} else if (feed->after) {
+		pause = &after;
+		feed->after = false;
+	}
+	(void)event_add(feed->timer, pause);
+}
+
+static void
+on_poll_result(void *arg, PGresult *result)
+{
+	struct feed *feed = arg;
+	if (feed->phase == PHASE_STOPPED)
+		return;
+	if (result != NULL) {
+		if (PQresultStatus(result) == PGRES_TUPLES_OK)
+			take_events(feed, result);
+		else
+			note_error(feed, result);
+		return;
+	}
+	if (feed->error != NULL) {
+		give_up(feed, feed->error);
+		return;
+	}
+	feed->hooks.polled(feed->hooks.arg);
+	if (feed->phase != PHASE_POLLING)
+		return;
+	plan_poll(feed);
+	if (feed->wanted)
+		feed_wake(feed);
+}
+
+static void
+on_probe_result(void *arg, PGresult *result)
+{
+	struct feed *feed = arg;
+	if (feed->phase == PHASE_STOPPED)
+		return;
+	if (result != NULL && PQresultStatus(result) != PGRES_COMMAND_OK)
+		note_error(feed, result);
+	else if (result == NULL && feed->error != NULL)
+		give_up(feed, feed->error);
+	else if (result == NULL)
+		feed_wake(feed);
+}
+
+/* Before the second poll: a NOTIFY to oneself that is not there by then never comes, as behind a pooler that gives the
+ * connection to another client between two statements. */
+static void
+feed_probe(struct feed *feed)
+{
+	feed->probing = false;
+	feed->poll_only = true;
+	send_query(feed,
+	           &(struct pg_query){.text = "NOTIFY sla_event, 'probe'", .result = on_probe_result, .arg = feed});
+}
+
+static void
+feed_poll(struct feed *feed)
+{
+	const char *params[] = {feed->snapshot, feed->in_progress};
+	feed->wanted = false;
+	(void)event_del(feed->timer);
+	send_query(feed, &(struct pg_query){.text = poll_sql,
+	                                    .n_params = 2,
+	                                    .params = params,
+	                                    .binary = true,
+	                                    .result = on_poll_result,
+	                                    .arg = feed});
+}
+
+void
+feed_wake(struct feed *feed)
+{
+	feed->wanted = true;
+	if (feed->phase != PHASE_POLLING || !pg_is_idle(feed->pg) || !feed->hooks.hungry(feed->hooks.arg))
+		return;
+	if (feed->probing) {
+		feed_probe(feed);
+		return;
+	}
+	if (feed->poll_only && !feed->told) {
+		feed->told = true;
+		log_warning(
+		    "NOTIFY does not arrive, polling instead; connect to PostgreSQL directly or through a pooler in "
+		    "session mode for quicker answers");
+	}
+	feed_poll(feed);
+}
+
+void
+feed_on_notify(struct feed *feed, const char *channel, const char *payload)
+{
+	(void)channel; /* we listen to one */
+	if (strcmp(payload, "probe") == 0)
+		feed->poll_only = false;
+	else
+		feed_wake(feed);
+}

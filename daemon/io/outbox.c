@@ -1,0 +1,402 @@
+#include "slated/outbox.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "slated/log.h"
+#include "slated/pg.h"
+#include "slated/pg_value.h"
+#include "slated/render.h"
+
+/* So many deliveries the courier may hold; the rest wait in the table. */
+#define HELD_MAX  4000
+#define CLAIM_MAX 500
+
+/* Looks for deliveries that nobody told it of so often. */
+#define SWEEP ((struct timeval){1, 0})
+
+/* In order of position: an earlier delivery of a ticket and channel is never claimed after a later one. */
+static const char claim_sql[] =
+    "WITH next AS (SELECT key FROM sla.delivery WHERE state = 'pending' AND claimed_by IS NULL "
+    "  ORDER BY position LIMIT $2::integer FOR UPDATE SKIP LOCKED), "
+    "claimed AS (UPDATE sla.delivery d SET claimed_by = $1 FROM next WHERE d.key = next.key RETURNING d.*) "
+    "SELECT c.key, c.ticket_id, t.external_id, c.metric, c.cycle, c.channel, c.kind, c.payload::text, c.attempts, "
+    "  coalesce((c.payload -> 'milestone' ->> 'at')::timestamptz, c.created_at), c.created_at, c.next_attempt_at "
+    "FROM claimed c LEFT JOIN sla.ticket t ON t.id = c.ticket_id ORDER BY c.position";
+enum { CLAIM_COLUMNS = 12 };
+
+/* Ended deliveries move to the log; the others note their attempt. */
+static const char outcome_sql[] =
+    "WITH o AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], "
+    "$5::text[]) "
+    "  AS u (key, outcome, attempts, next_attempt_at, error)), "
+    "ended AS (DELETE FROM sla.delivery d USING o WHERE d.key = o.key AND o.outcome <> 'retry' "
+    "  RETURNING d.*, o.outcome AS state_now, o.attempts AS attempts_now, o.error), "
+    "logged AS (INSERT INTO sla.delivery_log (key, position, ticket_id, metric, cycle, kind, channel, payload, state, "
+    "  attempts, next_attempt_at, last_error, claimed_by, created_at, outcome) "
+    "  SELECT key, position, ticket_id, metric, cycle, kind, channel, payload, state_now, attempts_now, NULL, "
+    "  coalesce(error, last_error), claimed_by, created_at, coalesce(error, 'delivered') FROM ended "
+    "  ON CONFLICT (key) DO NOTHING) "
+    "UPDATE sla.delivery d SET attempts = o.attempts, next_attempt_at = o.next_attempt_at, last_error = o.error "
+    "FROM o WHERE d.key = o.key AND o.outcome = 'retry'";
+
+/* What a former run of this instance had claimed, or an instance that has no lease any more, is free again. */
+static const char release_sql[] =
+    "UPDATE sla.delivery d SET claimed_by = NULL WHERE claimed_by = $1 OR (claimed_by IS NOT NULL AND NOT EXISTS "
+    "  (SELECT FROM sla.lease l WHERE l.owner = d.claimed_by AND l.expires_at > clock_timestamp()))";
+
+static const char reassess_sql[] = "SELECT sla.apply_reassessments() "
+                                   "WHERE EXISTS (SELECT FROM sla.reassessment WHERE outcome IS NULL)";
+
+enum { OUTCOME_COLUMNS = 5 };
+
+struct outbox {
+	const char *instance;
+	struct outbox_hooks hooks;
+	struct courier *courier;
+	struct pg *pg;
+	struct event *sweep;
+	struct text outcomes[OUTCOME_COLUMNS]; /* array texts, to be written next */
+	struct text sent[OUTCOME_COLUMNS];     /* being written, and kept until it is known that they were */
+	bool open;
+	bool released; /* of a former run */
+	bool wanted;   /* look for deliveries as soon as the connection is idle */
+	bool reassess; /* and for severities to write */
+	bool draining;
+	unsigned n_claimed;
+	char *error;
+};
+
+static void outbox_step(struct outbox *outbox);
+
+static void
+on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	outbox_wake(arg);
+}
+
+int
+outbox_new(struct event_base *base, const char *instance, const struct outbox_hooks *hooks, struct outbox **ret)
+{
+	struct outbox *outbox = calloc(1, sizeof(*outbox));
+	if (outbox == NULL)
+		return -ENOMEM;
+	outbox->instance = instance;
+	outbox->hooks = *hooks;
+	outbox->sweep = event_new(base, -1, EV_PERSIST, on_sweep, outbox);
+	if (outbox->sweep == NULL) {
+		free(outbox);
+		return -ENOMEM;
+	}
+	*ret = outbox;
+	return 0;
+}
+
+void
+outbox_free(struct outbox *outbox)
+{
+	if (outbox == NULL)
+		return;
+	event_free(outbox->sweep);
+	for (unsigned i = 0; i < OUTCOME_COLUMNS; i++) {
+		free(outbox->outcomes[i].data);
+		free(outbox->sent[i].data);
+	}
+	free(outbox->error);
+	free(outbox);
+}
+
+void
+outbox_set_courier(struct outbox *outbox, struct courier *courier)
+{
+	outbox->courier = courier;
+}
+
+void
+outbox_set_connection(struct outbox *outbox, struct pg *pg)
+{
+	outbox->pg = pg;
+}
+
+void
+outbox_open(struct outbox *outbox)
+{
+	static const struct timeval sweep = SWEEP;
+	outbox->open = true;
+	outbox->released = false;
+	(void)event_add(outbox->sweep, &sweep);
+	outbox_wake(outbox);
+}
+
+void
+outbox_close(struct outbox *outbox)
+{
+	outbox->open = false;
+	(void)event_del(outbox->sweep);
+}
+
+void
+outbox_wake(struct outbox *outbox)
+{
+	outbox->wanted = true;
+	outbox->reassess = true;
+	outbox_step(outbox);
+}
+
+void
+outbox_drain(struct outbox *outbox)
+{
+	outbox->draining = true;
+}
+
+bool
+outbox_is_settled(const struct outbox *outbox)
+{
+	return outbox->sent[0].len == 0 && outbox->outcomes[0].len == 0;
+}
+
+static void
+add_element(struct text *text, const char *value)
+{
+	text_add(text, text->len == 0 ? "{" : ",", 1);
+	if (value == NULL) {
+		text_add_string(text, "NULL");
+		return;
+	}
+	text_add(text, "\"", 1);
+	for (; *value != '\0'; value++) {
+		if (*value == '"' || *value == '\\')
+			text_add(text, "\\", 1);
+		text_add(text, value, 1);
+	}
+	text_add(text, "\"", 1);
+}
+
+void
+outbox_on_outcome(void *arg, const struct delivery *delivery, enum outcome outcome, const char *error)
+{
+	struct outbox *outbox = arg;
+	char attempts[16];
+	char next[INSTANT_TEXT_SIZE];
+	(void)snprintf(attempts, sizeof(attempts), "%" PRIu32, delivery->attempts);
+	(void)instant_format(delivery->next_attempt_at, next);
+	add_element(&outbox->outcomes[0], delivery->key);
+	add_element(&outbox->outcomes[1], outcome_names[outcome]);
+	add_element(&outbox->outcomes[2], attempts);
+	add_element(&outbox->outcomes[3], outcome == OUTCOME_RETRY ? next : NULL);
+	add_element(&outbox->outcomes[4], error);
+	if (outcome == OUTCOME_DELIVERED)
+		log_info("delivery delivered", log_text("delivery", delivery->key),
+		         log_number("ticket", delivery->ticket_id), log_text("channel", delivery->channel),
+		         log_text("kind", delivery->kind), log_number("attempts", delivery->attempts));
+	else
+		log_warning(outcome == OUTCOME_DEAD ? "delivery given up" : "delivery failed, to be tried again",
+		            log_text("delivery", delivery->key), log_number("ticket", delivery->ticket_id),
+		            log_text("channel", delivery->channel), log_number("attempts", delivery->attempts),
+		            log_instant("next", outcome == OUTCOME_DEAD ? INSTANT_NEVER : delivery->next_attempt_at),
+		            log_text("error", error));
+	outbox_step(outbox);
+}
+
+/* Answers ---------------------------------------------------------------------------------------------------------- */
+
+static void
+note_error(struct outbox *outbox, PGresult *result)
+{
+	const char *message = PQresultErrorMessage(result);
+	free(outbox->error);
+	outbox->error = strndup(message, strcspn(message, "\n"));
+}
+
+/* Tells of the error, if any; the sweep tries again. */
+static bool
+ended_well(struct outbox *outbox)
+{
+	if (outbox->error == NULL)
+		return true;
+	outbox->hooks.problem(outbox->hooks.arg, outbox->error);
+	free(outbox->error);
+	outbox->error = NULL;
+	return false;
+}
+
+static struct pg_value
+field(PGresult *result, int row, int column)
+{
+	if (PQgetisnull(result, row, column))
+		return (struct pg_value){NULL, 0};
+	return (struct pg_value){PQgetvalue(result, row, column), (size_t)PQgetlength(result, row, column)};
+}
+
+static int
+read_claim(PGresult *result, int row, struct delivery *ret)
+{
+	int32_t cycle = 0;
+	int32_t attempts;
+	int64_t ticket = 0;
+	struct delivery d = {
+	    .key = PQgetvalue(result, row, 0),
+	    .external_id = PQgetisnull(result, row, 2) ? NULL : PQgetvalue(result, row, 2),
+	    .metric = PQgetisnull(result, row, 3) ? NULL : PQgetvalue(result, row, 3),
+	    .channel = PQgetvalue(result, row, 5),
+	    .kind = PQgetvalue(result, row, 6),
+	    .payload = PQgetvalue(result, row, 7),
+	};
+	int r = PQgetisnull(result, row, 1) ? 0 : pg_read_int64(field(result, row, 1), &ticket);
+	if (r == 0 && !PQgetisnull(result, row, 4))
+		r = pg_read_int32(field(result, row, 4), &cycle);
+	if (r == 0)
+		r = pg_read_int32(field(result, row, 8), &attempts);
+	if (r == 0)
+		r = pg_read_instant(field(result, row, 9), &d.at);
+	if (r == 0)
+		r = pg_read_instant(field(result, row, 10), &d.created_at);
+	if (r == 0)
+		r = pg_read_instant(field(result, row, 11), &d.next_attempt_at);
+	if (r < 0)
+		return r;
+	d.ticket_id = ticket;
+	d.cycle = (uint32_t)cycle;
+	d.attempts = (uint32_t)attempts;
+	*ret = d;
+	return 0;
+}
+
+static void
+on_claimed(void *arg, PGresult *result)
+{
+	struct outbox *outbox = arg;
+	if (result == NULL) {
+		if (ended_well(outbox) && outbox->n_claimed == CLAIM_MAX)
+			outbox->wanted = true;
+		outbox_step(outbox);
+		return;
+	}
+	if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+		note_error(outbox, result);
+		return;
+	}
+	outbox->n_claimed = (unsigned)PQntuples(result);
+	for (int i = 0; i < PQntuples(result); i++) {
+		struct delivery delivery;
+		int r = read_claim(result, i, &delivery);
+		if (r == 0)
+			r = courier_add(outbox->courier, &delivery);
+		if (r < 0)
+			log_error("delivery not taken on", log_text("delivery", PQgetvalue(result, i, 0)),
+			          log_errno(r));
+	}
+}
+
+static void
+on_outcomes(void *arg, PGresult *result)
+{
+	struct outbox *outbox = arg;
+	if (result != NULL) {
+		if (PQresultStatus(result) != PGRES_COMMAND_OK)
+			note_error(outbox, result);
+		return;
+	}
+	if (!ended_well(outbox))
+		return; /* the sweep writes them again: twice is harmless */
+	for (unsigned i = 0; i < OUTCOME_COLUMNS; i++)
+		outbox->sent[i].len = 0;
+	outbox_step(outbox);
+}
+
+static void
+on_released(void *arg, PGresult *result)
+{
+	struct outbox *outbox = arg;
+	if (result != NULL) {
+		if (PQresultStatus(result) != PGRES_COMMAND_OK)
+			note_error(outbox, result);
+		return;
+	}
+	outbox->released = ended_well(outbox);
+	if (outbox->released)
+		outbox_step(outbox);
+}
+
+static void
+on_reassessed(void *arg, PGresult *result)
+{
+	struct outbox *outbox = arg;
+	if (result != NULL) {
+		if (PQresultStatus(result) != PGRES_TUPLES_OK)
+			note_error(outbox, result);
+		return;
+	}
+	if (ended_well(outbox))
+		outbox_step(outbox);
+}
+
+/* Steps ------------------------------------------------------------------------------------------------------------ */
+
+static void
+run_query(struct outbox *outbox, const char *text, int n_params, const char *const *params, bool binary,
+          pg_result *result)
+{
+	int r = pg_send(outbox->pg, &(struct pg_query){.text = text,
+	                                               .n_params = n_params,
+	                                               .params = params,
+	                                               .binary = binary,
+	                                               .result = result,
+	                                               .arg = outbox});
+	assert(r == 0); /* the connection is idle */
+	(void)r;
+}
+
+static void
+write_outcomes(struct outbox *outbox)
+{
+	const char *params[OUTCOME_COLUMNS];
+	bool again = outbox->sent[0].len > 0;
+	for (unsigned i = 0; i < OUTCOME_COLUMNS; i++) {
+		if (!again) {
+			struct text next = outbox->outcomes[i];
+			outbox->outcomes[i] = outbox->sent[i];
+			text_add(&next, "}", 1);
+			outbox->sent[i] = next;
+		}
+		params[i] = outbox->sent[i].data;
+	}
+	run_query(outbox, outcome_sql, OUTCOME_COLUMNS, params, false, on_outcomes);
+}
+
+static void
+claim(struct outbox *outbox, size_t held)
+{
+	char limit[16];
+	size_t n = HELD_MAX - held < CLAIM_MAX ? HELD_MAX - held : CLAIM_MAX;
+	(void)snprintf(limit, sizeof(limit), "%zu", n);
+	outbox->wanted = false;
+	run_query(outbox, claim_sql, 2, (const char *[]){outbox->instance, limit}, true, on_claimed);
+}
+
+/* Does the next thing that there is to do, if the connection is free. */
+static void
+outbox_step(struct outbox *outbox)
+{
+	if (!outbox->open || !pg_is_idle(outbox->pg))
+		return;
+	struct courier_counts counts = courier_count(outbox->courier);
+	size_t held = counts.behind + counts.later + counts.ready + counts.in_flight;
+	if (!outbox->released) {
+		run_query(outbox, release_sql, 1, (const char *[]){outbox->instance}, false, on_released);
+	} else if (outbox->sent[0].len > 0 || outbox->outcomes[0].len > 0) {
+		write_outcomes(outbox);
+	} else if (outbox->wanted && held < HELD_MAX && !outbox->draining) {
+		claim(outbox, held);
+	} else if (outbox->reassess && !outbox->draining) {
+		outbox->reassess = false;
+		run_query(outbox, reassess_sql, 0, NULL, false, on_reassessed);
+	}
+}

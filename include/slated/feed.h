@@ -1,0 +1,56 @@
+/* The feed: loads what is open, then brings each event once, in the order of a ticket's seq. Start, reconnect and
+ * fail-over are one path. Its cursor is the snapshot of its previous poll, kept in memory only. */
+#ifndef SLATED_FEED_H
+#define SLATED_FEED_H
+
+#include "slated/pg_value.h"
+#include "slated/rows.h"
+
+struct event_base;
+struct feed;
+struct pg;
+struct timebase;
+
+struct feed_hooks {
+	/* Loading begins: forget everything. */
+	void (*reset)(void *arg);
+	/* The rows of the load, in this order: configurations (digest, source), states, clocks, events not yet applied.
+	 * False gives up: the load begins anew after a pause. */
+	bool (*configuration)(void *arg, const char *digest, const char *source);
+	bool (*state)(void *arg, const struct pg_value *values);
+	bool (*clock)(void *arg, const struct pg_value *values);
+	bool (*event)(void *arg, const struct pg_value *values);
+	/* All is loaded; events come from now on. */
+	void (*loaded)(void *arg);
+	/* A poll's events have been handed out. */
+	void (*polled)(void *arg);
+	/* May events be taken in now? Asked before each poll; feed_wake() when that changes. */
+	bool (*hungry)(void *arg);
+	void (*problem)(void *arg, const char *text);
+	void *arg;
+};
+
+/* `timebase` is borrowed; polls feed it. 0 or -ENOMEM. */
+int feed_new(struct event_base *base, struct timebase *timebase, const struct feed_hooks *hooks, struct feed **ret)
+    __attribute__((warn_unused_result));
+void feed_free(struct feed *feed);
+
+/* Borrowed; before feed_load(). */
+void feed_set_connection(struct feed *feed, struct pg *pg);
+
+/* The connection is up and the driver ready: loads, then polls. `digest` names the configuration that is known. */
+void feed_load(struct feed *feed, const char *digest);
+
+/* The connection is lost, or the driver must begin anew. */
+void feed_stop(struct feed *feed);
+
+/* A hint came, or the driver is hungry again. */
+void feed_wake(struct feed *feed);
+
+/* Whether NOTIFY does not reach us. */
+bool feed_is_poll_only(const struct feed *feed);
+
+/* A NOTIFY came. */
+void feed_on_notify(struct feed *feed, const char *channel, const char *payload);
+
+#endif

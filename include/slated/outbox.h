@@ -1,0 +1,44 @@
+/* The outbox: claims committed deliveries for the courier, and writes down what became of them. It has a connection of
+ * its own, so that slow receivers never wait on deadlines nor deadlines on them. */
+#ifndef SLATED_OUTBOX_H
+#define SLATED_OUTBOX_H
+
+#include "slated/courier.h"
+
+struct outbox;
+struct pg;
+
+struct outbox_hooks {
+	/* Something went wrong that an operator should see. */
+	void (*problem)(void *arg, const char *text);
+	void *arg;
+};
+
+/* `instance` is borrowed. 0 or -ENOMEM. */
+int outbox_new(struct event_base *base, const char *instance, const struct outbox_hooks *hooks, struct outbox **ret)
+    __attribute__((warn_unused_result));
+void outbox_free(struct outbox *outbox);
+
+/* Both borrowed, set before outbox_open(). */
+void outbox_set_courier(struct outbox *outbox, struct courier *courier);
+void outbox_set_connection(struct outbox *outbox, struct pg *pg);
+
+/* The connection is up (again): claims begin. What a former run of this instance had claimed is claimed anew. */
+void outbox_open(struct outbox *outbox);
+
+/* The connection is lost: outcomes wait until it is back. */
+void outbox_close(struct outbox *outbox);
+
+/* There may be new deliveries, or severities to write to tickets. */
+void outbox_wake(struct outbox *outbox);
+
+/* The courier's outcome hook; `arg` is the outbox. */
+void outbox_on_outcome(void *arg, const struct delivery *delivery, enum outcome outcome, const char *error);
+
+/* Whether every outcome told of has been written down. */
+bool outbox_is_settled(const struct outbox *outbox);
+
+/* Claims nothing more. */
+void outbox_drain(struct outbox *outbox);
+
+#endif
