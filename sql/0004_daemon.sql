@@ -105,7 +105,7 @@ GRANT SELECT ON sla.reassessment TO sla_reader;
 -- Writes them to their tickets, each as an event by the system. A ticket that a writer has locked waits for the next
 -- call, so that nobody's open transaction holds up the daemon. How many wait.
 CREATE FUNCTION sla.apply_reassessments() RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' AS $$
 DECLARE
 	r sla.reassessment;
 	waiting integer := 0;

@@ -456,11 +456,25 @@ clock_breach_by_change(struct engine *engine, struct ticket *ticket, struct cloc
 	clock_alert(engine, ticket, clock, NULL, now);
 }
 
+/* The target that `policy` of `set` has for the clock at the ticket's severity, which the configuration in force
+ * numbers; NULL: none. */
+static const struct target *
+target_in(const struct engine *engine, const struct ticket *ticket, const struct clock *clock,
+          const struct policy_set *set, const struct policy *policy)
+{
+	if (policy == NULL)
+		return NULL;
+	int severity = ticket->severity;
+	if (set != engine->set)
+		severity = policy_set_severity(set, engine->set->severities[severity].name);
+	return severity < 0 ? NULL : policy_target(policy, clock->metric, (unsigned)severity);
+}
+
 void
 clock_retarget(struct engine *engine, struct ticket *ticket, struct clock *clock, const struct policy_set *set,
                const struct policy *policy, struct instant now, bool by_reassessment)
 {
-	const struct target *target = policy == NULL ? NULL : policy_target(policy, clock->metric, ticket->severity);
+	const struct target *target = target_in(engine, ticket, clock, set, policy);
 	if (target == NULL) {
 		clock_withdraw(engine, ticket, clock, now, "no target");
 		return;

@@ -148,7 +148,6 @@ give_up(struct feed *feed, const char *why)
 	(void)snprintf(text, sizeof(text), "%s", why);
 	feed_stop(feed);
 	feed->hooks.problem(feed->hooks.arg, text);
-	pg_restart(feed->pg, text);
 }
 
 static void
@@ -276,6 +275,10 @@ feed_next(struct feed *feed)
 		feed->hooks.loaded(feed->hooks.arg);
 		if (feed->phase == PHASE_POLLING)
 			feed_poll(feed);
+		return;
+	}
+	if (feed->phase == PHASE_CLOCKS && !feed->hooks.restored(feed->hooks.arg)) {
+		give_up(feed, "what the database holds could not be loaded");
 		return;
 	}
 	feed->phase++;

@@ -22,3 +22,33 @@ libslated_io_a_SOURCES += daemon/io/delivery.c
 libslated_io_a_SOURCES += daemon/io/http_client.c
 libslated_io_a_SOURCES += daemon/io/log.c
 libslated_io_a_SOURCES += daemon/io/text.c
+
+# The database, the feed, the ledger and the outbox.
+AM_CPPFLAGS += $(LIBPQ_CFLAGS)
+libslated_io_a_SOURCES += include/slated/event_json.h
+libslated_io_a_SOURCES += include/slated/feed.h
+libslated_io_a_SOURCES += include/slated/ledger.h
+libslated_io_a_SOURCES += include/slated/live.h
+libslated_io_a_SOURCES += include/slated/outbox.h
+libslated_io_a_SOURCES += include/slated/pg.h
+libslated_io_a_SOURCES += include/slated/rows.h
+libslated_io_a_SOURCES += include/slated/service.h
+libslated_io_a_SOURCES += include/slated/timebase.h
+libslated_io_a_SOURCES += daemon/io/event_json.c
+libslated_io_a_SOURCES += daemon/io/feed.c
+libslated_io_a_SOURCES += daemon/io/ledger.c
+libslated_io_a_SOURCES += daemon/io/ledger_sql.h
+libslated_io_a_SOURCES += daemon/io/live.c
+libslated_io_a_SOURCES += daemon/io/outbox.c
+libslated_io_a_SOURCES += daemon/io/pg.c
+libslated_io_a_SOURCES += daemon/io/rows.c
+libslated_io_a_SOURCES += daemon/io/service.c
+libslated_io_a_SOURCES += daemon/io/service_internal.h
+libslated_io_a_SOURCES += daemon/io/timebase.c
+libslated_io_a_SOURCES += daemon/io/work.c
+
+# The daemon.
+sbin_PROGRAMS += slated
+slated_SOURCES = daemon/main.c
+slated_LDADD = libslated-io.a libslated-core.a $(LIBEVENT_LIBS) $(LIBPQ_LIBS) $(LIBCONFIG_LIBS) $(LIBSYSTEMD_LIBS) \
+	$(LIBCURL_LIBS) $(JANSSON_LIBS) $(LIBCRYPTO_LIBS) $(LIBICAL_LIBS)

@@ -309,6 +309,8 @@ on_outcomes(void *arg, PGresult *result)
 	for (unsigned i = 0; i < OUTCOME_COLUMNS; i++)
 		outbox->sent[i].len = 0;
 	outbox_step(outbox);
+	if (outbox_is_settled(outbox))
+		outbox->hooks.settled(outbox->hooks.arg);
 }
 
 static void

@@ -430,10 +430,12 @@ pg_start(struct pg *pg)
 }
 
 void
-pg_restart(struct pg *pg, const char *reason)
+pg_restart(struct pg *pg)
 {
-	if (pg->state >= PG_READY)
-		fail(pg, reason);
+	if (pg->state < PG_READY)
+		return;
+	drop_connection(pg);
+	pause_then_try(pg);
 }
 
 bool

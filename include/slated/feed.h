@@ -19,6 +19,8 @@ struct feed_hooks {
 	bool (*configuration)(void *arg, const char *digest, const char *source);
 	bool (*state)(void *arg, const struct pg_value *values);
 	bool (*clock)(void *arg, const struct pg_value *values);
+	/* All clocks are there. */
+	bool (*restored)(void *arg);
 	bool (*event)(void *arg, const struct pg_value *values);
 	/* All is loaded; events come from now on. */
 	void (*loaded)(void *arg);
@@ -26,6 +28,7 @@ struct feed_hooks {
 	void (*polled)(void *arg);
 	/* May events be taken in now? Asked before each poll; feed_wake() when that changes. */
 	bool (*hungry)(void *arg);
+	/* It cannot go on and has stopped: the connection must be made anew before the next feed_load(). */
 	void (*problem)(void *arg, const char *text);
 	void *arg;
 };

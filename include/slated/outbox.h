@@ -11,6 +11,8 @@ struct pg;
 struct outbox_hooks {
 	/* Something went wrong that an operator should see. */
 	void (*problem)(void *arg, const char *text);
+	/* All outcomes told of have been written down. */
+	void (*settled)(void *arg);
 	void *arg;
 };
 

@@ -55,8 +55,8 @@ void pg_free(struct pg *pg);
 /* Begins to connect, and goes on until pg_free(). */
 void pg_start(struct pg *pg);
 
-/* Ends the connection as if it had been lost, and connects anew after a pause. */
-void pg_restart(struct pg *pg, const char *reason);
+/* Ends the connection, if there is one, without calling back, and connects anew after a pause. */
+void pg_restart(struct pg *pg);
 
 bool pg_is_idle(const struct pg *pg);
 bool pg_is_ready(const struct pg *pg);

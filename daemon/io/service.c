@@ -1,0 +1,837 @@
+/* The service's life. It is made in one order and taken apart in the mirrored one.
+ *
+ *   DOWN --connections are up--> LEASING --all shards held--> LOADING --> LIVE --SIGTERM--> STOPPING
+ *    ^                                                                     |
+ *    +------------- a connection is lost, a flush failed, the lease is gone
+ */
+#include "slated/service.h"
+
+#include <config.h>
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/timerfd.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "service_internal.h"
+#include "slated/child.h"
+#include "slated/http_client.h"
+#include "slated/log.h"
+#include "slated/rows.h"
+
+#define LEASE_LASTS "15 s"
+#define BEAT        ((struct timeval){5, 0})
+#define STOP_LIMIT  ((struct timeval){4, 0})
+#define PAUSE_MIN   ((struct duration){US_PER_S / 5})
+#define PAUSE_MAX   ((struct duration){10 * US_PER_S})
+
+static const char beat_sql[] =
+    "WITH said AS (INSERT INTO sla.instance AS i (name, version, pid, started_at, configuration, shards, poll_only, "
+    "  tickets, next_at, lag, refused, last_error, last_error_at) "
+    "  VALUES ($1, '" PACKAGE_VERSION
+    "', $4::integer, $5::timestamptz, $6, 256, $7::boolean, $8::bigint, $9::timestamptz, "
+    "  $10::bigint * interval '1 microsecond', $11::bigint, $12, $13::timestamptz) "
+    "  ON CONFLICT (name) DO UPDATE SET version = excluded.version, pid = excluded.pid, started_at = "
+    "excluded.started_at, "
+    "  seen_at = clock_timestamp(), stopped_at = NULL, configuration = excluded.configuration, shards = "
+    "excluded.shards, "
+    "  poll_only = excluded.poll_only, tickets = excluded.tickets, next_at = excluded.next_at, lag = excluded.lag, "
+    "  refused = excluded.refused, last_error = excluded.last_error, last_error_at = excluded.last_error_at) "
+    "SELECT sla.take_lease($1, $2::uuid, $3::interval)";
+
+static const char configuration_sql[] = "INSERT INTO sla.configuration (digest, source, instance) VALUES ($1, $2, $3) "
+                                        "ON CONFLICT (digest) DO NOTHING";
+
+static const char leave_sql[] =
+    "WITH said AS (UPDATE sla.instance SET stopped_at = clock_timestamp(), seen_at = clock_timestamp(), shards = 0 "
+    "WHERE name = $1) SELECT sla.end_lease($2::uuid)";
+
+struct instant
+service_now(const struct service *service)
+{
+	return timebase_now(&service->timebase);
+}
+
+static struct instant
+courier_now(void *arg)
+{
+	return service_now(arg);
+}
+
+static uint64_t
+courier_random(void *arg)
+{
+	uint64_t value = 0;
+	(void)arg;
+	if (getrandom(&value, sizeof(value), 0) != sizeof(value))
+		abort(); /* cannot be: 8 bytes are given whole once the pool is ready */
+	return value;
+}
+
+void
+service_problem(struct service *service, const char *what, const char *text)
+{
+	log_error(what, log_text("error", text));
+	(void)snprintf(service->last_error, sizeof(service->last_error), "%s: %s", what, text);
+	service->last_error_at = service_now(service);
+}
+
+/* Connections ------------------------------------------------------------------------------------------------------ */
+
+static void
+begin(struct service *service)
+{
+	if (service->state != SERVICE_DOWN || event_pending(service->retry, EV_TIMEOUT, NULL) ||
+	    !pg_is_idle(service->feed_pg) || !pg_is_idle(service->flush_pg))
+		return;
+	service->state = SERVICE_LEASING;
+	service->beat_wanted = true;
+	(void)service_use_connection(service);
+}
+
+static void
+go_down(struct service *service)
+{
+	if (service->state == SERVICE_DOWN || service->state == SERVICE_STOPPING)
+		return;
+	service->state = SERVICE_DOWN;
+	feed_stop(service->feed);
+	(void)event_del(service->timers);
+	service->flushing = false;
+}
+
+void
+service_begin_anew(struct service *service, const char *why)
+{
+	struct timeval tv = {service->pause.us / US_PER_S, service->pause.us % US_PER_S};
+	service_problem(service, "everything is read anew", why);
+	if (service->state == SERVICE_STOPPING) {
+		/* What was not committed is done again by the next run. */
+		service->exit_status = EXIT_FAILURE;
+		(void)event_base_loopbreak(service->base);
+		return;
+	}
+	go_down(service);
+	(void)event_add(service->retry, &tv);
+	service->pause.us = service->pause.us * 2 > PAUSE_MAX.us ? PAUSE_MAX.us : service->pause.us * 2;
+	pg_restart(service->feed_pg);
+	begin(service);
+}
+
+static void
+on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	begin(arg);
+}
+
+static void
+on_pg_ready(void *arg)
+{
+	begin(arg);
+}
+
+static void
+on_pg_lost(void *arg, const char *reason)
+{
+	struct service *service = arg;
+	service_problem(service, "no connection to the database", reason);
+	if (service->state == SERVICE_STOPPING) {
+		service->exit_status = EXIT_FAILURE;
+		(void)event_base_loopbreak(service->base);
+		return;
+	}
+	go_down(service);
+}
+
+/* The feed may be in the middle of a transaction or a copy, so it begins with a new connection. */
+static void
+on_flush_lost(void *arg, const char *reason)
+{
+	struct service *service = arg;
+	bool worked = service->state != SERVICE_DOWN;
+	on_pg_lost(arg, reason);
+	if (worked && service->state == SERVICE_DOWN)
+		pg_restart(service->feed_pg);
+}
+
+static void
+on_notified(void *arg, const char *channel, const char *payload)
+{
+	struct service *service = arg;
+	feed_on_notify(service->feed, channel, payload);
+}
+
+static void
+on_outbox_ready(void *arg)
+{
+	struct service *service = arg;
+	outbox_open(service->outbox);
+}
+
+static void
+on_outbox_lost(void *arg, const char *reason)
+{
+	struct service *service = arg;
+	outbox_close(service->outbox);
+	service_problem(service, "no connection to the database for deliveries", reason);
+}
+
+static void
+on_outbox_problem(void *arg, const char *text)
+{
+	service_problem(arg, "deliveries could not be read or written", text);
+}
+
+/* Lease and heartbeat -----------------------------------------------------------------------------------------------
+ */
+
+/* An error that an operator can mend gets its remedy. */
+static void
+note_server_error(struct service *service, const char *what, PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *hint = "";
+	char text[300];
+	if (state != NULL &&
+	    (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0 || strcmp(state, "42883") == 0))
+		hint = "; create or upgrade the schema with: slatectl migrate";
+	else if (state != NULL && strcmp(state, "42501") == 0)
+		hint = "; grant role sla_daemon to the daemon's database user";
+	(void)snprintf(text, sizeof(text), "%s%s", message == NULL ? PQresultErrorMessage(result) : message, hint);
+	service_problem(service, what, text);
+}
+
+static void
+on_beat_result(void *arg, PGresult *result)
+{
+	struct service *service = arg;
+	if (result == NULL) {
+		if (service->state == SERVICE_LEASING && service->config_written) {
+			service->state = SERVICE_LOADING;
+			feed_load(service->feed, service->config->digest);
+		}
+		work_flush(service);
+		return;
+	}
+	if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+		note_server_error(service, "the lease could not be taken", result);
+		service_begin_anew(service, "no lease");
+	} else if (strcmp(PQgetvalue(result, 0, 0), "256") != 0) {
+		log_warning("another daemon holds the lease; waiting for its end",
+		            log_text("shards_held", PQgetvalue(result, 0, 0)));
+		service_begin_anew(service, "another daemon holds the lease");
+	} else {
+		service->lag = (struct duration){0};
+	}
+}
+
+static const char *
+instant_or_null(struct instant at, char text[static INSTANT_TEXT_SIZE])
+{
+	if (instant_equal(at, INSTANT_NEVER) || at.us == 0)
+		return NULL;
+	(void)instant_format(at, text);
+	return text;
+}
+
+static void
+send_beat(struct service *service)
+{
+	char started[INSTANT_TEXT_SIZE];
+	char next[INSTANT_TEXT_SIZE];
+	char failed[INSTANT_TEXT_SIZE];
+	char pid[16];
+	char tickets[24];
+	char lag[24];
+	char refused[24];
+	if (!service->timebase.known)
+		service->timebase = (struct timebase){(int64_t)time(NULL) * US_PER_S - timebase_ticks(), false};
+	if (service->started_at.us == 0)
+		service->started_at = service_now(service);
+	(void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	(void)snprintf(tickets, sizeof(tickets), "%zu", live_count(&service->live));
+	(void)snprintf(lag, sizeof(lag), "%lld", (long long)service->lag.us);
+	(void)snprintf(refused, sizeof(refused), "%llu", (unsigned long long)service->n_refused);
+	const char *params[] = {
+	    service->instance,
+	    service->run,
+	    LEASE_LASTS,
+	    pid,
+	    instant_or_null(service->started_at, started),
+	    service->config->digest,
+	    feed_is_poll_only(service->feed) ? "t" : "f",
+	    tickets,
+	    instant_or_null(wheel_next(service->wheel), next),
+	    lag,
+	    refused,
+	    service->last_error[0] == '\0' ? NULL : service->last_error,
+	    instant_or_null(service->last_error_at, failed),
+	};
+	service->beat_wanted = false;
+	if (pg_send(service->flush_pg, &(struct pg_query){.text = beat_sql,
+	                                                  .n_params = sizeof(params) / sizeof(params[0]),
+	                                                  .params = params,
+	                                                  .result = on_beat_result,
+	                                                  .arg = service}) < 0)
+		service->beat_wanted = true;
+}
+
+static void
+on_beat(evutil_socket_t fd, short what, void *arg)
+{
+	struct service *service = arg;
+	(void)fd;
+	(void)what;
+	if (service->state != SERVICE_LIVE && service->state != SERVICE_LOADING)
+		return;
+	service->beat_wanted = true;
+	if (!service->flushing && pg_is_idle(service->flush_pg))
+		(void)service_use_connection(service);
+}
+
+static void
+on_configuration_result(void *arg, PGresult *result)
+{
+	struct service *service = arg;
+	if (result != NULL && PQresultStatus(result) != PGRES_COMMAND_OK) {
+		note_server_error(service, "the configuration could not be recorded", result);
+		service->config_written = false;
+		service_begin_anew(service, "the configuration could not be recorded");
+	} else if (result == NULL) {
+		if (service->state != SERVICE_DOWN && !service_use_connection(service))
+			work_flush(service);
+	}
+}
+
+static void
+write_configuration(struct service *service)
+{
+	const char *params[] = {service->config->digest, service->config->source, service->instance};
+	service->config_written = true;
+	if (pg_send(service->flush_pg, &(struct pg_query){.text = configuration_sql,
+	                                                  .n_params = 3,
+	                                                  .params = params,
+	                                                  .result = on_configuration_result,
+	                                                  .arg = service}) < 0)
+		service->config_written = false;
+}
+
+bool
+service_use_connection(struct service *service)
+{
+	if (service->state == SERVICE_DOWN || !pg_is_idle(service->flush_pg))
+		return false;
+	if (!service->config_written)
+		write_configuration(service);
+	else if (service->beat_wanted)
+		send_beat(service);
+	else
+		return false;
+	return true;
+}
+
+/* Channels ----------------------------------------------------------------------------------------------------------
+ */
+
+static void
+close_channels(struct channel **channels, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		channel_close(channels[i]);
+	free(channels);
+}
+
+static int
+open_channel(struct service *service, const struct config_channel *c, struct channel **ret)
+{
+	const struct channel_settings settings = {
+	    .name = c->name,
+	    .type = channel_type_names[c->type],
+	    .url = c->url,
+	    .secrets = (const char *const *)c->secrets,
+	    .n_secrets = c->n_secrets,
+	    .command = (const char *const *)c->command,
+	    .timeout = c->timeout,
+	};
+	const struct channel_context context = {
+	    .http = service->http,
+	    .children = service->children,
+	    .instance = service->instance,
+	    .now = courier_now,
+	    .arg = service,
+	};
+	return channel_open(&settings, &context, ret);
+}
+
+/* Opens the configuration's channels in place of the present ones. */
+static int
+open_channels(struct service *service, const struct config *config)
+{
+	struct channel **channels = calloc(config->n_channels + 1, sizeof(channels[0]));
+	size_t n = 0;
+	if (channels == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->n_channels; i++) {
+		const struct config_channel *c = &config->channels[i];
+		int r = open_channel(service, c, &channels[n]);
+		if (r == 0) {
+			n++;
+			continue;
+		}
+		log_error(r == -ENOTSUP ? "this version cannot send to channels of this type"
+		                        : "a channel cannot be opened",
+		          log_text("channel", c->name), log_text("type", channel_type_names[c->type]), log_errno(r));
+		close_channels(channels, n);
+		return r;
+	}
+	int r = courier_set_channels(service->courier, channels, n);
+	if (r < 0) {
+		close_channels(channels, n);
+		return r;
+	}
+	close_channels(service->channels, service->n_channels);
+	service->channels = channels;
+	service->n_channels = n;
+	courier_set_concurrency(service->courier, config->concurrency);
+	return 0;
+}
+
+/* Configuration -----------------------------------------------------------------------------------------------------
+ */
+
+static int
+load_config(const char *path, struct config **ret)
+{
+	struct config_problems problems = {0};
+	int r = config_load(path, (struct instant){(int64_t)time(NULL) * US_PER_S}, 0, &problems, ret);
+	for (size_t i = 0; i < problems.n; i++) {
+		const struct config_problem *p = &problems.items[i];
+		log_error("configuration", log_text("file", p->file), log_number("line", p->line),
+		          log_text("setting", p->setting), log_text("error", p->message));
+	}
+	config_problems_clear(&problems);
+	if (r == -ENOMEM)
+		log_error("out of memory");
+	return r;
+}
+
+static int
+know_config(struct service *service, struct config *config)
+{
+	struct known_config *known = calloc(1, sizeof(*known));
+	if (known == NULL)
+		return -ENOMEM;
+	known->config = config;
+	known->next = service->configs;
+	service->configs = known;
+	service->config = config;
+	return 0;
+}
+
+/* Why the configuration cannot follow the one in force while tickets are open, or NULL. */
+static const char *
+reload_obstacle(const struct service *service, const struct config *config)
+{
+	static char text[200];
+	const struct policy_set *now = service->config->policies;
+	for (const struct live_ticket *t = service->live.tickets; t != NULL; t = t->hh.next) {
+		const char *severity = now->severities[t->ticket.severity].name;
+		if (t->ticket.opened && policy_set_severity(config->policies, severity) < 0) {
+			(void)snprintf(text, sizeof(text), "severity \"%s\" is gone, but ticket %lld has it", severity,
+			               (long long)t->id);
+			return text;
+		}
+		for (const struct clock *c = t->ticket.clocks; c != NULL; c = c->next) {
+			const char *calendar = calendar_name(c->target->calendar);
+			if (!clock_is_active(c) || policy_set_calendar(config->policies, calendar) != NULL)
+				continue;
+			(void)snprintf(text, sizeof(text),
+			               "calendar \"%s\" is gone, but the %s clock of ticket %lld runs on it", calendar,
+			               metric_names[c->metric], (long long)t->id);
+			return text;
+		}
+	}
+	return NULL;
+}
+
+/* Severities may stand in another order from now on. */
+static void
+renumber_severities(struct service *service, const struct policy_set *former)
+{
+	for (struct live_ticket *t = service->live.tickets; t != NULL; t = t->hh.next)
+		if (t->ticket.opened)
+			t->ticket.severity = (uint8_t)policy_set_severity(service->config->policies,
+			                                                  former->severities[t->ticket.severity].name);
+}
+
+static void
+reload(struct service *service)
+{
+	struct config *config;
+	const struct policy_set *former = service->config->policies;
+	int r = load_config(service->path, &config);
+	const char *obstacle = r < 0 ? "it has errors" : reload_obstacle(service, config);
+	if (r == 0 && strcmp(config->digest, service->config->digest) == 0 && obstacle == NULL) {
+		log_info("reload: the configuration is unchanged", log_text("configuration", config->digest));
+		obstacle = "";
+	}
+	if (obstacle == NULL && (open_channels(service, config) < 0 || know_config(service, config) < 0))
+		obstacle = "a channel cannot be opened";
+	if (obstacle != NULL) {
+		if (*obstacle != '\0')
+			service_problem(service, "reload refused, the former configuration stays in force", obstacle);
+		if (r == 0)
+			config_free(config);
+		return;
+	}
+	engine_configure(service->engine, config->policies);
+	renumber_severities(service, former);
+	work_rematch(service);
+	service->config_written = false;
+	if (!service->flushing)
+		(void)service_use_connection(service);
+	log_info("reloaded", log_text("configuration", config->digest));
+}
+
+/* Signals, clock, end ------------------------------------------------------------------------------------------------
+ */
+
+static void
+on_left(void *arg, PGresult *result)
+{
+	struct service *service = arg;
+	if (result == NULL)
+		(void)event_base_loopbreak(service->base);
+}
+
+void
+service_stop_step(struct service *service)
+{
+	if (service->leaving || !work_is_done(service) || courier_count(service->courier).in_flight > 0 ||
+	    !outbox_is_settled(service->outbox) || !pg_is_idle(service->flush_pg))
+		return;
+	const char *params[] = {service->instance, service->run};
+	service->leaving =
+	    pg_send(service->flush_pg,
+	            &(struct pg_query){
+	                .text = leave_sql, .n_params = 2, .params = params, .result = on_left, .arg = service}) == 0;
+}
+
+static void
+on_end(evutil_socket_t fd, short what, void *arg)
+{
+	struct service *service = arg;
+	(void)fd;
+	(void)what;
+	/* What was not committed or told of is done again by the next run, so this is no loss. */
+	log_warning("stopping without waiting any longer");
+	(void)event_base_loopbreak(service->base);
+}
+
+static void
+on_stop(evutil_socket_t signal, short what, void *arg)
+{
+	struct service *service = arg;
+	static const struct timeval limit = STOP_LIMIT;
+	bool works = service->state == SERVICE_LIVE;
+	(void)what;
+	if (service->state == SERVICE_STOPPING)
+		return;
+	log_info("stopping", log_text("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"));
+	(void)sd_notify(0, "STOPPING=1");
+	if (!works) {
+		(void)event_base_loopbreak(service->base);
+		return;
+	}
+	service->state = SERVICE_STOPPING;
+	feed_stop(service->feed);
+	(void)event_del(service->timers);
+	(void)event_del(service->beat);
+	(void)event_add(service->end, &limit);
+	outbox_drain(service->outbox);
+	courier_drain(service->courier);
+	work_flush(service);
+	service_stop_step(service);
+}
+
+static void
+on_reload(evutil_socket_t signal, short what, void *arg)
+{
+	(void)signal;
+	(void)what;
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)timebase_ticks());
+	reload(arg);
+	(void)sd_notify(0, "READY=1");
+}
+
+/* Arms a timer far away whose only use is that it is cancelled when the host's clock is set: timerfd_create(2). */
+static int
+watch_clock(struct service *service)
+{
+	const struct itimerspec far = {.it_value = {.tv_sec = INT64_MAX / 1000000000}};
+	if (timerfd_settime(service->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, NULL) < 0)
+		return -errno;
+	return 0;
+}
+
+static void
+on_clock_set(evutil_socket_t fd, short what, void *arg)
+{
+	struct service *service = arg;
+	uint64_t count;
+	(void)what;
+	(void)read(fd, &count, sizeof(count)); /* fails with ECANCELED: that is the news */
+	log_info("the host's clock was set; measuring the database's anew");
+	if (watch_clock(service) < 0)
+		(void)event_del(service->clock_event);
+	feed_wake(service->feed);
+	courier_wake(service->courier);
+}
+
+static void
+on_outcome(void *arg, const struct delivery *delivery, enum outcome outcome, const char *error)
+{
+	struct service *service = arg;
+	outbox_on_outcome(service->outbox, delivery, outcome, error);
+	if (service->state == SERVICE_STOPPING)
+		service_stop_step(service);
+}
+
+static void
+on_outbox_settled(void *arg)
+{
+	struct service *service = arg;
+	if (service->state == SERVICE_STOPPING)
+		service_stop_step(service);
+}
+
+/* Making it ----------------------------------------------------------------------------------------------------------
+ */
+
+static int
+make_run(struct service *service)
+{
+	unsigned char b[16];
+	if (getrandom(b, sizeof(b), 0) != sizeof(b))
+		return -EIO;
+	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40); /* RFC 9562, version 4 */
+	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+	(void)snprintf(service->run, sizeof(service->run),
+	               "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3],
+	               b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	return 0;
+}
+
+static int
+make_connection(struct service *service, const char *name, const struct pg_callbacks *callbacks, struct pg **ret)
+{
+	char *problem;
+	const char *conninfo = service->config->conninfo == NULL ? "" : service->config->conninfo;
+	int r = pg_new(service->base, conninfo, service->config->password, name, callbacks, ret, &problem);
+	if (r == -EINVAL)
+		log_error("configuration", log_text("setting", "database.conninfo"), log_text("error", problem));
+	free(problem);
+	return r;
+}
+
+static int
+make_connections(struct service *service)
+{
+	const struct pg_callbacks feed = {on_pg_ready, on_pg_lost, on_notified, service};
+	const struct pg_callbacks flush = {on_pg_ready, on_flush_lost, NULL, service};
+	const struct pg_callbacks outbox = {on_outbox_ready, on_outbox_lost, NULL, service};
+	int r = make_connection(service, "feed", &feed, &service->feed_pg);
+	if (r == 0)
+		r = make_connection(service, "ledger", &flush, &service->flush_pg);
+	if (r == 0)
+		r = make_connection(service, "outbox", &outbox, &service->outbox_pg);
+	if (r < 0)
+		return r;
+	feed_set_connection(service->feed, service->feed_pg);
+	outbox_set_connection(service->outbox, service->outbox_pg);
+	return 0;
+}
+
+static int
+make_events(struct service *service)
+{
+	static const struct {
+		int signal;
+		event_callback_fn handler;
+	} signals[] = {{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_reload}};
+	static const struct timeval beat = BEAT;
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		service->signals[i] = evsignal_new(service->base, signals[i].signal, signals[i].handler, service);
+		if (service->signals[i] == NULL || event_add(service->signals[i], NULL) < 0)
+			return -ENOMEM;
+	}
+	service->retry = event_new(service->base, -1, 0, on_retry, service);
+	service->end = event_new(service->base, -1, 0, on_end, service);
+	service->beat = event_new(service->base, -1, EV_PERSIST, on_beat, service);
+	if (service->retry == NULL || service->end == NULL || service->beat == NULL ||
+	    event_add(service->beat, &beat) < 0)
+		return -ENOMEM;
+	service->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (service->clock_fd < 0)
+		return -errno;
+	service->clock_event = event_new(service->base, service->clock_fd, EV_READ | EV_PERSIST, on_clock_set, service);
+	if (service->clock_event == NULL || event_add(service->clock_event, NULL) < 0)
+		return -ENOMEM;
+	return watch_clock(service);
+}
+
+static int
+make_delivery(struct service *service)
+{
+	const struct courier_hooks courier = {courier_now, courier_random, on_outcome, service};
+	const struct outbox_hooks outbox = {on_outbox_problem, on_outbox_settled, service};
+	int r = http_client_new(service->base, &service->http);
+	if (r == 0)
+		r = child_runner_new(service->base, &service->children);
+	if (r == 0)
+		r = courier_new(service->base, service->config->concurrency, &courier, &service->courier);
+	if (r == 0)
+		r = outbox_new(service->base, service->instance, &outbox, &service->outbox);
+	if (r < 0)
+		return r;
+	outbox_set_courier(service->outbox, service->courier);
+	return open_channels(service, service->config);
+}
+
+static struct event_base *
+make_base(void)
+{
+	struct event_config *config = event_config_new();
+	if (config == NULL)
+		return NULL;
+	struct event_base *base = NULL;
+	if (event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER) == 0)
+		base = event_base_new_with_config(config);
+	event_config_free(config);
+	return base;
+}
+
+static int
+make_feed(struct service *service)
+{
+	struct feed_hooks hooks = work_feed_hooks;
+	hooks.arg = service;
+	return feed_new(service->base, &service->timebase, &hooks, &service->feed);
+}
+
+static int
+make_parts(struct service *service, const char *path)
+{
+	struct config *config;
+	int r = load_config(path, &config);
+	if (r < 0)
+		return r;
+	r = know_config(service, config);
+	if (r < 0) {
+		config_free(config);
+		return r;
+	}
+	(void)snprintf(service->instance, sizeof(service->instance), "%s", config->instance);
+	service->path = strdup(path);
+	service->base = make_base();
+	if (service->path == NULL || service->base == NULL)
+		return -ENOMEM;
+	r = make_run(service);
+	if (r == 0)
+		r = work_new(service);
+	if (r == 0)
+		r = make_feed(service);
+	if (r == 0)
+		r = make_delivery(service);
+	if (r == 0)
+		r = make_connections(service);
+	if (r == 0)
+		r = make_events(service);
+	return r;
+}
+
+int
+service_new(const char *path, struct service **ret)
+{
+	struct service *service = calloc(1, sizeof(*service));
+	if (service == NULL)
+		return -ENOMEM;
+	service->clock_fd = -1;
+	service->pause = PAUSE_MIN;
+	int r = make_parts(service, path);
+	if (r < 0) {
+		service_free(service);
+		return r;
+	}
+	*ret = service;
+	return 0;
+}
+
+static void
+free_event(struct event *event)
+{
+	if (event != NULL)
+		event_free(event);
+}
+
+void
+service_free(struct service *service)
+{
+	if (service == NULL)
+		return;
+	free_event(service->clock_event);
+	if (service->clock_fd >= 0)
+		(void)close(service->clock_fd);
+	free_event(service->beat);
+	free_event(service->end);
+	free_event(service->retry);
+	for (size_t i = 0; i < sizeof(service->signals) / sizeof(service->signals[0]); i++)
+		free_event(service->signals[i]);
+	pg_free(service->outbox_pg);
+	pg_free(service->flush_pg);
+	pg_free(service->feed_pg);
+	courier_free(service->courier);
+	outbox_free(service->outbox);
+	close_channels(service->channels, service->n_channels);
+	child_runner_free(service->children);
+	http_client_free(service->http);
+	feed_free(service->feed);
+	work_free(service);
+	if (service->base != NULL)
+		event_base_free(service->base);
+	while (service->configs != NULL) {
+		struct known_config *known = service->configs;
+		service->configs = known->next;
+		config_free(known->config);
+		free(known);
+	}
+	free(service->path);
+	free(service);
+}
+
+int
+service_run(struct service *service)
+{
+	log_info("starting", log_text("version", PACKAGE_VERSION), log_text("instance", service->instance),
+	         log_text("configuration", service->config->digest));
+	pg_start(service->feed_pg);
+	pg_start(service->flush_pg);
+	pg_start(service->outbox_pg);
+	if (event_base_dispatch(service->base) < 0) {
+		log_error("the loop failed");
+		return EXIT_FAILURE;
+	}
+	courier_stop(service->courier);
+	log_info("stopped");
+	return service->exit_status;
+}

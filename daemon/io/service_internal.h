@@ -1,0 +1,104 @@
+/* What the halves of the service share: service.c is its life (connections, lease, reload, end), work.c its work
+ * (events, timers, flushes). */
+#ifndef SLATED_SERVICE_INTERNAL_H
+#define SLATED_SERVICE_INTERNAL_H
+
+#include "slated/config.h"
+#include "slated/courier.h"
+#include "slated/feed.h"
+#include "slated/ledger.h"
+#include "slated/live.h"
+#include "slated/outbox.h"
+#include "slated/pg.h"
+#include "slated/timebase.h"
+
+struct event;
+struct event_base;
+
+/* DOWN: a connection is missing, or we pause after a failure. LEASING, LOADING: on the way. LIVE: at work.
+ * STOPPING: what is in hand is brought to its end. */
+enum service_state {
+	SERVICE_DOWN,
+	SERVICE_LEASING,
+	SERVICE_LOADING,
+	SERVICE_LIVE,
+	SERVICE_STOPPING,
+};
+
+/* A configuration that is in force, or that clocks still refer to. */
+struct known_config {
+	struct config *config;
+	struct known_config *next;
+};
+
+struct service {
+	struct event_base *base;
+	char *path;
+	struct known_config *configs; /* the one in force first */
+	struct config *config;
+	struct engine *engine;
+	struct wheel *wheel;
+	struct live live;
+	struct ledger *ledger;
+	struct row_reader *reader;
+	struct feed *feed;
+	struct outbox *outbox;
+	struct courier *courier;
+	struct http_client *http;
+	struct child_runner *children;
+	struct channel **channels;
+	size_t n_channels;
+	struct pg *feed_pg;
+	struct pg *flush_pg;
+	struct pg *outbox_pg;
+	struct timebase timebase;
+	struct instant started_at;
+	char run[37]; /* a uuid that names this run */
+	char instance[256];
+	enum service_state state;
+	struct event *timers; /* the wheel's next instant */
+	struct event *retry;  /* after a failure */
+	struct event *beat;   /* renews the lease, tells of us */
+	struct event *end;    /* the last moment to stop */
+	struct event *signals[3];
+	int clock_fd; /* tells of a stepped clock */
+	struct event *clock_event;
+	struct duration pause; /* before the next try after a failure */
+	struct duration lag;   /* the worst since the last beat */
+	uint64_t n_refused;
+	char last_error[256];
+	struct instant last_error_at;
+	bool config_written; /* sla.configuration has the one in force */
+	bool beat_wanted;
+	bool flushing;
+	bool catching_up;
+	bool leaving; /* the lease is being given back */
+	int exit_status;
+};
+
+/* service.c */
+struct instant service_now(const struct service *service);
+/* Logs and remembers what went wrong. */
+void service_problem(struct service *service, const char *what, const char *text);
+/* Everything in memory is in doubt: begins anew after a pause. */
+void service_begin_anew(struct service *service, const char *why);
+/* The flush connection is idle: sends what waits for it besides batches. Whether it sent anything. */
+bool service_use_connection(struct service *service);
+/* While stopping: goes on with that. */
+void service_stop_step(struct service *service);
+
+/* work.c */
+int work_new(struct service *service);
+void work_free(struct service *service);
+void work_reset(struct service *service);
+/* Sends the next batch if there is one and the connection is free. */
+void work_flush(struct service *service);
+/* Sets the timer for the wheel's next instant. */
+void work_arm(struct service *service);
+/* Finds each ticket's policy in the configuration in force. */
+void work_rematch(struct service *service);
+/* Whether nothing waits for a flush. */
+bool work_is_done(const struct service *service);
+extern const struct feed_hooks work_feed_hooks;
+
+#endif

@@ -1,0 +1,473 @@
+/* Events in, timers out, batches to the ledger. What is taken in stops while a full batch waits for its flush, so that
+ * memory and the size of a transaction are bounded. */
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "service_internal.h"
+#include "slated/log.h"
+#include "slated/rows.h"
+
+static bool
+has_room(const struct service *service)
+{
+	return ledger_rows(service->ledger) + 2 * service->live.n_touched < LEDGER_ROWS_MAX;
+}
+
+bool
+work_is_done(const struct service *service)
+{
+	return !service->flushing && ledger_rows(service->ledger) == 0 && service->live.n_touched == 0;
+}
+
+/* The engine's effects ----------------------------------------------------------------------------------------------
+ */
+
+static void
+on_milestone(void *arg, struct ticket *ticket, const struct milestone *m)
+{
+	struct service *service = arg;
+	struct instant now = service_now(service);
+	struct duration lag = instant_since(now, m->at);
+	if (m->by_timer && lag.us > service->lag.us)
+		service->lag = lag;
+	ledger_add_milestone(service->ledger, ticket, m, now);
+	if (m->kind == MILESTONE_AT_RISK || m->kind == MILESTONE_BREACHED || m->kind == MILESTONE_ESCALATED)
+		log_info(milestone_names[m->kind], log_number("ticket", (int64_t)ticket->id),
+		         log_text("metric", m->metric == METRIC_COUNT ? NULL : metric_names[m->metric]),
+		         log_number("cycle", m->cycle), log_text("level", m->level), log_instant("at", m->at),
+		         log_text("policy", m->policy), log_text("escalation", m->escalation),
+		         log_text("trigger", m->trigger));
+}
+
+static void
+on_reassessed(void *arg, struct ticket *ticket, const struct reassessment *r)
+{
+	struct service *service = arg;
+	const struct policy_set *set = engine_policies(service->engine);
+	if (r->from == r->to)
+		return; /* a rule with a hook */
+	ledger_add_reassessment(service->ledger, set, ticket, r);
+	log_info("severity reassessed", log_number("ticket", (int64_t)ticket->id), log_text("rule", r->rule->name),
+	         log_text("from", set->severities[r->from].name), log_text("to", set->severities[r->to].name));
+}
+
+static void
+on_problem(void *arg, struct ticket *ticket, const char *text)
+{
+	(void)ticket;
+	service_problem(arg, "a rule was not applied", text);
+}
+
+static const char *
+digest_of(void *arg, const struct policy_set *set)
+{
+	const struct service *service = arg;
+	for (const struct known_config *k = service->configs; k != NULL; k = k->next)
+		if (k->config->policies == set)
+			return k->config->digest;
+	return NULL;
+}
+
+static void
+name_configs(struct service *service)
+{
+	ledger_set_names(service->ledger, &(struct ledger_names){service->config, digest_of, service});
+}
+
+/* Timers ----------------------------------------------------------------------------------------------------------- */
+
+static void
+plan_ticket(struct service *service, struct live_ticket *live)
+{
+	struct instant next = ticket_next(&live->ticket);
+	if (instant_equal(next, INSTANT_NEVER))
+		wheel_unset(service->wheel, &live->ticket.timer);
+	else
+		wheel_set(service->wheel, &live->ticket.timer, next);
+}
+
+void
+work_arm(struct service *service)
+{
+	struct instant next = wheel_next(service->wheel);
+	if (service->state != SERVICE_LIVE || instant_equal(next, INSTANT_NEVER)) {
+		(void)event_del(service->timers);
+		return;
+	}
+	int64_t us = instant_since(next, service_now(service)).us;
+	if (us < 0)
+		us = 0;
+	if (us > US_PER_H)
+		us = US_PER_H; /* looked at again by then */
+	struct timeval tv = {us / US_PER_S, us % US_PER_S};
+	(void)event_add(service->timers, &tv);
+}
+
+static void
+on_timers(evutil_socket_t fd, short what, void *arg)
+{
+	struct service *service = arg;
+	struct instant now = service_now(service);
+	struct wheel_node *node = NULL;
+	(void)fd;
+	(void)what;
+	if (service->state != SERVICE_LIVE)
+		return;
+	while (has_room(service) && (node = wheel_pop(service->wheel, now)) != NULL) {
+		struct live_ticket *live = (struct live_ticket *)node;
+		int r = engine_advance(service->engine, &live->ticket, now);
+		live_touch(&service->live, live);
+		if (r < 0) {
+			service_begin_anew(service, strerror(-r));
+			return;
+		}
+		plan_ticket(service, live);
+	}
+	if (node == NULL && has_room(service) && service->catching_up) {
+		service->catching_up = false;
+		engine_set_absence(service->engine, false);
+	}
+	work_flush(service);
+	/* With a full batch the flush's end goes on with the timers. */
+	if (has_room(service))
+		work_arm(service);
+}
+
+/* Events ----------------------------------------------------------------------------------------------------------- */
+
+static void
+note_refusal(struct service *service, const struct event_row *row, const char *refusal)
+{
+	service->n_refused++;
+	log_warning("event refused", log_number("ticket", row->ticket_id), log_number("seq", row->seq),
+	            log_text("kind", event_names[row->event.kind]), log_text("reason", refusal));
+	ledger_add_event_note(service->ledger, row->ticket_id, row->seq, refusal, false);
+}
+
+/* A ticket that is not in memory and whose event is not its first is final. */
+static void
+apply_to_final(struct service *service, const struct event_row *row)
+{
+	ledger_add_seen(service->ledger, row->ticket_id, row->seq);
+	if (row->event.kind != EVENT_MERGED)
+		note_refusal(service, row, "the ticket is closed or merged: nothing can follow");
+}
+
+static bool
+apply_event(struct service *service, struct live_ticket *live, const struct event_row *row)
+{
+	char refusal[REFUSAL_SIZE];
+	bool late = false;
+	int r = engine_apply(service->engine, &live->ticket, &row->event, &late, refusal);
+	if (r == -EINVAL)
+		note_refusal(service, row, refusal);
+	else if (r < 0)
+		return false;
+	else if (late)
+		ledger_add_event_note(service->ledger, row->ticket_id, row->seq, NULL, true);
+	live->applied_seq = row->seq;
+	live_touch(&service->live, live);
+	plan_ticket(service, live);
+	return true;
+}
+
+static bool
+on_event(void *arg, const struct pg_value *values)
+{
+	struct service *service = arg;
+	struct event_row row;
+	char problem[REFUSAL_SIZE];
+	int r = row_read_event(service->reader, values, &row, problem);
+	if (r < 0) {
+		service_problem(service, "an event could not be read", r == -ENOMEM ? "out of memory" : problem);
+		return false;
+	}
+	struct live_ticket *live = live_find(&service->live, row.ticket_id);
+	if (live == NULL && row.seq > 1) {
+		apply_to_final(service, &row);
+		return true;
+	}
+	if (live == NULL && (live = live_add(&service->live, row.ticket_id)) == NULL)
+		return false;
+	if (row.seq <= live->applied_seq)
+		return true;
+	if (row.seq != live->applied_seq + 1) {
+		service_problem(service, "events are missing", "a ticket's seq has a gap; everything is read anew");
+		return false;
+	}
+	return apply_event(service, live, &row);
+}
+
+/* Loading ---------------------------------------------------------------------------------------------------------- */
+
+void
+work_reset(struct service *service)
+{
+	struct wheel *wheel;
+	if (wheel_new(service_now(service), &wheel) < 0)
+		abort(); /* out of memory; the service manager starts us again */
+	wheel_free(service->wheel);
+	service->wheel = wheel;
+	live_clear(&service->live);
+	ledger_clear(service->ledger);
+	name_configs(service);
+	service->flushing = false;
+	service->catching_up = true;
+	engine_set_absence(service->engine, true);
+}
+
+static void
+on_reset(void *arg)
+{
+	work_reset(arg);
+}
+
+/* Former configurations that open clocks refer to. */
+static bool
+on_configuration(void *arg, const char *digest, const char *source)
+{
+	struct service *service = arg;
+	struct config_problems problems = {0};
+	for (const struct known_config *k = service->configs; k != NULL; k = k->next)
+		if (strcmp(k->config->digest, digest) == 0)
+			return true;
+	struct known_config *known = calloc(1, sizeof(*known));
+	if (known == NULL)
+		return false;
+	int r = config_load_text(source, strlen(source), service_now(service), &problems, &known->config);
+	if (r < 0) {
+		config_problems_print(&problems, stderr);
+		service_problem(service, "a former configuration, which open clocks need, cannot be read", digest);
+		free(known);
+	} else {
+		known->next = service->configs->next;
+		service->configs->next = known;
+	}
+	config_problems_clear(&problems);
+	return r == 0;
+}
+
+static const struct policy_set *
+find_set(void *arg, const char *digest)
+{
+	const struct service *service = arg;
+	for (const struct known_config *k = service->configs; k != NULL; k = k->next)
+		if (strcmp(k->config->digest, digest) == 0)
+			return k->config->policies;
+	return NULL;
+}
+
+static bool
+on_state(void *arg, const struct pg_value *values)
+{
+	struct service *service = arg;
+	char problem[REFUSAL_SIZE];
+	int64_t id;
+	if (pg_read_int64(values[0], &id) < 0)
+		return false;
+	struct live_ticket *live = live_add(&service->live, id);
+	if (live == NULL)
+		return false;
+	int r = row_read_state(service->reader, values, service->engine, &live->ticket, &live->applied_seq,
+	                       &live->ladder, problem);
+	if (r < 0) {
+		service_problem(service, "a ticket's state could not be read",
+		                r == -ENOMEM ? "out of memory" : problem);
+		return false;
+	}
+	engine_rematch(service->engine, &live->ticket);
+	return true;
+}
+
+static bool
+on_clock(void *arg, const struct pg_value *values)
+{
+	struct service *service = arg;
+	char problem[REFUSAL_SIZE];
+	int64_t id;
+	if (row_clock_ticket(values, &id) < 0)
+		return false;
+	struct live_ticket *live = live_find(&service->live, id);
+	if (live == NULL)
+		return true;
+	int r = row_read_clock(service->reader, values, find_set, service, &live->ticket, problem);
+	if (r < 0)
+		service_problem(service, "a clock could not be read", r == -ENOMEM ? "out of memory" : problem);
+	return r == 0;
+}
+
+/* Ladder steps in hand wait for the clocks that they belong to, and come before the first event. */
+static bool
+restore_ladders(void *arg)
+{
+	struct service *service = arg;
+	struct live_ticket *live;
+	struct live_ticket *next;
+	char problem[REFUSAL_SIZE];
+	unsigned lost = 0;
+	HASH_ITER (hh, service->live.tickets, live, next) {
+		int r = 0;
+		if (live->ladder != NULL)
+			r = row_restore_ladder(live->ladder, engine_policies(service->engine), &live->ticket, &lost,
+			                       problem);
+		free(live->ladder);
+		live->ladder = NULL;
+		if (r < 0) {
+			service_problem(service, "ladder steps could not be read",
+			                r == -ENOMEM ? "out of memory" : problem);
+			return false;
+		}
+		plan_ticket(service, live);
+	}
+	if (lost > 0)
+		log_warning("ladder steps were dropped: the configuration no longer has them",
+		            log_number("steps", lost));
+	return true;
+}
+
+static void
+on_loaded(void *arg)
+{
+	struct service *service = arg;
+	service->state = SERVICE_LIVE;
+	service->pause = (struct duration){US_PER_S / 5};
+	log_info("loaded", log_number("tickets", (int64_t)live_count(&service->live)),
+	         log_instant("next", wheel_next(service->wheel)));
+	event_active(service->timers, EV_TIMEOUT, 0);
+	outbox_wake(service->outbox);
+}
+
+static void
+on_polled(void *arg)
+{
+	struct service *service = arg;
+	work_flush(service);
+	work_arm(service);
+}
+
+static bool
+is_hungry(void *arg)
+{
+	const struct service *service = arg;
+	return has_room(service);
+}
+
+static void
+on_feed_problem(void *arg, const char *text)
+{
+	service_begin_anew(arg, text);
+}
+
+const struct feed_hooks work_feed_hooks = {
+    .reset = on_reset,
+    .configuration = on_configuration,
+    .state = on_state,
+    .clock = on_clock,
+    .restored = restore_ladders,
+    .event = on_event,
+    .loaded = on_loaded,
+    .polled = on_polled,
+    .hungry = is_hungry,
+    .problem = on_feed_problem,
+};
+
+/* Flushing --------------------------------------------------------------------------------------------------------- */
+
+static void
+on_flushed(void *arg, const struct ledger_result *result, const char *error)
+{
+	struct service *service = arg;
+	service->flushing = false;
+	if (error != NULL) {
+		service_begin_anew(service, error);
+		return;
+	}
+	if (result->deliveries || result->reassessments)
+		outbox_wake(service->outbox);
+	if (service->state == SERVICE_STOPPING) {
+		work_flush(service);
+		service_stop_step(service);
+		return;
+	}
+	work_flush(service);
+	if (service->state == SERVICE_LIVE && has_room(service)) {
+		event_active(service->timers, EV_TIMEOUT, 0);
+		feed_wake(service->feed);
+	}
+}
+
+/* Puts what was touched into the batch. A final ticket leaves memory: nothing more can come of it. */
+static void
+gather_touched(struct service *service)
+{
+	struct live_ticket *live;
+	struct instant now = service_now(service);
+	while ((live = live_take_touched(&service->live)) != NULL) {
+		ledger_add_ticket(service->ledger, service->engine, live, now);
+		if (ticket_is_final(&live->ticket)) {
+			wheel_unset(service->wheel, &live->ticket.timer);
+			live_remove(&service->live, live);
+		} else {
+			ticket_prune(&live->ticket);
+		}
+	}
+}
+
+void
+work_flush(struct service *service)
+{
+	if (service->state < SERVICE_LOADING || service->flushing || !pg_is_idle(service->flush_pg) ||
+	    service_use_connection(service))
+		return;
+	if (ledger_rows(service->ledger) == 0 && service->live.n_touched == 0)
+		return;
+	gather_touched(service);
+	int r = ledger_flush(service->ledger, service->flush_pg, service->run, service->instance, on_flushed, service);
+	if (r < 0)
+		service_begin_anew(service, strerror(-r));
+	else
+		service->flushing = true;
+}
+
+void
+work_rematch(struct service *service)
+{
+	struct live_ticket *live;
+	struct live_ticket *next;
+	name_configs(service);
+	HASH_ITER (hh, service->live.tickets, live, next)
+		engine_rematch(service->engine, &live->ticket);
+}
+
+int
+work_new(struct service *service)
+{
+	const struct engine_sink sink = {on_milestone, on_reassessed, on_problem, service};
+	live_init(&service->live);
+	int r = engine_new(service->config->policies, &sink, &service->engine);
+	if (r == 0)
+		r = ledger_new(&service->ledger);
+	if (r == 0)
+		r = row_reader_new(&service->reader);
+	if (r == 0)
+		r = wheel_new((struct instant){0}, &service->wheel);
+	if (r < 0)
+		return r;
+	service->timers = event_new(service->base, -1, 0, on_timers, service);
+	name_configs(service);
+	return service->timers == NULL ? -ENOMEM : 0;
+}
+
+void
+work_free(struct service *service)
+{
+	if (service->timers != NULL)
+		event_free(service->timers);
+	live_clear(&service->live);
+	wheel_free(service->wheel);
+	row_reader_free(service->reader);
+	ledger_free(service->ledger);
+	engine_free(service->engine);
+}
