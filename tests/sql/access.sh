@@ -73,7 +73,8 @@ nobody|SELECT sla.given_at()
 ROWS
 
 # A writer's own functions and temporary tables never run as the owner: each would stop the statement.
-sql -U w -c "CREATE FUNCTION w.clock_timestamp() RETURNS timestamptz LANGUAGE plpgsql AS 'BEGIN RAISE ''hijacked as %'', current_user; END';
+sql -U w -c "GRANT USAGE ON SCHEMA w TO PUBLIC;
+	CREATE FUNCTION w.clock_timestamp() RETURNS timestamptz LANGUAGE plpgsql AS 'BEGIN RAISE ''hijacked as %'', current_user; END';
 	CREATE FUNCTION w.statement_timestamp() RETURNS timestamptz LANGUAGE sql AS 'SELECT w.clock_timestamp()';
 	CREATE FUNCTION w.current_setting(text, boolean) RETURNS text LANGUAGE sql AS 'SELECT w.clock_timestamp()::text';
 	CREATE FUNCTION w.pg_notify(text, text) RETURNS void LANGUAGE sql AS 'SELECT w.clock_timestamp()';

@@ -42,3 +42,17 @@ reply|agent|f" \
 	INSERT INTO sla.note_all (at, ticket_id, author, body) SELECT now(), id, 'customer', '#escalate' FROM sla.ticket WHERE external_id = 's2';
 	INSERT INTO sla.note (at, ticket_id, author) SELECT now(), id, 'agent' FROM sla.ticket WHERE external_id = 's2';
 	SELECT kind, by, escalate FROM sla.event e JOIN sla.ticket t ON t.id = ticket_id WHERE external_id = 's2' AND seq > 3 ORDER BY seq" -d replica
+
+createdb restored
+pg_dump -n sla replica 2>"$PG_DIR/out" | sql -d restored >>"$PG_DIR/out" 2>&1
+same "a dump can be restored and is up to date" "schema sla is up to date ($count migrations)" \
+	"$("$SLATECTL" migrate --conninfo "$PG_CONNINFO dbname=restored" 2>&1; grep -i error "$PG_DIR/out")"
+expect "restoring writes no events, and numbers go on" "t
+opened
+status
+reply
+reply
+reply
+status" \
+	"SELECT count(*) = max(seq) FROM sla.event GROUP BY ticket_id ORDER BY ticket_id DESC LIMIT 1;
+	UPDATE sla.ticket SET status = 'open' WHERE external_id = 's2'; $(events s2 kind)" -d restored

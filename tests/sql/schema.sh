@@ -2,6 +2,7 @@
 # Schema sla and `slatectl migrate` against a private PostgreSQL. Prints each case and "N passed, N failed".
 # Needs $SLATECTL (default ./slatectl).
 set -u
+export LC_ALL=C.UTF-8
 here=$(dirname "$0")
 SLATECTL=${SLATECTL:-./slatectl}
 . "$here/../system/pg.sh"

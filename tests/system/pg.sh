@@ -62,6 +62,7 @@ pg_start() {
 	trap pg_exit EXIT
 	trap 'exit 129' HUP
 	trap 'exit 130' INT
+	trap 'exit 141' PIPE
 	trap 'exit 143' TERM
 	chmod 755 "$PG_DIR"
 	mkdir "$PG_DIR/data" "$PG_DIR/socket"
