@@ -24,7 +24,7 @@ file_read(const char *path, size_t max, char **ret, size_t *ret_len)
 	FILE *file = fopen(path, "re");
 	struct stat status;
 	char *text = NULL;
-	size_t len;
+	size_t len = 0;
 	int r = 0;
 
 	if (file == NULL)
@@ -130,7 +130,11 @@ text_bad_line(const char *text, size_t len)
 
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)text[i];
-		size_t follow = c < 0x80 ? 0 : c >= 0xc2 && c < 0xe0 ? 1 : (c & 0xf0) == 0xe0 ? 2 : c >= 0xf0 && c < 0xf5 ? 3 : 9;
+		size_t follow = c < 0x80                ? 0
+		                : c >= 0xc2 && c < 0xe0 ? 1
+		                : (c & 0xf0) == 0xe0    ? 2
+		                : c >= 0xf0 && c < 0xf5 ? 3
+		                                        : 9;
 
 		if (c == '\0' || follow == 9 || follow > len - i - 1)
 			return line;
@@ -333,7 +337,8 @@ sources_read_stored(struct loader *loader, const char *text, size_t len)
 		if (!source->feed)
 			source_parse(loader, source);
 		else if (text_bad_line(source->text, source->len) > 0)
-			loader_problem_at(loader, source, text_bad_line(source->text, source->len), "is not UTF-8 text");
+			loader_problem_at(loader, source, text_bad_line(source->text, source->len),
+			                  "is not UTF-8 text");
 	}
 }
 

@@ -13,8 +13,7 @@ static void
 severity_add(struct loader *loader, const char *name, const char *const *aliases, size_t n_aliases)
 {
 	struct policy_set *set = loader->set;
-	struct severity *severities =
-	    loader_grow(loader, set->severities, set->n_severities, sizeof *severities);
+	struct severity *severities = loader_grow(loader, set->severities, set->n_severities, sizeof *severities);
 
 	if (severities == NULL)
 		return;
@@ -112,7 +111,8 @@ loader_severities(struct loader *loader)
 		if (list == NULL)
 			continue;
 		if (first != NULL) {
-			loader_problem(loader, list, NULL, "severities stand in one file only, and are already at %s:%u",
+			loader_problem(loader, list, NULL,
+			               "severities stand in one file only, and are already at %s:%u",
 			               setting_source(first)->display, config_setting_source_line(first));
 			continue;
 		}
@@ -190,7 +190,8 @@ calendar_zone_load(struct loader *loader, const config_setting_t *group)
 		loader_problem(loader, group, "timezone", "the system's data for \"%s\" are damaged", name);
 	else if (r < 0)
 		loader_problem(loader, group, "timezone",
-		               "\"%s\" is neither a time zone of this system nor an offset such as \"UTC-08:00\"", name);
+		               "\"%s\" is neither a time zone of this system nor an offset such as \"UTC-08:00\"",
+		               name);
 	return zone;
 }
 
@@ -206,10 +207,11 @@ hours_load(struct loader *loader, const config_setting_t *group, const char *key
 	if (r == -ENOMEM)
 		loader->error = r;
 	else if (r == -ERANGE)
-		loader_problem(loader, group, key,
-		               "\"%s\": an interval is empty or passes midnight; write two, such as \"22:00-24:00\" and "
-		               "\"00:00-06:00\" on the next day",
-		               text);
+		loader_problem(
+		    loader, group, key,
+		    "\"%s\": an interval is empty or passes midnight; write two, such as \"22:00-24:00\" and "
+		    "\"00:00-06:00\" on the next day",
+		    text);
 	else if (r == -EEXIST)
 		loader_problem(loader, group, key, "\"%s\": intervals overlap", text);
 	else if (r < 0)
@@ -226,7 +228,7 @@ week_load(struct loader *loader, const config_setting_t *group, struct calendar 
 		int first;
 		int last;
 	} rows[] = {
-	    {"daily", 0, 6},   {"weekdays", 0, 4}, {"weekend", 5, 6}, {"monday", 0, 0},   {"tuesday", 1, 1},
+	    {"daily", 0, 6},     {"weekdays", 0, 4}, {"weekend", 5, 6}, {"monday", 0, 0},   {"tuesday", 1, 1},
 	    {"wednesday", 2, 2}, {"thursday", 3, 3}, {"friday", 4, 4},  {"saturday", 5, 5}, {"sunday", 6, 6},
 	};
 	const config_setting_t *week = setting_member(group, "hours");
@@ -363,8 +365,8 @@ day_length_load(struct loader *loader, const config_setting_t *group, struct cal
 	if (text == NULL || !loader_duration(loader, group, "day_length", NULL, &length))
 		return;
 	if (period_parse(text, &period) == 0 && period.days > 0)
-		loader_problem(loader, group, "day_length", "\"%s\" says how long a day is by itself: write hours, \"24h\"",
-		               text);
+		loader_problem(loader, group, "day_length",
+		               "\"%s\" says how long a day is by itself: write hours, \"24h\"", text);
 	else if (length.us > US_PER_DAY)
 		loader_problem(loader, group, "day_length", "\"%s\" is longer than a day", text);
 	else
@@ -473,8 +475,8 @@ calendar_load_combined(struct loader *loader, const config_setting_t *group)
 		loader_problem(loader, group, "intersection", "cannot stand beside union");
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
 		if (setting_member(group, own[i]) != NULL)
-			loader_problem(loader, group, own[i], "cannot stand beside %s: put it into one of the calendars there",
-			               key);
+			loader_problem(loader, group, own[i],
+			               "cannot stand beside %s: put it into one of the calendars there", key);
 	struct calendar **members = members_load(loader, setting_member(group, key), &n);
 	bool named = setting_member(group, "timezone") != NULL;
 	const struct zone *zone = named ? calendar_zone_load(loader, group) : NULL;

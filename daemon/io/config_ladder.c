@@ -46,7 +46,8 @@ step_duration(struct loader *loader, const config_setting_t *group, const char *
 	if (text == NULL || !loader_duration(loader, group, key, NULL, ret))
 		return;
 	if (calendar != NULL && !calendar_is_always(calendar) && period_parse(text, &period) == 0 && period.days > 0)
-		loader_problem(loader, group, key, "\"%s\" on calendar \"%s\" is ambiguous: write the hours of open time", text,
+		loader_problem(loader, group, key,
+		               "\"%s\" on calendar \"%s\" is ambiguous: write the hours of open time", text,
 		               calendar_name(calendar));
 }
 

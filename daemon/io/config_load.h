@@ -26,7 +26,7 @@ struct names {
 	struct {
 		const char *name;
 		config_setting_t *setting;
-	} *items;
+	} * items;
 	size_t n;
 };
 

@@ -24,7 +24,8 @@ loader_calendar(struct loader *loader, const config_setting_t *group, const char
 	suggestion_offer(&suggestion, calendar_name(loader->set->always));
 	for (size_t i = 0; i < loader->calendars.n; i++)
 		suggestion_offer(&suggestion, loader->calendars.items[i].name);
-	loader_problem(loader, group, key, "there is no calendar \"%s\"%s", name, suggestion_text(&suggestion, nearest));
+	loader_problem(loader, group, key, "there is no calendar \"%s\"%s", name,
+	               suggestion_text(&suggestion, nearest));
 	return NULL;
 }
 
@@ -127,8 +128,7 @@ condition_group_load(struct loader *loader, const config_setting_t *group, struc
 static void
 condition_load(struct loader *loader, config_setting_t *setting, struct match *match, bool custom)
 {
-	struct condition *conditions =
-	    loader_grow(loader, match->conditions, match->n_conditions, sizeof *conditions);
+	struct condition *conditions = loader_grow(loader, match->conditions, match->n_conditions, sizeof *conditions);
 
 	if (conditions == NULL)
 		return;

@@ -49,8 +49,8 @@ local_text(const struct calendar *calendar, struct instant at, char text[static 
 	if (instant_equal(at, INSTANT_NEVER))
 		return "never";
 	date_to_civil(date, &year, &month, &day);
-	int n = snprintf(text, LOCAL_TEXT_SIZE, "%s %04d-%02d-%02dT%02d:%02d", weekdays[date_weekday(date)], year, month,
-	                 day, (int)(second / 3600), (int)(second / 60 % 60));
+	int n = snprintf(text, LOCAL_TEXT_SIZE, "%s %04d-%02d-%02dT%02d:%02d", weekdays[date_weekday(date)], year,
+	                 month, day, (int)(second / 3600), (int)(second / 60 % 60));
 	if (second % 60 != 0)
 		snprintf(text + n, LOCAL_TEXT_SIZE - (size_t)n, ":%02d", (int)(second % 60));
 	return text;
@@ -77,8 +77,8 @@ example_opened(struct calendar *calendar)
 
 /* Reports a "2d" on a calendar other than `always`, with each reading's date. */
 static void
-allowance_ambiguous(struct loader *loader, const config_setting_t *setting, const char *text, const struct period *period,
-                 struct calendar *calendar)
+allowance_ambiguous(struct loader *loader, const config_setting_t *setting, const char *text,
+                    const struct period *period, struct calendar *calendar)
 {
 	struct instant opened = example_opened(calendar);
 	char opened_text[LOCAL_TEXT_SIZE], due_text[LOCAL_TEXT_SIZE];
@@ -87,14 +87,15 @@ allowance_ambiguous(struct loader *loader, const config_setting_t *setting, cons
 
 	/* "1d12h" has no counterpart in bd. */
 	bool whole = period->elapsed.us == days * US_PER_DAY;
-	for (int reading = BUSINESS_DAY_HOURS; whole && readings != NULL && reading <= BUSINESS_DAY_END_OF_DAY; reading++) {
+	for (int reading = BUSINESS_DAY_HOURS; whole && readings != NULL && reading <= BUSINESS_DAY_END_OF_DAY;
+	     reading++) {
 		bool no_length = reading == BUSINESS_DAY_HOURS && calendar_day_length(calendar).us == 0;
 		struct instant due = INSTANT_NEVER;
 
 		if (!no_length)
 			due = calendar_add_business_days(calendar, opened, days, (enum business_day)reading);
-		char *longer = loader_printf(loader, "%s\"%" PRId32 "bd\" with business_day = \"%s\" is due %s, ", readings,
-		                             days, business_day_names[reading],
+		char *longer = loader_printf(loader, "%s\"%" PRId32 "bd\" with business_day = \"%s\" is due %s, ",
+		                             readings, days, business_day_names[reading],
 		                             no_length ? "after days whose day_length is not given"
 		                                       : local_text(calendar, due, due_text));
 		free(readings);
@@ -110,11 +111,12 @@ allowance_ambiguous(struct loader *loader, const config_setting_t *setting, cons
 	if (period->elapsed.us % US_PER_H != 0)
 		snprintf(rest, sizeof rest, "%dm%ds", (int)(period->elapsed.us / US_PER_MIN % 60),
 		         (int)(period->elapsed.us / US_PER_S % 60));
-	loader_problem(loader, setting, NULL,
-	               "\"%s\" on calendar \"%s\" is ambiguous: for a ticket opened %s, %s\"%lldh%s\" of open time is due "
-	               "%s, \"%s\" on calendar \"always\" is due %s (local times)",
-	               text, calendar_name(calendar), local_text(calendar, opened, opened_text), readings, hours, rest,
-	               local_text(calendar, due, due_text), text, local_text(calendar, due_always, always_text));
+	loader_problem(
+	    loader, setting, NULL,
+	    "\"%s\" on calendar \"%s\" is ambiguous: for a ticket opened %s, %s\"%lldh%s\" of open time is due "
+	    "%s, \"%s\" on calendar \"always\" is due %s (local times)",
+	    text, calendar_name(calendar), local_text(calendar, opened, opened_text), readings, hours, rest,
+	    local_text(calendar, due, due_text), text, local_text(calendar, due_always, always_text));
 	free(readings);
 }
 
@@ -157,8 +159,8 @@ levels_load(struct loader *loader, const config_setting_t *group, struct target 
 		if (level.percent == 0 && target->calendar != NULL && !calendar_is_always(target->calendar) &&
 		    period_parse(text, &period) == 0 && period.days > 0) {
 			loader_problem(loader, element, NULL,
-			               "\"%s\" on calendar \"%s\" is ambiguous: write the hours of open time left", text,
-			               calendar_name(target->calendar));
+			               "\"%s\" on calendar \"%s\" is ambiguous: write the hours of open time left",
+			               text, calendar_name(target->calendar));
 			continue;
 		}
 		for (size_t j = 0; j < target->n_levels; j++)
@@ -203,8 +205,7 @@ business_day_load(struct loader *loader, const config_setting_t *group, const ch
 	         calendar_day_length(target->calendar).us == 0)
 		loader_problem(loader, group, "business_day", "\"hours\" needs the day_length of calendar \"%s\"",
 		               calendar_name(target->calendar));
-	else if (counts && target->calendar != NULL &&
-	         instant_equal(target_due(target, loader->now), INSTANT_NEVER))
+	else if (counts && target->calendar != NULL && instant_equal(target_due(target, loader->now), INSTANT_NEVER))
 		loader_problem(loader, group, key, "\"%s\" is not over within ten years", target->text);
 }
 

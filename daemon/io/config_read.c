@@ -75,9 +75,8 @@ setting_path(struct loader *loader, const config_setting_t *setting, const char 
 
 	for (const config_setting_t *s = setting; path != NULL && s->parent != NULL; s = s->parent) {
 		const char *dot = *path != '\0' && *path != '[' ? "." : "";
-		char *longer = s->name != NULL
-		                   ? loader_printf(loader, "%s%s%s", s->name, dot, path)
-		                   : loader_printf(loader, "[%d]%s%s", config_setting_index(s), dot, path);
+		char *longer = s->name != NULL ? loader_printf(loader, "%s%s%s", s->name, dot, path)
+		                               : loader_printf(loader, "[%d]%s%s", config_setting_index(s), dot, path);
 		free(path);
 		path = longer;
 	}

@@ -8,6 +8,14 @@
 
 #define SECRET_SIZE_MAX 65536
 
+static bool
+secret_is_wanted(const struct loader *loader, const config_setting_t *group)
+{
+	if ((loader->flags & CONFIG_NO_SECRETS) == 0)
+		return true;
+	return (loader->flags & CONFIG_DATABASE_SECRET) != 0 && strcmp(group->name, "database") == 0;
+}
+
 /* Where a credential lies (systemd.exec(5), LoadCredential=); NULL after a problem. */
 static char *
 credential_path(struct loader *loader, const config_setting_t *group, const char *key)
@@ -21,12 +29,13 @@ credential_path(struct loader *loader, const config_setting_t *group, const char
 		loader_problem(loader, group, key, "\"%s\" is not the name of a credential", name);
 		return NULL;
 	}
-	if ((loader->flags & CONFIG_NO_SECRETS) != 0)
+	if (!secret_is_wanted(loader, group))
 		return NULL;
 	if (folder == NULL) {
-		loader_problem(loader, group, key,
-		               "there are no credentials: $CREDENTIALS_DIRECTORY is not set (LoadCredential= of systemd "
-		               "sets it)");
+		loader_problem(
+		    loader, group, key,
+		    "there are no credentials: $CREDENTIALS_DIRECTORY is not set (LoadCredential= of systemd "
+		    "sets it)");
 		return NULL;
 	}
 	return loader_printf(loader, "%s/%s", folder, name);
@@ -39,7 +48,7 @@ secret_file_path(struct loader *loader, const config_setting_t *group, const cha
 	const char *name = loader_required(loader, group, key);
 	struct stat status;
 
-	if (name == NULL || (loader->flags & CONFIG_NO_SECRETS) != 0)
+	if (name == NULL || !secret_is_wanted(loader, group))
 		return NULL;
 	char *relative = loader_path(loader, group, name);
 	char *path = relative != NULL ? loader_open_path(loader, relative) : NULL;

@@ -110,7 +110,8 @@ conninfo_has_password(const char *conninfo)
 {
 	const char *at = conninfo, *scheme = strstr(conninfo, "://");
 
-	if (scheme != NULL && (strncmp(conninfo, "postgres://", 11) == 0 || strncmp(conninfo, "postgresql://", 13) == 0)) {
+	if (scheme != NULL &&
+	    (strncmp(conninfo, "postgres://", 11) == 0 || strncmp(conninfo, "postgresql://", 13) == 0)) {
 		const char *user = scheme + 3;
 		size_t len = strcspn(user, "/?");
 		const char *host = memrchr(user, '@', len);
@@ -186,8 +187,8 @@ http_load(struct loader *loader)
 		const char *text = config_setting_get_string(element);
 
 		if (text != NULL && !address_is_right(text))
-			loader_problem(loader, element, NULL, "\"%s\" is not of the form \"127.0.0.1:9464\" or \"[::1]:9464\"",
-			               text);
+			loader_problem(loader, element, NULL,
+			               "\"%s\" is not of the form \"127.0.0.1:9464\" or \"[::1]:9464\"", text);
 	}
 	if (list != NULL && strings_count(list) > 0)
 		config->listen = loader_texts(loader, list, &config->n_listen);
@@ -264,7 +265,8 @@ channel_need(struct loader *loader, const config_setting_t *group, const char *c
 		if (setting_member(group, keys[i]) != NULL)
 			return;
 	for (size_t i = 0; keys[i] != NULL; i++) {
-		char *longer = loader_printf(loader, "%s%s%s", names != NULL ? names : "", names != NULL ? " or " : "", keys[i]);
+		char *longer =
+		    loader_printf(loader, "%s%s%s", names != NULL ? names : "", names != NULL ? " or " : "", keys[i]);
 		free(names);
 		names = longer;
 	}
