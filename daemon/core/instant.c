@@ -189,7 +189,7 @@ instant_format(struct instant at, char text[static INSTANT_TEXT_SIZE])
 /* More than a hundred years in any unit; four such numbers of days, in seconds, stay inside 64 bits. */
 #define COUNT_MAX INT64_C(10000000000)
 
-/* Reads a number, held at COUNT_MAX; 0 where there is none. */
+/* Reads a number, held at COUNT_MAX. */
 static int64_t
 text_count(const char **text)
 {
@@ -216,10 +216,10 @@ period_parse(const char *text, struct period *ret)
 	size_t unit = 0;
 
 	do {
-		int64_t count = text_count(&text);
-		if (count == 0)
+		if (*text < '0' || *text > '9')
 			return -EINVAL;
-		if (unit == 0 && text[0] == 'b' && text[1] == 'd' && text[2] == '\0') {
+		int64_t count = text_count(&text);
+		if (count > 0 && unit == 0 && text[0] == 'b' && text[1] == 'd' && text[2] == '\0') {
 			if (count > PERIOD_MAX_DAYS)
 				return -ERANGE;
 			*ret = (struct period){.business_days = (int32_t)count};
@@ -236,6 +236,8 @@ period_parse(const char *text, struct period *ret)
 		text++;
 	} while (*text != '\0');
 
+	if (seconds == 0)
+		return -EINVAL;
 	if (seconds > PERIOD_MAX_DAYS * INT64_C(86400))
 		return -ERANGE;
 	*ret = (struct period){.elapsed = {seconds * US_PER_S}, .days = (int32_t)days};

@@ -52,3 +52,26 @@ sbin_PROGRAMS += slated
 slated_SOURCES = daemon/main.c
 slated_LDADD = libslated-io.a libslated-core.a $(LIBEVENT_LIBS) $(LIBPQ_LIBS) $(LIBCONFIG_LIBS) $(LIBSYSTEMD_LIBS) \
 	$(LIBCURL_LIBS) $(JANSSON_LIBS) $(LIBCRYPTO_LIBS) $(LIBICAL_LIBS)
+noinst_LIBRARIES += libslated-io.a
+libslated_io_a_CPPFLAGS = $(AM_CPPFLAGS)
+libslated_io_a_SOURCES =
+
+# Configuration.
+libslated_io_a_CPPFLAGS += $(LIBCONFIG_CFLAGS) $(LIBICAL_CFLAGS) $(LIBCRYPTO_CFLAGS)
+libslated_io_a_SOURCES += \
+	include/slated/config.h \
+	daemon/io/config.c \
+	daemon/io/config_calendar.c \
+	daemon/io/config_check.c \
+	daemon/io/config_ladder.c \
+	daemon/io/config_load.h \
+	daemon/io/config_match.c \
+	daemon/io/config_policy.c \
+	daemon/io/config_read.c \
+	daemon/io/config_secret.c \
+	daemon/io/config_secret.h \
+	daemon/io/config_service.c \
+	daemon/io/config_table.c \
+	daemon/io/config_table.h \
+	daemon/io/holidays.c \
+	daemon/io/holidays.h

@@ -7,3 +7,14 @@ libslated_migrate_a_SOURCES = \
 	daemon/slatectl/migrate.c \
 	daemon/slatectl/migrate.h
 nodist_libslated_migrate_a_SOURCES = sql/migrations.c
+
+# slatectl
+bin_PROGRAMS += slatectl
+slatectl_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io
+slatectl_SOURCES = \
+	daemon/slatectl/check.c \
+	daemon/slatectl/command.h \
+	daemon/slatectl/main.c \
+	daemon/slatectl/settings.c
+slatectl_LDADD = libslated-migrate.a libslated-io.a libslated-core.a \
+	$(LIBCONFIG_LIBS) $(LIBICAL_LIBS) $(LIBPQ_LIBS) $(LIBCRYPTO_LIBS) $(JANSSON_LIBS)

@@ -85,7 +85,8 @@ int instant_parse(const char *text, size_t len, struct instant *ret) __attribute
 /* Writes RFC 3339 in UTC, with six digits only where the fraction is not zero. Returns the length. */
 size_t instant_format(struct instant at, char text[static INSTANT_TEXT_SIZE]);
 
-/* Reads "1d2h30m15s" (each unit at most once, in this order) or "3bd"; n > 0 in all.
+/* Reads "1d2h30m15s" (each unit at most once, in this order) or "3bd"; a unit may be
+ * zero ("1h0m30s"), the whole may not.
  * 0, -EINVAL for anything else, -ERANGE above a hundred years; *ret untouched then. */
 int period_parse(const char *text, struct period *ret) __attribute__((warn_unused_result));
 

@@ -1,0 +1,485 @@
+/* What belongs to the service: database, instance, HTTP server, outbox, heartbeat and channels. */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "config_secret.h"
+
+const char *const channel_type_names[CHANNEL_TYPE_COUNT] = {
+    [CHANNEL_WEBHOOK] = "webhook", [CHANNEL_EXEC] = "exec",   [CHANNEL_PAGERDUTY] = "pagerduty",
+    [CHANNEL_SLACK] = "slack",     [CHANNEL_EMAIL] = "email", [CHANNEL_ALERTMANAGER] = "alertmanager",
+};
+
+const char *const role_names[ROLE_COUNT] = {
+    [ROLE_ASSIGNEE] = "assignee",
+    [ROLE_TEAM] = "team",
+    [ROLE_DEDICATED_ENGINEER] = "dedicated_engineer",
+    [ROLE_FOLLOWERS] = "followers",
+};
+
+bool
+url_is(const char *url, const char *scheme)
+{
+	size_t len = strlen(scheme);
+
+	if (strncasecmp(url, scheme, len) != 0)
+		return false;
+	url += len;
+	if (*url == 's' || *url == 'S')
+		url++;
+	return strncmp(url, "://", 3) == 0 && url[3] != '\0' && url[3] != '/' && strpbrk(url, " \t\r\n") == NULL;
+}
+
+char *
+loader_url(struct loader *loader, const config_setting_t *group, const char *key, const char *scheme)
+{
+	const char *text = setting_string(group, key);
+
+	if (text == NULL)
+		return NULL;
+	if (url_is(text, scheme))
+		return loader_strdup(loader, text);
+	loader_problem(loader, group, key, "\"%s\" is not an address that begins with %s:// or %ss://", text, scheme,
+	               scheme);
+	return NULL;
+}
+
+char **
+loader_command(struct loader *loader, config_setting_t *setting)
+{
+	size_t n;
+	char **command = loader_texts(loader, setting, &n);
+
+	if (command == NULL)
+		return NULL;
+	if (n == 0 || *command[0] == '\0') {
+		loader_problem(loader, setting, NULL, "names no program");
+		return command;
+	}
+	char *name = loader_path(loader, setting, command[0]);
+	char *path = name != NULL ? loader_open_path(loader, name) : NULL;
+	free(name);
+	if (path != NULL) {
+		free(command[0]);
+		command[0] = path;
+	}
+	return command;
+}
+
+/* Groups that several files may share; each setting of theirs is given once. The group of the file that has `key`, or
+ * NULL. */
+static config_setting_t *
+service_group(struct loader *loader, const char *group, const char *key)
+{
+	config_setting_t *found = NULL;
+
+	for (size_t i = 0; i < loader->n_sources; i++) {
+		if (!loader->sources[i]->parsed)
+			continue;
+		config_setting_t *here = setting_member(config_root_setting(&loader->sources[i]->lib), group);
+		if (here == NULL || setting_member(here, key) == NULL)
+			continue;
+		if (found == NULL)
+			found = here;
+		else
+			loader_problem(loader, here, key, "is already given at %s:%u", setting_source(found)->display,
+			               config_setting_source_line(setting_member(found, key)));
+	}
+	return found;
+}
+
+/* The same where either of two settings says it. */
+static config_setting_t *
+service_group_either(struct loader *loader, const char *group, const char *key, const char *other)
+{
+	config_setting_t *found = service_group(loader, group, key);
+	config_setting_t *found_other = service_group(loader, group, other);
+
+	if (found != NULL && found_other != NULL && found != found_other)
+		loader_problem(loader, found_other, other, "cannot stand beside %s at %s:%u", key,
+		               setting_source(found)->display, config_setting_source_line(found));
+	return found != NULL ? found : found_other;
+}
+
+/* A password in the text would be stored with the configuration. */
+static bool
+conninfo_has_password(const char *conninfo)
+{
+	const char *at = conninfo, *scheme = strstr(conninfo, "://");
+
+	if (scheme != NULL &&
+	    (strncmp(conninfo, "postgres://", 11) == 0 || strncmp(conninfo, "postgresql://", 13) == 0)) {
+		const char *user = scheme + 3;
+		size_t len = strcspn(user, "/?");
+		const char *host = memrchr(user, '@', len);
+		if (host != NULL && memchr(user, ':', (size_t)(host - user)) != NULL)
+			return true;
+	}
+	while ((at = strstr(at, "password")) != NULL) {
+		bool begins = at == conninfo || strchr(" \t\n?&", at[-1]) != NULL;
+		at += strlen("password");
+		if (begins && at[strspn(at, " \t\n")] == '=')
+			return true;
+	}
+	return false;
+}
+
+static void
+database_load(struct loader *loader)
+{
+	struct config *config = loader->config;
+	const config_setting_t *group = service_group(loader, "database", "conninfo");
+	const char *conninfo = group != NULL ? loader_required(loader, group, "conninfo") : NULL;
+
+	if (conninfo != NULL && conninfo_has_password(conninfo))
+		loader_problem(loader, group, "conninfo",
+		               "holds a password: use password_credential or password_file instead");
+	if (conninfo != NULL)
+		config->conninfo = loader_strdup(loader, conninfo);
+	group = service_group_either(loader, "database", "password_credential", "password_file");
+	if (group != NULL)
+		config->password = loader_secret(loader, group, "password_credential", "password_file");
+}
+
+static void
+instance_load(struct loader *loader)
+{
+	const config_setting_t *group = service_group(loader, "instance", "name");
+	char host[HOST_NAME_MAX + 1] = "";
+
+	if (group != NULL) {
+		const char *name = loader_required(loader, group, "name");
+		loader->config->instance = loader_strdup(loader, name != NULL ? name : "");
+		return;
+	}
+	if (gethostname(host, sizeof host - 1) < 0 || *host == '\0')
+		strcpy(host, "localhost");
+	loader->config->instance = loader_strdup(loader, host);
+}
+
+/* "127.0.0.1:9464", "[::1]:9464" */
+static bool
+address_is_right(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	char *end;
+
+	if (colon == NULL || colon == text || colon[1] < '0' || colon[1] > '9')
+		return false;
+	if (*text == '[' ? colon[-1] != ']' : memchr(text, ':', (size_t)(colon - text)) != NULL)
+		return false;
+	unsigned long port = strtoul(colon + 1, &end, 10);
+	return *end == '\0' && port <= 65535;
+}
+
+static void
+http_load(struct loader *loader)
+{
+	struct config *config = loader->config;
+	config_setting_t *group = service_group(loader, "http", "listen");
+	config_setting_t *list = group != NULL ? setting_member(group, "listen") : NULL;
+
+	for (int i = 0; i < strings_count(list); i++) {
+		config_setting_t *element = strings_at(list, i);
+		const char *text = config_setting_get_string(element);
+
+		if (text != NULL && !address_is_right(text))
+			loader_problem(loader, element, NULL,
+			               "\"%s\" is not of the form \"127.0.0.1:9464\" or \"[::1]:9464\"", text);
+	}
+	if (list != NULL && strings_count(list) > 0)
+		config->listen = loader_texts(loader, list, &config->n_listen);
+	group = service_group_either(loader, "http", "token_credential", "token_file");
+	if (group != NULL)
+		config->token = loader_secret(loader, group, "token_credential", "token_file");
+}
+
+static void
+outbox_load(struct loader *loader)
+{
+	const config_setting_t *group = service_group(loader, "outbox", "concurrency");
+	long long concurrency = strtoll(config_row(SCOPE_OUTBOX, "concurrency")->initial, NULL, 10);
+
+	if (group != NULL)
+		(void)loader_int(loader, group, "concurrency", 1, 1024, &concurrency); /* it has reported */
+	loader->config->concurrency = (unsigned)concurrency;
+}
+
+/* A URL that is given itself or as a secret, but not both. */
+static char *
+either_url(struct loader *loader, const config_setting_t *group)
+{
+	if (setting_member(group, "url") == NULL)
+		return loader_secret_url(loader, group);
+	if (setting_member(group, "url_credential") != NULL)
+		loader_problem(loader, group, "url_credential", "cannot stand beside url");
+	if (setting_member(group, "url_file") != NULL)
+		loader_problem(loader, group, "url_file", "cannot stand beside url");
+	return loader_url(loader, group, "url", "http");
+}
+
+static void
+heartbeat_load(struct loader *loader)
+{
+	struct config *config = loader->config;
+	config_setting_t *url = service_group(loader, "heartbeat", "url");
+	config_setting_t *secret = service_group_either(loader, "heartbeat", "url_credential", "url_file");
+	const config_setting_t *every = service_group(loader, "heartbeat", "every");
+	const char *initial = config_row(SCOPE_HEARTBEAT, "every")->initial;
+	struct period period;
+
+	if (url != NULL || secret != NULL)
+		config->heartbeat_url = either_url(loader, url != NULL ? url : secret);
+	if (url != NULL && secret != NULL && url != secret)
+		loader_problem(loader, secret, NULL, "cannot stand beside url at %s:%u", setting_source(url)->display,
+		               config_setting_source_line(url));
+	if (every != NULL)
+		(void)loader_duration(loader, every, "every", NULL, &config->heartbeat_every); /* it has reported */
+	else if (period_parse(initial, &period) == 0)
+		config->heartbeat_every = period.elapsed;
+}
+
+/* Settings of other types. */
+static void
+channel_check_keys(struct loader *loader, const config_setting_t *group, enum channel_type type)
+{
+	for (int i = 0; i < config_setting_length(group); i++) {
+		const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
+		const struct config_row *row = config_row(SCOPE_CHANNEL, setting->name);
+
+		if (row != NULL && (row->channels >> type & 1) == 0)
+			loader_problem(loader, setting, NULL, "is no setting of type \"%s\"", channel_type_names[type]);
+	}
+}
+
+/* One of the settings must be there. */
+static void
+channel_need(struct loader *loader, const config_setting_t *group, const char *const keys[])
+{
+	char *names = NULL;
+
+	for (size_t i = 0; keys[i] != NULL; i++)
+		if (setting_member(group, keys[i]) != NULL)
+			return;
+	for (size_t i = 0; keys[i] != NULL; i++) {
+		char *longer =
+		    loader_printf(loader, "%s%s%s", names != NULL ? names : "", names != NULL ? " or " : "", keys[i]);
+		free(names);
+		names = longer;
+	}
+	if (names != NULL)
+		loader_problem(loader, group, NULL, "needs %s", names);
+	free(names);
+}
+
+static void
+address_check(struct loader *loader, const config_setting_t *setting)
+{
+	const char *text = config_setting_get_string(setting);
+
+	if (text == NULL)
+		return;
+	const char *at = strchr(text, '@');
+	if (at == NULL || at == text || at[1] == '\0' || strpbrk(text, " \t\r\n<>") != NULL)
+		loader_problem(loader, setting, NULL, "\"%s\" is not a mail address", text);
+}
+
+static void
+channel_load_email(struct loader *loader, const config_setting_t *group, struct config_channel *channel)
+{
+	static const char *const smtp[] = {"smtp", NULL}, *const sender[] = {"from", NULL}, *const to[] = {"to", NULL};
+	const config_setting_t *from = setting_member(group, "from");
+	config_setting_t *recipients = setting_member(group, "to");
+
+	channel_need(loader, group, smtp);
+	channel_need(loader, group, sender);
+	channel_need(loader, group, to);
+	channel->smtp = loader_url(loader, group, "smtp", "smtp");
+	if (from != NULL)
+		address_check(loader, from);
+	if (setting_string(group, "from") != NULL)
+		channel->from = loader_strdup(loader, setting_string(group, "from"));
+	if (recipients == NULL)
+		return;
+	if (strings_count(recipients) == 0)
+		loader_problem(loader, recipients, NULL, "names nobody");
+	for (int i = 0; i < strings_count(recipients); i++)
+		address_check(loader, strings_at(recipients, i));
+	channel->to = loader_texts(loader, recipients, &channel->n_to);
+}
+
+static void
+channel_load_type(struct loader *loader, const config_setting_t *group, struct config_channel *channel)
+{
+	static const char *const url[] = {"url", NULL};
+	static const char *const urls[] = {"url", "url_credential", "url_file", NULL};
+	static const char *const command[] = {"command", NULL};
+	static const char *const keys[] = {"routing_key_credential", "routing_key_file", NULL};
+
+	switch (channel->type) {
+	case CHANNEL_WEBHOOK:
+		channel_need(loader, group, urls);
+		channel->url = either_url(loader, group);
+		channel->secrets = loader_signing_secrets(loader, group, &channel->n_secrets);
+		break;
+	case CHANNEL_EXEC:
+		channel_need(loader, group, command);
+		if (setting_member(group, "command") != NULL)
+			channel->command = loader_command(loader, setting_member(group, "command"));
+		break;
+	case CHANNEL_PAGERDUTY:
+		channel_need(loader, group, keys);
+		channel->url = loader_url(loader, group, "url", "http");
+		channel->routing_key = loader_secret(loader, group, "routing_key_credential", "routing_key_file");
+		break;
+	case CHANNEL_SLACK:
+		channel_need(loader, group, urls);
+		channel->url = either_url(loader, group);
+		break;
+	case CHANNEL_EMAIL:
+		channel_load_email(loader, group, channel);
+		break;
+	case CHANNEL_ALERTMANAGER:
+		channel_need(loader, group, url);
+		channel->url = loader_url(loader, group, "url", "http");
+		break;
+	case CHANNEL_TYPE_COUNT:
+		break;
+	}
+}
+
+static void
+channel_load(struct loader *loader, config_setting_t *group)
+{
+	struct config *config = loader->config;
+	const config_setting_t *type;
+	int word;
+
+	if (!config_setting_is_group(group) ||
+	    !names_add(loader, &loader->channels, group, NULL, group->name, "channel"))
+		return;
+	if (name_index(role_names, ROLE_COUNT, group->name) >= 0)
+		loader_problem(loader, group, NULL, "\"%s\" is a role: a channel needs another name", group->name);
+	type = setting_member(group, "type");
+	if (type == NULL) {
+		loader_problem(loader, group, "type", "is missing");
+		return;
+	}
+	word = loader_word(loader, type, channel_type_names, CHANNEL_TYPE_COUNT);
+	if (word < 0)
+		return;
+	struct config_channel *channels = loader_grow(loader, config->channels, config->n_channels, sizeof *channels);
+	if (channels == NULL)
+		return;
+	config->channels = channels;
+	struct config_channel *channel = &channels[config->n_channels++];
+	channel->type = (enum channel_type)word;
+	channel->name = loader_strdup(loader, group->name);
+	if (setting_string(group, "fallback") != NULL)
+		channel->fallback = loader_strdup(loader, setting_string(group, "fallback"));
+	(void)loader_duration(loader, group, "timeout", NULL, &channel->timeout); /* it has reported */
+	channel_check_keys(loader, group, channel->type);
+	channel_load_type(loader, group, channel);
+}
+
+/* Every fallback is a channel, and no way along them leads back. */
+static void
+fallback_check(struct loader *loader, const config_setting_t *group)
+{
+	const char *name = setting_string(group, "fallback");
+	const config_setting_t *next = name != NULL ? names_find(&loader->channels, name) : NULL;
+
+	if (name != NULL && next == NULL) {
+		struct suggestion suggestion = {.given = name};
+		char nearest[128];
+
+		for (size_t i = 0; i < loader->channels.n; i++)
+			suggestion_offer(&suggestion, loader->channels.items[i].name);
+		loader_problem(loader, group, "fallback", "there is no channel \"%s\"%s", name,
+		               suggestion_text(&suggestion, nearest));
+	}
+	for (size_t i = 0; next != NULL && i < loader->channels.n; i++) {
+		if (next == group) {
+			loader_problem(loader, group, "fallback", "leads back to \"%s\" itself", group->name);
+			return;
+		}
+		name = setting_string(next, "fallback");
+		next = name != NULL ? names_find(&loader->channels, name) : NULL;
+	}
+}
+
+void
+loader_service(struct loader *loader)
+{
+	database_load(loader);
+	instance_load(loader);
+	http_load(loader);
+	outbox_load(loader);
+	heartbeat_load(loader);
+	loader_each(loader, "channels", channel_load);
+	for (size_t i = 0; i < loader->channels.n; i++)
+		fallback_check(loader, loader->channels.items[i].setting);
+}
+
+const struct config_channel *
+config_channel(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->n_channels; i++)
+		if (strcmp(config->channels[i].name, name) == 0)
+			return &config->channels[i];
+	return NULL;
+}
+
+static void
+secret_free(char *secret)
+{
+	if (secret != NULL)
+		explicit_bzero(secret, strlen(secret));
+	free(secret);
+}
+
+static void
+texts_free(char **texts)
+{
+	for (char **text = texts; text != NULL && *text != NULL; text++)
+		free(*text);
+	free(texts);
+}
+
+static void
+channel_clear(struct config_channel *channel)
+{
+	for (size_t i = 0; i < channel->n_secrets; i++)
+		secret_free(channel->secrets[i]);
+	free(channel->secrets);
+	secret_free(channel->routing_key);
+	secret_free(channel->url);
+	texts_free(channel->command);
+	texts_free(channel->to);
+	free(channel->name);
+	free(channel->fallback);
+	free(channel->smtp);
+	free(channel->from);
+}
+
+void
+config_free(struct config *config)
+{
+	if (config == NULL)
+		return;
+	policy_set_free(config->policies);
+	for (size_t i = 0; i < config->n_channels; i++)
+		channel_clear(&config->channels[i]);
+	free(config->channels);
+	texts_free(config->listen);
+	secret_free(config->password);
+	secret_free(config->token);
+	secret_free(config->heartbeat_url);
+	free(config->conninfo);
+	free(config->instance);
+	free(config->source);
+	free(config);
+}

@@ -1,0 +1,29 @@
+/* The commands of slatectl: one entry in main.c's table and one file each. */
+#ifndef SLATED_SLATECTL_COMMAND_H
+#define SLATED_SLATECTL_COMMAND_H
+
+#include "slated/instant.h"
+
+struct config;
+
+/* Exit statuses, besides 0 for success. */
+#define EXIT_PROBLEM 1 /* what was asked for failed */
+#define EXIT_USAGE   2 /* the command line is wrong */
+
+#define CONFIG_DEFAULT SYSCONFDIR "/slated/slated.conf"
+
+/* argv[0] is the command's name; getopt() starts anew for each. They give the exit status. */
+int command_check(int argc, char **argv);
+int command_settings(int argc, char **argv);
+
+/* Says that the command line is wrong, with the command's usage. EXIT_USAGE. */
+int command_usage(const char *command);
+
+/* The current instant, by the system's clock. */
+struct instant command_now(void);
+
+/* Loads a configuration without its secrets; prints its problems. 0, or -EINVAL, or another negative errno that was
+ * printed. */
+int command_config(const char *path, struct instant now, struct config **ret) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,173 @@
+/* slatectl settings: the table of all settings, as text, as a commented sample file, and for slated.conf(5). */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "config_table.h"
+
+#define SAMPLE_WIDTH 100
+
+static bool
+row_is_group(const struct config_row *row)
+{
+	return row->example == NULL;
+}
+
+static void
+text_print(void)
+{
+	for (size_t i = 0; i < config_n_rows; i++) {
+		const struct config_row *row = &config_rows[i];
+		const char *scope = config_scope_texts[row->scope];
+
+		printf("%s%s%s\n", scope, *scope != '\0' ? "." : "", row->name);
+		printf("    %s\n", row->help);
+		if (row->initial != NULL)
+			printf("    Default: %s\n", row->initial);
+		if (!row->reloadable)
+			puts("    A change needs a restart.");
+	}
+}
+
+static void
+indent_print(int depth)
+{
+	printf("# %*s", depth * 4, "");
+}
+
+/* A comment, broken at blanks. */
+static void
+help_print(const char *help, int depth)
+{
+	int room = SAMPLE_WIDTH - depth * 4;
+
+	while (*help != '\0') {
+		int len = (int)strlen(help);
+
+		if (len > room) {
+			len = room;
+			while (len > 1 && help[len] != ' ')
+				len--;
+		}
+		indent_print(depth);
+		printf("# %.*s\n", len, help);
+		help += len;
+		help += strspn(help, " ");
+	}
+}
+
+static void
+sample_print(enum config_scope scope, int depth)
+{
+	static const struct {
+		const char *open;
+		const char *close;
+	} brackets[TYPE_COUNT] = {
+	    [TYPE_GROUP] = {"{", "};"},
+	    [TYPE_GROUPS] = {"( {", "} );"},
+	    [TYPE_NAMED_GROUPS] = {"{ NAME = {", "}; };"},
+	    [TYPE_NAMED_LISTS] = {"{ NAME = ( {", "} ); };"},
+	};
+
+	for (size_t i = 0; i < config_n_rows; i++) {
+		const struct config_row *row = &config_rows[i];
+
+		if (row->scope != scope)
+			continue;
+		if (depth == 0)
+			putchar('\n');
+		help_print(row->help, depth);
+		indent_print(depth);
+		if (row_is_group(row) && (row->child != SCOPE_MATCH || scope == SCOPE_POLICY)) {
+			printf("%s = %s\n", row->name, brackets[row->type].open);
+			sample_print(row->child, depth + 1);
+			indent_print(depth);
+			puts(brackets[row->type].close);
+		} else if (row_is_group(row)) {
+			printf("%s = { category = \"billing\"; };\n", row->name);
+		} else {
+			printf("%s = %s;\n", row->name, row->example);
+		}
+	}
+}
+
+/* A roff line may not begin with a dot or a quote, and knows the backslash as its own. */
+static void
+roff_print(const char *text)
+{
+	if (*text == '.' || *text == '\'')
+		fputs("\\&", stdout);
+	for (; *text != '\0'; text++) {
+		if (*text == '\\')
+			fputs("\\e", stdout);
+		else
+			putchar(*text);
+	}
+	putchar('\n');
+}
+
+static void
+mdoc_print(void)
+{
+	for (int scope = 0; scope < SCOPE_COUNT; scope++) {
+		printf(".Ss %s\n", scope == SCOPE_ROOT ? "The file" : config_scope_texts[scope]);
+		puts(".Bl -tag -width Ds");
+		for (size_t i = 0; i < config_n_rows; i++) {
+			const struct config_row *row = &config_rows[i];
+
+			if (row->scope != (enum config_scope)scope)
+				continue;
+			printf(".It Ic %s\n", row->name);
+			roff_print(row->help);
+			if (row->initial != NULL) {
+				puts(".br");
+				printf("Default: %s\n", row->initial);
+			}
+			if (row->example != NULL) {
+				puts(".br");
+				printf("Example: %s = %s;\n", row->name, row->example);
+			}
+			if (!row->reloadable) {
+				puts(".br");
+				puts("A change needs a restart.");
+			}
+		}
+		puts(".El");
+	}
+}
+
+int
+command_settings(int argc, char **argv)
+{
+	static const struct option options[] = {
+	    {"sample", no_argument, NULL, 's'},
+	    {"mdoc", no_argument, NULL, 'm'},
+	    {0},
+	};
+	int form = 't', option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == '?')
+			return command_usage("settings");
+		form = option;
+	}
+	if (optind < argc)
+		return command_usage("settings");
+	switch (form) {
+	case 's':
+		puts("# slated.conf: every setting with an example, all of them commented out.\n"
+		     "# Made by \"slatectl settings --sample\"; slated.conf(5) tells more. Files in conf.d/ beside "
+		     "this\n"
+		     "# one are read after it. \"slatectl check FILE\" says what is wrong.");
+		sample_print(SCOPE_ROOT, 0);
+		break;
+	case 'm':
+		mdoc_print();
+		break;
+	default:
+		text_print();
+		break;
+	}
+	return 0;
+}
