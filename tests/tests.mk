@@ -77,3 +77,17 @@ EXTRA_DIST += tests/system/package.json
 EXTRA_DIST += tests/system/package-lock.json
 EXTRA_DIST += tests/system/receiver.mjs
 EXTRA_DIST += tests/system/webhook.mjs
+
+# Fuzz targets: their corpora are replayed by `make check`, libFuzzer is built with --enable-fuzzing.
+EXTRA_DIST += tests/fuzz/corpus/zone
+check_PROGRAMS += tests/fuzz/replay_zone
+TESTS += tests/fuzz/replay_zone
+tests_fuzz_replay_zone_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fuzz/fuzz_zone.c
+tests_fuzz_replay_zone_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"zone\"
+tests_fuzz_replay_zone_LDADD = libslated-core.a
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_zone
+tests_fuzz_fuzz_zone_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_zone.c
+tests_fuzz_fuzz_zone_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_zone_LDADD = libslated-core.a
+endif
