@@ -13,11 +13,15 @@ EXTRA_DIST += tests/system/pg.sh
 
 # Time: instants, zones and calendars.
 if HAVE_CRITERION
-check_PROGRAMS += tests/unit/test_calendar tests/unit/test_instant tests/unit/test_zone
-TESTS += tests/unit/test_calendar tests/unit/test_instant tests/unit/test_zone
-tests_unit_test_calendar_SOURCES = tests/unit/test_calendar.c tests/unit/zone_file.h
+check_PROGRAMS += tests/unit/test_calendar tests/unit/test_calendar_count tests/unit/test_instant tests/unit/test_zone
+TESTS += tests/unit/test_calendar tests/unit/test_calendar_count tests/unit/test_instant tests/unit/test_zone
+tests_unit_test_calendar_SOURCES = tests/unit/test_calendar.c tests/unit/calendar_recipe.h tests/unit/zone_file.h
 tests_unit_test_calendar_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_calendar_LDADD = libslated-core.a $(CRITERION_LIBS)
+tests_unit_test_calendar_count_SOURCES = tests/unit/test_calendar_count.c tests/unit/calendar_recipe.h \
+	tests/unit/zone_file.h
+tests_unit_test_calendar_count_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_calendar_count_LDADD = libslated-core.a $(CRITERION_LIBS)
 tests_unit_test_instant_SOURCES = tests/unit/test_instant.c
 tests_unit_test_instant_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_instant_LDADD = libslated-core.a $(CRITERION_LIBS)
