@@ -13,8 +13,15 @@ EXTRA_DIST += tests/system/pg.sh
 
 # Time: instants, zones and calendars.
 if HAVE_CRITERION
-check_PROGRAMS += tests/unit/test_instant tests/unit/test_zone
-TESTS += tests/unit/test_instant tests/unit/test_zone
+check_PROGRAMS += tests/unit/test_calendar tests/unit/test_calendar_count tests/unit/test_instant tests/unit/test_zone
+TESTS += tests/unit/test_calendar tests/unit/test_calendar_count tests/unit/test_instant tests/unit/test_zone
+tests_unit_test_calendar_SOURCES = tests/unit/test_calendar.c tests/unit/calendar_recipe.h tests/unit/zone_file.h
+tests_unit_test_calendar_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_calendar_LDADD = libslated-core.a $(CRITERION_LIBS)
+tests_unit_test_calendar_count_SOURCES = tests/unit/test_calendar_count.c tests/unit/calendar_recipe.h \
+	tests/unit/zone_file.h
+tests_unit_test_calendar_count_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_calendar_count_LDADD = libslated-core.a $(CRITERION_LIBS)
 tests_unit_test_instant_SOURCES = tests/unit/test_instant.c
 tests_unit_test_instant_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_instant_LDADD = libslated-core.a $(CRITERION_LIBS)
@@ -74,3 +81,17 @@ EXTRA_DIST += tests/system/package.json
 EXTRA_DIST += tests/system/package-lock.json
 EXTRA_DIST += tests/system/receiver.mjs
 EXTRA_DIST += tests/system/webhook.mjs
+
+# Fuzz targets: their corpora are replayed by `make check`, libFuzzer is built with --enable-fuzzing.
+EXTRA_DIST += tests/fuzz/corpus/zone
+check_PROGRAMS += tests/fuzz/replay_zone
+TESTS += tests/fuzz/replay_zone
+tests_fuzz_replay_zone_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fuzz/fuzz_zone.c
+tests_fuzz_replay_zone_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"zone\"
+tests_fuzz_replay_zone_LDADD = libslated-core.a
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_zone
+tests_fuzz_fuzz_zone_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_zone.c
+tests_fuzz_fuzz_zone_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_zone_LDADD = libslated-core.a
+endif

@@ -1,7 +1,8 @@
 /* Business time: weekly hours, exceptions and holidays of one zone, or a union or intersection of other calendars,
  * compiled into sorted UTC intervals with prefix sums. model.md section 2.
  * A calendar is built with the setters, then only searched; searches compile what they need of it, so a calendar
- * belongs to one thread. No search looks further than ten years from where it starts. */
+ * belongs to one thread. No search looks further than ten years from where it starts, and but for `always` there is no
+ * open time outside the years 0 to 9999. A search that runs out of memory aborts. */
 #ifndef SLATED_CALENDAR_H
 #define SLATED_CALENDAR_H
 
@@ -91,11 +92,12 @@ struct instant calendar_add_business_days(struct calendar *calendar, struct inst
                                           enum business_day reading);
 
 /* The interval [*ret_open, *ret_close) that `at` lies in or that comes next. False where there is none within ten
- * years. For explanations and tests. */
+ * years; an end that is further away than that is INT64_MIN or INSTANT_NEVER. For explanations and tests. */
 bool calendar_interval(struct calendar *calendar, struct instant at, struct instant *ret_open,
                        struct instant *ret_close);
 
-/* Why the local date is not an ordinary day of the week: the holiday's label or "holiday", "exception", or NULL. */
+/* Why the local date is not an ordinary day of the week: the label of its holiday or of a closure that touches it, or
+ * "holiday", "exception", or NULL. Of a union or intersection: what the first member says that has something to say. */
 const char *calendar_day_note(const struct calendar *calendar, struct date date);
 
 /* Aborts where an invariant of the compiled table does not hold; for tests. */
