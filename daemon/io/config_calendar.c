@@ -516,6 +516,7 @@ calendar_load(struct loader *loader, config_setting_t *group)
 		loader_problem(loader, group, NULL, "is made of itself, by union or intersection");
 		return;
 	}
+	size_t n_problems = loader->problems->n;
 	config_setting_set_hook(group, &state_entered);
 	bool combined = setting_member(group, "union") != NULL || setting_member(group, "intersection") != NULL;
 	struct calendar *calendar =
@@ -524,7 +525,8 @@ calendar_load(struct loader *loader, config_setting_t *group)
 	if (calendar == NULL)
 		return;
 	struct instant open = calendar_next_open(calendar, loader->now);
-	if (!instant_before(open, two_years_after(loader->now)))
+	/* Where hours were wrong, the rest follows from that. */
+	if (loader->problems->n == n_problems && !instant_before(open, two_years_after(loader->now)))
 		loader_problem(loader, group, NULL, "is never open in the two years after loading");
 	calendar_keep(loader, calendar);
 }

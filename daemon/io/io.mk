@@ -52,12 +52,9 @@ sbin_PROGRAMS += slated
 slated_SOURCES = daemon/main.c
 slated_LDADD = libslated-io.a libslated-core.a $(LIBEVENT_LIBS) $(LIBPQ_LIBS) $(LIBCONFIG_LIBS) $(LIBSYSTEMD_LIBS) \
 	$(LIBCURL_LIBS) $(JANSSON_LIBS) $(LIBCRYPTO_LIBS) $(LIBICAL_LIBS)
-noinst_LIBRARIES += libslated-io.a
-libslated_io_a_CPPFLAGS = $(AM_CPPFLAGS)
-libslated_io_a_SOURCES =
 
 # Configuration.
-libslated_io_a_CPPFLAGS += $(LIBCONFIG_CFLAGS) $(LIBICAL_CFLAGS) $(LIBCRYPTO_CFLAGS)
+AM_CPPFLAGS += $(LIBCONFIG_CFLAGS) $(LIBICAL_CFLAGS)
 libslated_io_a_SOURCES += \
 	include/slated/config.h \
 	daemon/io/config.c \

@@ -6,12 +6,6 @@
 #include "slated/config.h"
 #include "slated/policy.h"
 
-static void
-count_print(size_t n, const char *one, const char *many, const char *end)
-{
-	printf("%zu %s%s", n, n == 1 ? one : many, end);
-}
-
 int
 command_check(int argc, char **argv)
 {
@@ -38,12 +32,8 @@ command_check(int argc, char **argv)
 	const struct policy_set *set = config->policies;
 	for (size_t i = 0; i < set->n_policies; i++)
 		n_targets += set->policies[i].n_targets;
-	count_print(set->n_calendars, "calendar", "calendars", ", ");
-	count_print(set->n_policies, "policy", "policies", ", ");
-	count_print(n_targets, "target", "targets", ", ");
-	count_print(set->n_ladders, "ladder", "ladders", ", ");
-	count_print(set->n_rules, "rule", "rules", ", ");
-	count_print(config->n_channels, "channel", "channels", "\n");
+	printf("%zu calendars, %zu policies, %zu targets, %zu ladders, %zu rules, %zu channels\n", set->n_calendars,
+	       set->n_policies, n_targets, set->n_ladders, set->n_rules, config->n_channels);
 	config_free(config);
 	return 0;
 }

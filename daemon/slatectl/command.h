@@ -15,12 +15,16 @@ struct config;
 /* argv[0] is the command's name; getopt() starts anew for each. They give the exit status. */
 int command_check(int argc, char **argv);
 int command_settings(int argc, char **argv);
+int command_simulate(int argc, char **argv);
 
 /* Says that the command line is wrong, with the command's usage. EXIT_USAGE. */
 int command_usage(const char *command);
 
 /* The current instant, by the system's clock. */
 struct instant command_now(void);
+
+/* Reads an option's instant; says what is wrong with it, and gives false. */
+bool command_instant(const char *option, const char *text, struct instant *ret);
 
 /* Loads a configuration without its secrets; prints its problems. 0, or -EINVAL, or another negative errno that was
  * printed. */

@@ -18,6 +18,8 @@ struct command {
 
 static const struct command commands[] = {
     {"check", "check [--config FILE | FILE]", "say what is wrong with a configuration", command_check},
+    {"simulate", "simulate [--config FILE] [--until INSTANT] < EVENTS",
+     "play events in simulated time and write their milestones", command_simulate},
     {"settings", "settings [--sample | --mdoc]", "list every setting, as text, sample file or manual page",
      command_settings},
     {"migrate", "migrate [--dry-run] [--config FILE | --conninfo STRING]",
@@ -38,6 +40,15 @@ command_usage(const char *command)
 {
 	fprintf(stderr, "usage: slatectl %s\n", command_find(command)->usage);
 	return EXIT_USAGE;
+}
+
+bool
+command_instant(const char *option, const char *text, struct instant *ret)
+{
+	if (instant_parse(text, strlen(text), ret) == 0)
+		return true;
+	fprintf(stderr, "slatectl: %s: \"%s\" is no RFC 3339 instant such as 2026-03-02T09:00:00Z\n", option, text);
+	return false;
 }
 
 struct instant

@@ -206,7 +206,7 @@ static int
 start(struct simulation *s, const char *path, struct instant first, struct config **ret)
 {
 	const struct engine_sink sink = {.milestone = on_milestone, .problem = on_problem, .arg = s};
-	int r = command_load_config(path, first, ret);
+	int r = command_config(path, first, ret);
 	if (r < 0)
 		return r;
 	r = engine_new((*ret)->policies, &sink, &s->engine);
@@ -288,17 +288,19 @@ command_simulate(int argc, char **argv)
 	};
 	struct simulation s = {.now = {INT64_MIN}};
 	struct config *config = NULL;
-	const char *path = command_default_config();
+	const char *path = CONFIG_DEFAULT;
 	struct instant until = INSTANT_NEVER;
 	int option;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == 'c')
 			path = optarg;
-		else if (option != 'u' || !command_parse_instant("--until", optarg, &until))
-			return COMMAND_USAGE;
+		else if (option != 'u')
+			return command_usage("simulate");
+		else if (!command_instant("--until", optarg, &until))
+			return EXIT_USAGE;
 	}
 	if (optind < argc)
-		return command_unexpected("simulate", argv[optind]);
+		return command_usage("simulate");
 
 	int r = event_line_new(&s.reader);
 	if (r == 0)
@@ -306,7 +308,7 @@ command_simulate(int argc, char **argv)
 	else
 		s.error = r;
 	if (r == 0 && config == NULL) /* no event at all: the configuration is to be read all the same */
-		r = command_load_config(path, (struct instant){0}, &config);
+		r = command_config(path, command_now(), &config);
 	if (s.error == 0 && fflush(stdout) != 0)
 		s.error = -EIO;
 	if (s.error < 0)

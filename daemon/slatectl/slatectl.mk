@@ -15,6 +15,7 @@ slatectl_SOURCES = \
 	daemon/slatectl/check.c \
 	daemon/slatectl/command.h \
 	daemon/slatectl/main.c \
-	daemon/slatectl/settings.c
+	daemon/slatectl/settings.c \
+	daemon/slatectl/simulate.c
 slatectl_LDADD = libslated-migrate.a libslated-io.a libslated-core.a \
-	$(LIBCONFIG_LIBS) $(LIBICAL_LIBS) $(LIBPQ_LIBS) $(LIBCRYPTO_LIBS) $(JANSSON_LIBS)
+	$(SMARTCOLS_LIBS) $(LIBCONFIG_LIBS) $(LIBICAL_LIBS) $(LIBPQ_LIBS) $(LIBCRYPTO_LIBS) $(JANSSON_LIBS)

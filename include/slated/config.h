@@ -1,0 +1,112 @@
+/* The configuration: one libconfig file and what stands in conf.d/ beside it, checked whole, all problems at once.
+ * configuration.md gives its shape; the table of all settings is in config_table.h. */
+#ifndef SLATED_CONFIG_H
+#define SLATED_CONFIG_H
+
+#include <stdio.h>
+
+#include "slated/instant.h"
+
+struct policy_set;
+
+struct config_problem {
+	char *file;
+	unsigned line; /* 0: the file as a whole */
+	char *setting; /* "policies[2].targets[0].within", or "" */
+	char *message;
+	size_t source; /* for the order: files as they are read */
+};
+
+/* Starts as all zeroes. */
+struct config_problems {
+	struct config_problem *items;
+	size_t n;
+};
+
+/* Writes one line a problem: "FILE:LINE: SETTING: MESSAGE". */
+void config_problems_print(const struct config_problems *problems, FILE *out);
+
+/* Frees what the list holds and makes it empty. */
+void config_problems_clear(struct config_problems *problems);
+
+enum channel_type {
+	CHANNEL_WEBHOOK,
+	CHANNEL_EXEC,
+	CHANNEL_PAGERDUTY,
+	CHANNEL_SLACK,
+	CHANNEL_EMAIL,
+	CHANNEL_ALERTMANAGER,
+	CHANNEL_TYPE_COUNT,
+};
+
+/* As the configuration writes them. */
+extern const char *const channel_type_names[CHANNEL_TYPE_COUNT];
+
+/* The roles that a ladder may notify, resolved when a step fires. */
+enum role {
+	ROLE_ASSIGNEE,
+	ROLE_TEAM,
+	ROLE_DEDICATED_ENGINEER,
+	ROLE_FOLLOWERS,
+	ROLE_COUNT,
+};
+
+extern const char *const role_names[ROLE_COUNT];
+
+/* What a type does not have is NULL or 0; so are secrets with CONFIG_NO_SECRETS. */
+struct config_channel {
+	char *name;
+	enum channel_type type;
+	char *fallback;          /* the name of another channel, or NULL */
+	struct duration timeout; /* 0 = the type's own */
+	char *url;               /* webhook, slack, pagerduty, alertmanager */
+	char **secrets;          /* webhook: each signs; "whsec_" and base64, or the bytes themselves */
+	size_t n_secrets;
+	char **command;    /* exec: argv, NULL-terminated */
+	char *routing_key; /* pagerduty */
+	char *smtp;        /* email */
+	char *from;
+	char **to;
+	size_t n_to;
+};
+
+struct config {
+	struct policy_set *policies;
+	char *conninfo; /* NULL when not given; without the password */
+	char *password; /* or NULL */
+	char *instance;
+	char **listen; /* "address:port" */
+	size_t n_listen;
+	char *token; /* or NULL */
+	unsigned concurrency;
+	char *heartbeat_url; /* or NULL */
+	struct duration heartbeat_every;
+	struct config_channel *channels;
+	size_t n_channels;
+	/* All that was read, feeds too, each file after a line with its kind, size and name. config_load_text() reads
+	 * it again. Holds no secret. */
+	char *source;
+	char digest[65]; /* SHA-256 of `source`, in hex */
+};
+
+/* Leave credentials and secret files alone. */
+#define CONFIG_NO_SECRETS 1U
+/* With that: but the database's password. */
+#define CONFIG_DATABASE_SECRET 2U
+
+/* Reads `path` and every *.conf of conf.d/ beside it. `now` is the instant after whose two years a calendar must be
+ * open. 0; -EINVAL where there were problems, which are added to the list in the order of files and lines; -ENOMEM. */
+int config_load(const char *path, struct instant now, unsigned flags, struct config_problems *problems,
+                struct config **ret) __attribute__((warn_unused_result));
+
+/* Reads what a former config_load() kept in `source`, without secrets; opens nothing but time zones. */
+int config_load_text(const char *source, size_t len, struct instant now, struct config_problems *problems,
+                     struct config **ret) __attribute__((warn_unused_result));
+
+/* Takes NULL. */
+void config_free(struct config *config);
+
+/* The channel of that name, or NULL. */
+const struct config_channel *config_channel(const struct config *config, const char *name);
+
+#endif
