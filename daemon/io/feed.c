@@ -74,10 +74,11 @@ struct feed {
 	bool in_copy;
 	bool wanted; /* a poll, as soon as the connection is idle */
 	bool got_events;
-	bool after; /* the look 150 ms after the last events is still to come */
-	bool probing;
+	bool after;   /* the look 150 ms after the last events is still to come */
+	bool probing; /* a NOTIFY to oneself is still to be sent */
+	bool judging; /* it has been sent: it must be there once the next poll has been answered */
+	bool heard;   /* it came */
 	bool poll_only;
-	bool told;
 };
 
 static void feed_next(struct feed *feed);
@@ -300,7 +301,6 @@ feed_load(struct feed *feed, const char *digest)
 {
 	assert(feed->phase == PHASE_STOPPED);
 	feed->digest = digest;
-	feed->told = false;
 	feed->hooks.reset(feed->hooks.arg);
 	feed_next(feed);
 }
@@ -344,6 +344,19 @@ plan_poll(struct feed *feed)
 }
 
 static void
+judge_probe(struct feed *feed)
+{
+	if (!feed->judging)
+		return;
+	feed->judging = false;
+	if (!feed->heard && !feed->poll_only)
+		log_warning(
+		    "NOTIFY does not arrive, polling instead; connect to PostgreSQL directly or through a pooler in "
+		    "session mode for quicker answers");
+	feed->poll_only = !feed->heard;
+}
+
+static void
 on_poll_result(void *arg, PGresult *result)
 {
 	struct feed *feed = arg;
@@ -360,6 +373,7 @@ on_poll_result(void *arg, PGresult *result)
 		give_up(feed, feed->error);
 		return;
 	}
+	judge_probe(feed);
 	feed->hooks.polled(feed->hooks.arg);
 	if (feed->phase != PHASE_POLLING)
 		return;
@@ -382,13 +396,14 @@ on_probe_result(void *arg, PGresult *result)
 		feed_wake(feed);
 }
 
-/* Before the second poll: a NOTIFY to oneself that is not there by then never comes, as behind a pooler that gives the
- * connection to another client between two statements. */
+/* A NOTIFY to oneself: one that is not there after the next query's answer never comes, as behind a pooler that gives
+ * the connection to another client between two transactions. */
 static void
 feed_probe(struct feed *feed)
 {
 	feed->probing = false;
-	feed->poll_only = true;
+	feed->judging = true;
+	feed->heard = false;
 	send_query(feed,
 	           &(struct pg_query){.text = "NOTIFY sla_event, 'probe'", .result = on_probe_result, .arg = feed});
 }
@@ -417,12 +432,6 @@ feed_wake(struct feed *feed)
 		feed_probe(feed);
 		return;
 	}
-	if (feed->poll_only && !feed->told) {
-		feed->told = true;
-		log_warning(
-		    "NOTIFY does not arrive, polling instead; connect to PostgreSQL directly or through a pooler in "
-		    "session mode for quicker answers");
-	}
 	feed_poll(feed);
 }
 
@@ -431,7 +440,7 @@ feed_on_notify(struct feed *feed, const char *channel, const char *payload)
 {
 	(void)channel; /* we listen to one */
 	if (strcmp(payload, "probe") == 0)
-		feed->poll_only = false;
+		feed->heard = true;
 	else
 		feed_wake(feed);
 }
