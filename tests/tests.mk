@@ -95,3 +95,7 @@ tests_fuzz_fuzz_zone_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_zone.c
 tests_fuzz_fuzz_zone_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_zone_LDADD = libslated-core.a
 endif
+# Configuration.
+TESTS += tests/config/check.sh
+dist_check_SCRIPTS += tests/config/check.sh
+EXTRA_DIST += $(srcdir)/tests/config/broken $(srcdir)/tests/config/good conf/slated.conf
