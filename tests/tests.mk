@@ -99,3 +99,10 @@ endif
 TESTS += tests/config/check.sh
 dist_check_SCRIPTS += tests/config/check.sh
 EXTRA_DIST += $(srcdir)/tests/config/broken $(srcdir)/tests/config/good conf/slated.conf
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/test_policy
+TESTS += tests/unit/test_policy
+tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
+tests_unit_test_policy_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_policy_LDADD = libslated-core.a $(CRITERION_LIBS)
+endif
