@@ -95,3 +95,14 @@ tests_fuzz_fuzz_zone_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_zone.c
 tests_fuzz_fuzz_zone_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_zone_LDADD = libslated-core.a
 endif
+# Configuration.
+TESTS += tests/config/check.sh
+dist_check_SCRIPTS += tests/config/check.sh
+EXTRA_DIST += $(srcdir)/tests/config/broken $(srcdir)/tests/config/good conf/slated.conf
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/test_policy
+TESTS += tests/unit/test_policy
+tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
+tests_unit_test_policy_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_policy_LDADD = libslated-core.a $(CRITERION_LIBS)
+endif

@@ -185,12 +185,22 @@ event_close_rule(struct feed *feed, const struct event *event, icalproperty *rul
 	return r;
 }
 
+/* The i-th property of a kind, from the start each time: a component has one position for all who walk it. */
+static icalproperty *
+property_at(icalcomponent *component, icalproperty_kind kind, int i)
+{
+	icalproperty *property = icalcomponent_get_first_property(component, kind);
+
+	for (; property != NULL && i > 0; i--)
+		property = icalcomponent_get_next_property(component, kind);
+	return property;
+}
+
 static int
 event_add(struct feed *feed, icalcomponent *component)
 {
 	icalproperty *start = icalcomponent_get_first_property(component, ICAL_DTSTART_PROPERTY);
 	struct event event = {.component = component, .label = icalcomponent_get_summary(component)};
-	bool recurs = false;
 
 	if (icalcomponent_get_status(component) == ICAL_STATUS_CANCELLED)
 		return 0;
@@ -202,16 +212,16 @@ event_add(struct feed *feed, icalcomponent *component)
 	int r = event.start.is_date ? 0 : property_zone(feed, start, event.start, &event.zone);
 	if (r == 0)
 		r = event_measure(feed, &event);
-	for (icalproperty *p = icalcomponent_get_first_property(component, ICAL_RRULE_PROPERTY); p != NULL && r == 0;
-	     p = icalcomponent_get_next_property(component, ICAL_RRULE_PROPERTY)) {
-		recurs = true;
-		r = event_close_rule(feed, &event, p);
-	}
-	if (r == 0 && !recurs && !occurrence_is_out(feed, &event, event.start))
+	icalproperty *rule = icalcomponent_get_first_property(component, ICAL_RRULE_PROPERTY);
+	if (r == 0 && rule != NULL)
+		r = event_close_rule(feed, &event, rule);
+	else if (r == 0 && !occurrence_is_out(feed, &event, event.start))
 		r = event_close(feed, &event, event.start);
-	for (icalproperty *p = icalcomponent_get_first_property(component, ICAL_RDATE_PROPERTY); p != NULL && r == 0;
-	     p = icalcomponent_get_next_property(component, ICAL_RDATE_PROPERTY)) {
-		struct icaltimetype time = icalproperty_get_rdate(p).time;
+	for (int i = 0; r == 0; i++) {
+		icalproperty *added = property_at(component, ICAL_RDATE_PROPERTY, i);
+		if (added == NULL)
+			break;
+		struct icaltimetype time = icalproperty_get_rdate(added).time;
 		if (!icaltime_is_null_time(time) && !occurrence_is_out(feed, &event, time))
 			r = event_close(feed, &event, time);
 	}
