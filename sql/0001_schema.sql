@@ -380,7 +380,7 @@ CREATE TABLE sla.delivery (
 	CONSTRAINT kind_is_known CHECK (kind IN ('at_risk', 'breached', 'escalated', 'resolved', 'test'))
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX delivery_in_order ON sla.delivery (ticket_id, channel, position);
-CREATE INDEX delivery_due ON sla.delivery (next_attempt_at) WHERE state = 'pending';
+CREATE INDEX delivery_unclaimed ON sla.delivery (position) WHERE claimed_by IS NULL;
 COMMENT ON TABLE sla.delivery IS 'Messages to be sent; finished ones move to sla.delivery_log';
 COMMENT ON COLUMN sla.delivery.key IS 'Names the delivery for ever, so that a receiver can tell a repetition';
 COMMENT ON COLUMN sla.delivery.position IS 'The order within a ticket and channel';

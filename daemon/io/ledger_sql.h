@@ -1,5 +1,6 @@
 /* The one statement of a flush. Parameters: the run's uuid, the instance, the shards, the latest instant at which a
- * timer fired; then the columns in the order of enum column (ledger.c), each an array's text. */
+ * timer fired; then the columns in the order of enum column (ledger.c), each an array's text.
+ * What is recorded already is left alone, by its unique key; so is a delivery whose key was made before. */
 #ifndef SLATED_LEDGER_SQL_H
 #define SLATED_LEDGER_SQL_H
 
@@ -14,30 +15,25 @@ static const char ledger_flush_sql[] =
     "  severity, late_by, reason, by_reassessment, escalation, step, trigger, repeat, notify, instance) "
     "  SELECT ticket_id, metric, cycle, milestone, level, at, due_at, policy, calendar, severity, late_by, reason, "
     "  by_reassessment, escalation, step, trigger, repeat, notify::text[], $2::text FROM m, fence WHERE fence.ok ORDER BY n "
-    "  ON CONFLICT DO NOTHING "
-    "  RETURNING ticket_id, metric, cycle, milestone, escalation, step, trigger, repeat), "
-    "told AS (SELECT m.n, m.ticket_id, m.metric, m.cycle, m.milestone, c.channel, "
+    "  ON CONFLICT DO NOTHING), "
+    "told AS MATERIALIZED (SELECT m.n, m.ticket_id, m.metric, m.cycle, c.channel, "
     "  sla.delivery_key(m.ticket_id, m.metric, m.cycle, "
     "    concat_ws('|', m.escalation, m.step::text, m.trigger, m.repeat::text), c.channel) AS key, m.payload "
-    "  FROM m JOIN recorded r ON r.milestone = 'escalated' AND m.milestone = 'escalated' AND r.ticket_id = m.ticket_id "
-    "    AND r.metric IS NOT DISTINCT FROM m.metric AND r.cycle IS NOT DISTINCT FROM m.cycle "
-    "    AND r.escalation = m.escalation AND r.step = m.step AND r.trigger = m.trigger AND r.repeat = m.repeat, "
-    "  unnest(m.channels::text[]) AS c (channel)), "
-    "ended AS (SELECT m.n, m.ticket_id, m.metric, m.cycle, m.payload "
-    "  FROM m JOIN recorded r USING (ticket_id, metric, cycle, milestone) WHERE m.milestone IN ('met', 'withdrawn')), "
-    "resolved AS (SELECT e.n, e.ticket_id, e.metric, e.cycle, e.payload, o.channel FROM ended e, LATERAL ("
+    "  FROM m, unnest(m.channels::text[]) AS c (channel) WHERE m.milestone = 'escalated'), "
+    "resolved AS (SELECT e.n, e.ticket_id, e.metric, e.cycle, e.payload, o.channel, "
+    "  sla.delivery_key(e.ticket_id, e.metric, e.cycle, 'resolved', o.channel) AS key FROM m AS e, LATERAL ("
     "  SELECT channel FROM sla.delivery d WHERE (d.ticket_id, d.metric, d.cycle, d.kind) = "
     "    (e.ticket_id, e.metric, e.cycle, 'escalated') "
     "  UNION SELECT channel FROM sla.delivery_log d WHERE (d.ticket_id, d.metric, d.cycle, d.kind) = "
     "    (e.ticket_id, e.metric, e.cycle, 'escalated') "
     "  UNION SELECT channel FROM told d WHERE (d.ticket_id, d.metric, d.cycle) = "
-    "    (e.ticket_id, e.metric, e.cycle)) AS o), "
+    "    (e.ticket_id, e.metric, e.cycle)) AS o WHERE e.milestone IN ('met', 'withdrawn')), "
     "outgoing AS (INSERT INTO sla.delivery (key, ticket_id, metric, cycle, kind, channel, payload) "
     "  SELECT d.key, d.ticket_id, d.metric, d.cycle, d.kind, d.channel, "
-    "    jsonb_build_object('ticket', sla.ticket_summary(t)) || d.payload FROM ("
-    "    SELECT n, key, ticket_id, metric, cycle, 'escalated' AS kind, channel, payload FROM told "
-    "    UNION ALL SELECT n, sla.delivery_key(ticket_id, metric, cycle, 'resolved', channel), ticket_id, metric, cycle, "
-    "    'resolved', channel, payload FROM resolved) AS d JOIN sla.ticket t ON t.id = d.ticket_id ORDER BY d.n "
+    "    jsonb_build_object('ticket', (SELECT sla.ticket_summary(t) FROM sla.ticket t WHERE t.id = d.ticket_id)) || d.payload "
+    "  FROM (SELECT n, key, ticket_id, metric, cycle, 'escalated' AS kind, channel, payload FROM told "
+    "    UNION ALL SELECT n, key, ticket_id, metric, cycle, 'resolved', channel, payload FROM resolved) AS d "
+    "  WHERE NOT EXISTS (SELECT FROM sla.delivery_log l WHERE l.key = d.key) ORDER BY d.n "
     "  ON CONFLICT (key) DO NOTHING RETURNING key), "
     "clocks AS (INSERT INTO sla.clock (ticket_id, metric, cycle, state, started_at, due_at, policy, calendar, severity, "
     "  budget, consumed, paused_at, breached_at, ended_at, target, configuration, carried, spans, levels_fired) "

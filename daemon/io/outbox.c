@@ -22,12 +22,13 @@
 
 /* In order of position: an earlier delivery of a ticket and channel is never claimed after a later one. */
 static const char claim_sql[] =
-    "WITH next AS (SELECT key FROM sla.delivery WHERE state = 'pending' AND claimed_by IS NULL "
+    "WITH next AS (SELECT key FROM sla.delivery WHERE claimed_by IS NULL "
     "  ORDER BY position LIMIT $2::integer FOR UPDATE SKIP LOCKED), "
     "claimed AS (UPDATE sla.delivery d SET claimed_by = $1 FROM next WHERE d.key = next.key RETURNING d.*) "
-    "SELECT c.key, c.ticket_id, t.external_id, c.metric, c.cycle, c.channel, c.kind, c.payload::text, c.attempts, "
+    "SELECT c.key, c.ticket_id, (SELECT t.external_id FROM sla.ticket t WHERE t.id = c.ticket_id), c.metric, c.cycle, "
+    "c.channel, c.kind, c.payload::text, c.attempts, "
     "  coalesce((c.payload -> 'milestone' ->> 'at')::timestamptz, c.created_at), c.created_at, c.next_attempt_at "
-    "FROM claimed c LEFT JOIN sla.ticket t ON t.id = c.ticket_id ORDER BY c.position";
+    "FROM claimed c ORDER BY c.position";
 enum { CLAIM_COLUMNS = 12 };
 
 /* Ended deliveries move to the log; the others note their attempt. */
