@@ -106,3 +106,13 @@ tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
 tests_unit_test_policy_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_policy_LDADD = libslated-core.a $(CRITERION_LIBS)
 endif
+
+# The engine by scenarios.
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/test_engine
+TESTS += tests/unit/test_engine
+tests_unit_test_engine_SOURCES = tests/unit/test_engine.c
+tests_unit_test_engine_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_engine_LDADD = libslated-io.a libslated-core.a $(CRITERION_LIBS) $(LIBCONFIG_LIBS) $(LIBICAL_LIBS) \
+	$(LIBCRYPTO_LIBS) $(JANSSON_LIBS)
+endif

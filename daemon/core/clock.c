@@ -112,7 +112,6 @@ clock_plan(struct clock *clock)
 	clock_plan_next(clock);
 }
 
-
 static void
 clock_note(struct engine *engine, struct ticket *ticket, struct clock *clock, enum milestone_kind kind,
            struct instant now)
@@ -442,15 +441,13 @@ clock_differs(const struct clock *a, const struct clock *b)
 	return levels_differ(levels_a, n_a, levels_b, n_b);
 }
 
-/* The new budget was used up before the change. */
+/* The new budget was used up before the change: the breach says enough, so a pause that ends here is not told of. */
 static void
 clock_breach_by_change(struct engine *engine, struct ticket *ticket, struct clock *clock, struct instant now,
-                       bool resumed, bool by_reassessment)
+                       bool by_reassessment)
 {
 	clock->due_at = clock_ran_out(clock);
 	clock_note(engine, ticket, clock, MILESTONE_RETARGETED, now);
-	if (resumed)
-		clock_note(engine, ticket, clock, MILESTONE_RESUMED, now);
 	(void)clock_fire_levels(engine, ticket, clock, now, true); /* the breach outweighs them */
 	clock_breach(engine, ticket, clock, now, by_reassessment);
 	clock_alert(engine, ticket, clock, NULL, now);
@@ -493,7 +490,7 @@ clock_retarget(struct engine *engine, struct ticket *ticket, struct clock *clock
 		clock->paused_at = INSTANT_NEVER;
 	}
 	if (!pauses && clock_consumed(clock, now).us >= clock->budget.us) {
-		clock_breach_by_change(engine, ticket, clock, now, was_paused, by_reassessment);
+		clock_breach_by_change(engine, ticket, clock, now, by_reassessment);
 		return;
 	}
 	if (pauses && !was_paused) {

@@ -1,0 +1,479 @@
+/* The engine by scenarios: a policy, events, and what must come of them. Each expected line is
+ * "TIME METRIC.CYCLE MILESTONE [due TIME] [level L] [extra]" with times as HH:MM[:SS] of Monday 2026-03-02 in UTC, or
+ * DD HH:MM for a later day of that month. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "slated/config.h"
+#include "slated/engine.h"
+#include "slated/event_json.h"
+#include "slated/render.h"
+
+#define DAY "2026-03-02T"
+
+static const char prelude[] =
+    "severities = ({ name = \"critical\"; aliases = [ \"S1\" ]; }, { name = \"high\"; }, { name = \"low\"; });\n"
+    "calendars = { office = { timezone = \"UTC\"; hours = { weekdays = \"09:00-17:00\"; }; day_length = \"8h\"; }; };\n"
+    "channels = { chat = { type = \"exec\"; command = [ \"/bin/true\" ]; }; "
+    "pager = { type = \"exec\"; command = [ \"/bin/true\" ]; }; };\n";
+
+struct scenario {
+	const char *name;
+	const char *config;
+	const char *events[12];
+	const char *until; /* time of the same day, or a whole instant */
+	const char *expected;
+};
+
+/* One ticket's events, played as the simulator does. */
+struct player {
+	struct config *config;
+	struct engine *engine;
+	struct ticket ticket;
+	struct text out;
+};
+
+static void
+add_time(struct text *out, struct instant at)
+{
+	char text[INSTANT_TEXT_SIZE];
+	(void)instant_format(at, text);
+	text[strlen(text) - 1] = '\0';
+	if (strncmp(text, DAY, strlen(DAY)) != 0) {
+		text_add(out, text + 8, 2);
+		text_add_string(out, " ");
+	}
+	char *clock = text + strlen(DAY);
+	if (strlen(clock) == 8 && strcmp(clock + 5, ":00") == 0)
+		clock[5] = '\0';
+	text_add_string(out, clock);
+}
+
+static void
+add_field(struct text *out, const char *name, const char *value)
+{
+	if (value == NULL)
+		return;
+	text_add_string(out, name);
+	text_add_string(out, value);
+}
+
+static void
+on_milestone(void *arg, struct ticket *ticket, const struct milestone *m)
+{
+	struct player *p = arg;
+	char number[48];
+	(void)ticket;
+	add_time(&p->out, m->at);
+	if (m->metric == METRIC_COUNT)
+		text_add_string(&p->out, " -");
+	else {
+		(void)snprintf(number, sizeof(number), " %s.%u", metric_names[m->metric], m->cycle);
+		text_add_string(&p->out, number);
+	}
+	add_field(&p->out, " ", milestone_names[m->kind]);
+	if (!instant_equal(m->due_at, INSTANT_NEVER)) {
+		text_add_string(&p->out, " due ");
+		add_time(&p->out, m->due_at);
+	}
+	add_field(&p->out, " level ", m->level);
+	add_field(&p->out, " reason ", m->reason);
+	if (m->late_by.us > 0) {
+		text_add_string(&p->out, " late ");
+		text_add_seconds(&p->out, m->late_by);
+	}
+	if (m->by_reassessment)
+		text_add_string(&p->out, " by_reassessment");
+	if (m->kind == MILESTONE_ESCALATED) {
+		(void)snprintf(number, sizeof(number), " %s step %u repeat %u", m->trigger, m->step, m->repeat);
+		text_add_string(&p->out, number);
+	}
+	text_add_string(&p->out, "\n");
+}
+
+static void
+on_problem(void *arg, struct ticket *ticket, const char *text)
+{
+	struct player *p = arg;
+	(void)ticket;
+	add_field(&p->out, "problem: ", text);
+	text_add_string(&p->out, "\n");
+}
+
+static void
+player_open(struct player *p, const char *config)
+{
+	struct config_problems problems = {0};
+	struct text source = {0};
+	char head[64];
+	size_t size = strlen(prelude) + strlen(config);
+	*p = (struct player){0};
+	(void)snprintf(head, sizeof(head), "@file config %zu test.conf\n", size);
+	text_add_string(&source, head);
+	text_add_string(&source, prelude);
+	text_add_string(&source, config);
+	text_add_string(&source, "\n");
+	int r = config_load_text(source.data, source.len, (struct instant){INT64_C(1772409600) * US_PER_S}, &problems,
+	                         &p->config);
+	config_problems_print(&problems, stderr);
+	config_problems_clear(&problems);
+	free(source.data);
+	cr_assert(r == 0, "the scenario's configuration is wrong");
+	const struct engine_sink sink = {.milestone = on_milestone, .problem = on_problem, .arg = p};
+	cr_assert(engine_new(p->config->policies, &sink, &p->engine) == 0);
+}
+
+static void
+player_close(struct player *p)
+{
+	ticket_clear(&p->ticket);
+	engine_free(p->engine);
+	config_free(p->config);
+	free(p->out.data);
+}
+
+/* An event is written {TIME, rest of the JSON object}: "09:00 \"event\": \"opened\", ...". */
+static void
+play(struct player *p, struct event_line *line, const char *short_form)
+{
+	char json[512];
+	char refusal[REFUSAL_SIZE];
+	struct ticket_event event;
+	const char *name;
+	bool late;
+	const char *rest = strchr(short_form, ' ');
+	int n = (int)(rest - short_form);
+	(void)snprintf(json, sizeof(json), "{\"at\": \"" DAY "%.*s%sZ\", \"ticket\": \"T\", %s}", n, short_form,
+	               n == 5 ? ":00" : "", rest);
+	cr_assert(event_line_parse(line, json, strlen(json), &name, &event, refusal) == 0, "%s: %s", json, refusal);
+	int r = engine_apply(p->engine, &p->ticket, &event, &late, refusal);
+	if (r == 0)
+		return;
+	add_field(&p->out, "refused: ", refusal);
+	text_add_string(&p->out, "\n");
+}
+
+static void
+run_scenario(const struct scenario *s)
+{
+	struct player p;
+	struct event_line *line;
+	struct instant until;
+	char text[64];
+	player_open(&p, s->config);
+	cr_assert(event_line_new(&line) == 0);
+	for (size_t i = 0; s->events[i] != NULL; i++)
+		play(&p, line, s->events[i]);
+	(void)snprintf(text, sizeof(text), "%s%s%s", strlen(s->until) == 5 ? DAY : "", s->until,
+	               strlen(s->until) == 5 ? ":00Z" : "");
+	cr_assert(instant_parse(text, strlen(text), &until) == 0);
+	cr_assert(engine_advance(p.engine, &p.ticket, until) == 0);
+	cr_expect(strcmp(p.out.data == NULL ? "" : p.out.data, s->expected) == 0, "%s:\n--- expected\n%s--- got\n%s",
+	          s->name, s->expected, p.out.data == NULL ? "" : p.out.data);
+	event_line_free(line);
+	player_close(&p);
+}
+
+#define OPENED          "\"event\": \"opened\", \"severity\": \"critical\""
+#define POLICY(targets) "policies = ({ name = \"p\"; match = {}; targets = (" targets "); });"
+#define FIRST           "{ metric = \"first_response\"; within = \"1h\"; at_risk = [ \"50%\", \"15m\" ]; }"
+
+static const struct scenario clocks[] = {
+    {"levels, breach, late answer",
+     POLICY(FIRST),
+     {"09:00 " OPENED, "10:30 \"event\": \"reply\", \"by\": \"agent\""},
+     "12:00",
+     "09:00 first_response.1 started due 10:00\n"
+     "09:30 first_response.1 at_risk due 10:00 level 50%\n"
+     "09:45 first_response.1 at_risk due 10:00 level 15m\n"
+     "10:00 first_response.1 breached due 10:00\n"
+     "10:30 first_response.1 met due 10:00 late 1800\n"},
+    {"within is met at its due",
+     POLICY("{ metric = \"first_response\"; within = \"1h\"; }"),
+     {"09:00 " OPENED, "10:00 \"event\": \"reply\", \"by\": \"agent\""},
+     "12:00",
+     "09:00 first_response.1 started due 10:00\n10:00 first_response.1 met due 10:00\n"},
+    {"under is not",
+     POLICY("{ metric = \"first_response\"; under = \"1h\"; }"),
+     {"09:00 " OPENED, "10:00 \"event\": \"reply\", \"by\": \"agent\""},
+     "12:00",
+     "09:00 first_response.1 started due 10:00\n10:00 first_response.1 breached due 10:00\n"
+     "10:00 first_response.1 met due 10:00\n"},
+    {"notes and robots answer nothing",
+     POLICY("{ metric = \"first_response\"; within = \"1h\"; }"),
+     {"09:00 " OPENED, "09:10 \"event\": \"reply\", \"by\": \"agent\", \"public\": false",
+      "09:20 \"event\": \"reply\", \"by\": \"system\""},
+     "10:00",
+     "09:00 first_response.1 started due 10:00\n10:00 first_response.1 breached due 10:00\n"},
+    {"closing time is a due",
+     POLICY("{ metric = \"resolution\"; within = \"8h\"; calendar = \"office\"; }"),
+     {"09:00 " OPENED},
+     "17:00",
+     "09:00 resolution.1 started due 17:00\n17:00 resolution.1 breached due 17:00\n"},
+    {"a pause stops the count and resumes with the rest",
+     POLICY("{ metric = \"resolution\"; within = \"2h\"; pause_on = [ \"pending\" ]; at_risk = [ \"75%\" ]; }"),
+     {"09:00 " OPENED, "10:00 \"event\": \"status\", \"status\": \"pending\"",
+      "12:00 \"event\": \"status\", \"status\": \"open\""},
+     "14:00",
+     "09:00 resolution.1 started due 11:00\n10:00 resolution.1 paused\n12:00 resolution.1 resumed due 13:00\n"
+     "12:30 resolution.1 at_risk due 13:00 level 75%\n13:00 resolution.1 breached due 13:00\n"},
+    {"a clock that starts paused has its whole budget left",
+     POLICY("{ metric = \"resolution\"; within = \"2h\"; pause_on = [ \"pending\" ]; }"),
+     {"09:00 " OPENED ", \"status\": \"pending\"", "12:00 \"event\": \"status\", \"status\": \"open\""},
+     "13:00",
+     "09:00 resolution.1 started\n09:00 resolution.1 paused\n12:00 resolution.1 resumed due 14:00\n"},
+    {"a breached clock ignores pauses",
+     POLICY("{ metric = \"resolution\"; within = \"1h\"; pause_on = [ \"pending\" ]; }"),
+     {"09:00 " OPENED, "11:00 \"event\": \"status\", \"status\": \"pending\"",
+      "12:00 \"event\": \"status\", \"status\": \"solved\""},
+     "13:00",
+     "09:00 resolution.1 started due 10:00\n10:00 resolution.1 breached due 10:00\n"
+     "12:00 resolution.1 met due 10:00 late 7200\n"},
+    {"reopening carries over what was consumed",
+     POLICY("{ metric = \"resolution\"; within = \"2h\"; }"),
+     {"09:00 " OPENED, "10:30 \"event\": \"status\", \"status\": \"solved\"",
+      "12:00 \"event\": \"status\", \"status\": \"open\""},
+     "13:00",
+     "09:00 resolution.1 started due 11:00\n10:30 resolution.1 met due 11:00\n12:00 resolution.2 started due 12:30\n"
+     "12:30 resolution.2 breached due 12:30\n"},
+    {"reopening after a breach starts breached",
+     POLICY("{ metric = \"resolution\"; within = \"1h\"; }"),
+     {"09:00 " OPENED, "10:30 \"event\": \"status\", \"status\": \"solved\"",
+      "12:00 \"event\": \"status\", \"status\": \"open\"", "12:30 \"event\": \"status\", \"status\": \"solved\""},
+     "13:00",
+     "09:00 resolution.1 started due 10:00\n10:00 resolution.1 breached due 10:00\n"
+     "10:30 resolution.1 met due 10:00 late 1800\n12:00 resolution.2 started\n12:30 resolution.2 met\n"},
+    {"restart starts afresh",
+     POLICY("{ metric = \"resolution\"; within = \"1h\"; reopen = \"restart\"; }"),
+     {"09:00 " OPENED, "10:30 \"event\": \"status\", \"status\": \"solved\"",
+      "12:00 \"event\": \"status\", \"status\": \"open\""},
+     "12:30",
+     "09:00 resolution.1 started due 10:00\n10:00 resolution.1 breached due 10:00\n"
+     "10:30 resolution.1 met due 10:00 late 1800\n12:00 resolution.2 started due 13:00\n"},
+    {"reopening starts a first cycle where there was none",
+     POLICY("{ metric = \"resolution\"; severity = \"critical\"; within = \"1h\"; }"),
+     {"09:00 \"event\": \"opened\", \"severity\": \"low\"",
+      "10:00 \"event\": \"severity\", \"severity\": \"S1\", \"by\": \"agent\"",
+      "11:00 \"event\": \"status\", \"status\": \"solved\"", "12:00 \"event\": \"status\", \"status\": \"on_hold\""},
+     "12:30",
+     "12:00 resolution.1 started due 13:00\n"},
+    {"next_response waits for first_response, update follows answers",
+     POLICY("{ metric = \"first_response\"; within = \"9h\"; }, { metric = \"next_response\"; within = \"1h\"; }, "
+            "{ metric = \"update\"; within = \"2h\"; }"),
+     {"09:00 " OPENED, "09:10 \"event\": \"reply\", \"by\": \"customer\"",
+      "09:20 \"event\": \"reply\", \"by\": \"agent\"", "09:30 \"event\": \"reply\", \"by\": \"customer\"",
+      "09:40 \"event\": \"reply\", \"by\": \"customer\"", "09:50 \"event\": \"reply\", \"by\": \"agent\"",
+      "10:00 \"event\": \"status\", \"status\": \"solved\""},
+     "12:00",
+     "09:00 first_response.1 started due 18:00\n09:20 first_response.1 met due 18:00\n09:20 update.1 started due "
+     "11:20\n"
+     "09:30 next_response.1 started due 10:30\n09:50 next_response.1 met due 10:30\n09:50 update.1 met due 11:20\n"
+     "09:50 update.2 started due 11:50\n10:00 update.2 withdrawn reason solved\n"},
+    {"a dispute is answered by an agent's word, even one that confirms",
+     POLICY("{ metric = \"assessment\"; within = \"1h\"; }"),
+     {"09:00 " OPENED, "09:10 \"event\": \"dispute\", \"by\": \"customer\"",
+      "09:20 \"event\": \"severity\", \"severity\": \"low\", \"by\": \"customer\"",
+      "09:30 \"event\": \"severity\", \"severity\": \"low\", \"by\": \"agent\"",
+      "09:40 \"event\": \"dispute\", \"by\": \"customer\"", "09:50 \"event\": \"assessed\", \"by\": \"lead\""},
+     "12:00",
+     "09:10 assessment.1 started due 10:10\n09:30 assessment.1 met due 10:10\n09:40 assessment.2 started due 10:40\n"
+     "09:50 assessment.2 met due 10:40\n"},
+    {"closed is final, merged ends all",
+     POLICY("{ metric = \"resolution\"; within = \"9h\"; }"),
+     {"09:00 " OPENED, "09:10 \"event\": \"merged\", \"into\": \"X\"", "09:20 \"event\": \"reply\", \"by\": \"agent\""},
+     "12:00",
+     "09:00 resolution.1 started due 18:00\n09:10 resolution.1 withdrawn reason merged\n"
+     "refused: the ticket was merged into another: nothing can follow\n"},
+    {"an unknown severity is refused and changes nothing",
+     POLICY("{ metric = \"resolution\"; within = \"9h\"; }"),
+     {"09:00 " OPENED, "09:10 \"event\": \"severity\", \"severity\": \"urgent\", \"by\": \"agent\""},
+     "12:00",
+     "09:00 resolution.1 started due 18:00\n"
+     "refused: severity \"urgent\" is unknown; the configuration knows critical, high, low\n"},
+};
+
+#define BY_SEVERITY                                                                                                    \
+	"{ metric = \"resolution\"; severity = \"critical\"; within = \"1h\"; at_risk = [ \"50%\" ]; }, "              \
+	"{ metric = \"resolution\"; severity = \"high\"; within = \"4h\"; at_risk = [ \"50%\", \"75%\" ]; }"
+
+static const struct scenario changes[] = {
+    {"graver than the time that has passed: breached by the change",
+     POLICY(BY_SEVERITY),
+     {"09:00 \"event\": \"opened\", \"severity\": \"high\"",
+      "10:30 \"event\": \"severity\", \"severity\": \"critical\", \"by\": \"agent\""},
+     "12:00",
+     "09:00 resolution.1 started due 13:00\n10:30 resolution.1 retargeted due 10:00\n"
+     "10:30 resolution.1 at_risk due 10:00 level 50%\n10:30 resolution.1 breached due 10:00 by_reassessment\n"},
+    {"lighter: levels that fired do not fire again",
+     POLICY(BY_SEVERITY),
+     {"09:00 " OPENED, "09:40 \"event\": \"severity\", \"severity\": \"high\", \"by\": \"agent\""},
+     "12:30",
+     "09:00 resolution.1 started due 10:00\n09:30 resolution.1 at_risk due 10:00 level 50%\n"
+     "09:40 resolution.1 retargeted due 13:00\n12:00 resolution.1 at_risk due 13:00 level 75%\n"},
+    {"to a severity without a target",
+     POLICY(BY_SEVERITY),
+     {"09:00 " OPENED, "09:40 \"event\": \"severity\", \"severity\": \"low\", \"by\": \"agent\""},
+     "12:30",
+     "09:00 resolution.1 started due 10:00\n09:30 resolution.1 at_risk due 10:00 level 50%\n"
+     "09:40 resolution.1 withdrawn reason no target\n"},
+    {"the same due and levels are not worth a word",
+     POLICY("{ metric = \"resolution\"; severity = \"critical\"; within = \"1h\"; }, "
+            "{ metric = \"resolution\"; under = \"60m\"; }"),
+     {"09:00 " OPENED, "09:40 \"event\": \"severity\", \"severity\": \"high\", \"by\": \"agent\"",
+      "10:00 \"event\": \"status\", \"status\": \"solved\""},
+     "12:30",
+     "09:00 resolution.1 started due 10:00\n10:00 resolution.1 breached due 10:00\n10:00 resolution.1 met due 10:00\n"},
+    {"follow takes the new policy, better_of only the better",
+     "policies = ({ name = \"a\"; match = { plan = \"a\"; }; on_change = \"follow\"; "
+     "targets = ({ metric = \"resolution\"; within = \"2h\"; }); }, "
+     "{ name = \"b\"; match = { plan = \"b\"; }; on_change = \"better_of\"; "
+     "targets = ({ metric = \"resolution\"; within = \"4h\"; }); }, "
+     "{ name = \"c\"; match = { plan = \"c\"; }; targets = ({ metric = \"resolution\"; within = \"9h\"; }); });",
+     {"09:00 " OPENED ", \"plan\": \"a\"", "09:10 \"event\": \"changed\", \"plan\": \"b\"",
+      "09:20 \"event\": \"changed\", \"plan\": \"c\"", "09:30 \"event\": \"changed\", \"plan\": \"a\"",
+      "09:40 \"event\": \"changed\", \"plan\": \"none\""},
+     "10:00",
+     "09:00 resolution.1 started due 11:00\n09:10 resolution.1 retargeted due 13:00\n"
+     "09:30 resolution.1 retargeted due 11:00\n09:40 resolution.1 withdrawn reason no target\n"},
+    {"a rule at opening comes before the clocks",
+     POLICY(BY_SEVERITY) "reassessments = ({ name = \"r\"; on = [ \"opened\" ]; match = { category = \"billing\"; "
+                         "severity = \"critical\"; }; set = \"high\"; reason = \"x\"; });",
+     {"09:00 " OPENED ", \"category\": \"Billing\""},
+     "10:00",
+     "09:00 resolution.1 started due 13:00\n"},
+    {"rules that call each other end",
+     POLICY(BY_SEVERITY) "reassessments = ("
+                         "{ name = \"up\"; on = [ \"severity_changed\" ]; match = { severity = \"high\"; }; "
+                         "set = \"-1\"; reason = \"x\"; }, "
+                         "{ name = \"down\"; on = [ \"severity_changed\" ]; match = { severity = \"low\"; }; "
+                         "set = \"+1\"; reason = \"x\"; });",
+     {"09:00 " OPENED, "09:10 \"event\": \"severity\", \"severity\": \"high\", \"by\": \"agent\""},
+     "09:10",
+     "09:00 resolution.1 started due 10:00\n09:10 resolution.1 retargeted due 13:00\n"
+     "09:10 resolution.1 withdrawn reason no target\n"
+     "problem: reassessment \"down\" was not applied: rules have called each other 8 deep; "
+     "make their matches exclude each other\n"},
+};
+
+#define LADDER(steps)                                                                                                  \
+	"policies = ({ name = \"p\"; match = {}; escalation = \"l\"; targets = (" FIRST                                \
+	"); }); escalations = { l = (" steps "); };"
+
+static const struct scenario ladders[] = {
+    {"a breach drops what at_risk has in hand; repeats end",
+     LADDER("{ on = \"at_risk\"; level = \"50%\"; notify = [ \"chat\" ]; repeat_every = \"10m\"; }, "
+            "{ on = \"breached\"; after = \"5m\"; notify = [ \"pager\" ]; repeat_every = \"10m\"; repeat_max = 1; }"),
+     {"09:00 " OPENED},
+     "12:00",
+     "09:00 first_response.1 started due 10:00\n09:30 first_response.1 at_risk due 10:00 level 50%\n"
+     "09:30 first_response.1 escalated 50% step 1 repeat 0\n09:40 first_response.1 escalated 50% step 1 repeat 1\n"
+     "09:45 first_response.1 at_risk due 10:00 level 15m\n09:50 first_response.1 escalated 50% step 1 repeat 2\n"
+     "10:00 first_response.1 breached due 10:00\n10:05 first_response.1 escalated breached step 2 repeat 0\n"
+     "10:15 first_response.1 escalated breached step 2 repeat 1\n"},
+    {"an acknowledgement stops, one with an end holds",
+     LADDER("{ on = \"breached\"; notify = [ \"chat\" ]; repeat_every = \"30m\"; }, "
+            "{ on = \"breached\"; after = \"20m\"; notify = [ \"pager\" ]; until = \"ended\"; }"),
+     {"09:00 " OPENED, "10:10 \"event\": \"ack\", \"by\": \"x\", \"for\": \"1h\"",
+      "11:45 \"event\": \"ack\", \"by\": \"x\""},
+     "15:00",
+     "09:00 first_response.1 started due 10:00\n09:30 first_response.1 at_risk due 10:00 level 50%\n"
+     "09:45 first_response.1 at_risk due 10:00 level 15m\n10:00 first_response.1 breached due 10:00\n"
+     "10:00 first_response.1 escalated breached step 1 repeat 0\n10:20 first_response.1 escalated breached step 2 "
+     "repeat 0\n"
+     "11:10 first_response.1 escalated breached step 1 repeat 1\n11:40 first_response.1 escalated breached step 1 "
+     "repeat 2\n"},
+    {"a step at an acknowledgement's instant comes after it",
+     LADDER("{ on = \"breached\"; notify = [ \"chat\" ]; }"),
+     {"09:00 " OPENED, "10:00 \"event\": \"ack\", \"by\": \"x\""},
+     "15:00",
+     "09:00 first_response.1 started due 10:00\n09:30 first_response.1 at_risk due 10:00 level 50%\n"
+     "09:45 first_response.1 at_risk due 10:00 level 15m\n10:00 first_response.1 breached due 10:00\n"},
+    {"asked for in words, not in a quotation",
+     LADDER("{ on = \"requested\"; notify = [ \"pager\" ]; }"),
+     {"09:00 " OPENED, "09:10 \"event\": \"reply\", \"by\": \"customer\", \"text\": \" > #escalate\"",
+      "09:20 \"event\": \"reply\", \"by\": \"customer\", \"text\": \"please #Escalate.\"",
+      "09:25 \"event\": \"reply\", \"by\": \"agent\"",
+      "09:26 \"event\": \"reply\", \"by\": \"customer\", \"text\": \"#escalate\""},
+     "15:00",
+     "09:00 first_response.1 started due 10:00\n09:20 first_response.1 escalated requested:1 step 1 repeat 0\n"
+     "09:25 first_response.1 met due 10:00\n09:26 - escalated requested:2 step 1 repeat 0\n"},
+    {"the system's change of severity",
+     LADDER("{ on = \"reassessed\"; notify = [ \"pager\" ]; after = \"5m\"; }"),
+     {"09:00 " OPENED, "09:10 \"event\": \"severity\", \"severity\": \"low\", \"by\": \"system\""},
+     "09:29",
+     "09:00 first_response.1 started due 10:00\n09:15 first_response.1 escalated reassessed:1 step 1 repeat 0\n"},
+};
+
+Test(engine, clocks)
+{
+	for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++)
+		run_scenario(&clocks[i]);
+}
+
+Test(engine, changes)
+{
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+		run_scenario(&changes[i]);
+}
+
+Test(engine, ladders)
+{
+	for (size_t i = 0; i < sizeof(ladders) / sizeof(ladders[0]); i++)
+		run_scenario(&ladders[i]);
+}
+
+/* After an absence every milestone is written, but only the gravest of a clock calls anybody. */
+Test(engine, absence)
+{
+	struct player p;
+	struct event_line *line;
+	struct instant until;
+	player_open(
+	    &p, LADDER("{ on = \"at_risk\"; notify = [ \"chat\" ]; }, { on = \"breached\"; notify = [ \"pager\" ]; }"));
+	cr_assert(event_line_new(&line) == 0);
+	play(&p, line, "09:00 " OPENED);
+	engine_set_absence(p.engine, true);
+	cr_assert(instant_parse("2026-03-02T13:00:00Z", 20, &until) == 0);
+	cr_assert(engine_advance(p.engine, &p.ticket, until) == 0);
+	cr_expect_str_eq(p.out.data, "09:00 first_response.1 started due 10:00\n"
+	                             "09:30 first_response.1 at_risk due 10:00 level 50%\n"
+	                             "09:45 first_response.1 at_risk due 10:00 level 15m\n"
+	                             "10:00 first_response.1 breached due 10:00\n"
+	                             "10:00 first_response.1 escalated breached step 2 repeat 0\n");
+	event_line_free(line);
+	player_close(&p);
+}
+
+Test(engine, token)
+{
+	static const struct {
+		const char *text;
+		bool requests;
+	} rows[] = {
+	    {"#escalate", true},
+	    {"please #ESCALATE!", true},
+	    {"a\n  #escalate", true},
+	    {"x#escalate", true},
+	    {"#escalate me", true},
+	    {"#escalate\r\n", true},
+	    {"#escalated", false},
+	    {"#escalate-me", false},
+	    {"#escalate_", false},
+	    {"#escalate2", false},
+	    {"> #escalate", false},
+	    {"\t > #escalate", false},
+	    {"escalate", false},
+	    {"# escalate", false},
+	    {"#escalat\xc3\xa9", false},
+	    {"#escalate\xc3\xa9", false},
+	    {"#escalate\xe2\x80\xa6", true},
+	    {"> a\n#escalate", true},
+	    {"", false},
+	    {"#escalated #escalate", true},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		cr_expect(event_text_requests(rows[i].text, strlen(rows[i].text)) == rows[i].requests, "\"%s\"",
+		          rows[i].text);
+}
