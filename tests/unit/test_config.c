@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config.h"
+#include "slated/calendar.h"
 #include "slated/config.h"
 #include "slated/policy.h"
 
@@ -243,3 +245,87 @@ Test(config, programs_start_at_the_folder_of_their_file)
 	cr_expect_str_eq(config_channel(config, "b")->fallback, "a");
 	cr_expect_null(config_channel(config, "c"));
 }
+
+#ifdef HAVE_FEEDS
+
+static bool
+open_at(struct calendar *calendar, const char *text)
+{
+	struct instant at;
+
+	cr_assert_eq(instant_parse(text, strlen(text), &at), 0);
+	return calendar_open(calendar, at);
+}
+
+Test(config, feeds_close_dates_and_spans, .timeout = 60)
+{
+	file_write("slated.conf",
+	           "calendars = { c = { timezone = \"UTC\"; hours = { daily = \"00:00-24:00\"; };\n"
+	           "    holiday_feeds = \"a.ics\"; }; };\n",
+	           0600);
+	file_write("a.ics",
+	           "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n"
+	           "BEGIN:VEVENT\r\nUID:1\r\nDTSTART;VALUE=DATE:20241225\r\nDTEND;VALUE=DATE:20241227\r\n"
+	           "RRULE:FREQ=YEARLY\r\nEXDATE;VALUE=DATE:20271225\r\nRDATE;VALUE=DATE:20270301,20270401\r\n"
+	           "SUMMARY:Christmas\r\nEND:VEVENT\r\n"
+	           "BEGIN:VEVENT\r\nUID:1\r\nRECURRENCE-ID;VALUE=DATE:20281225\r\nDTSTART;VALUE=DATE:20281228\r\n"
+	           "SUMMARY:Moved\r\nEND:VEVENT\r\n"
+	           "BEGIN:VEVENT\r\nUID:2\r\nDTSTART;TZID=Europe/Berlin:20260306T120000\r\n"
+	           "DTEND;TZID=Europe/Berlin:20260306T140000\r\nEND:VEVENT\r\n"
+	           "BEGIN:VEVENT\r\nUID:3\r\nDTSTART:20260307T120000Z\r\nDURATION:PT1H\r\nEND:VEVENT\r\n"
+	           "BEGIN:VEVENT\r\nUID:4\r\nDTSTART;VALUE=DATE:20260309\r\nSTATUS:CANCELLED\r\nEND:VEVENT\r\n"
+	           "END:VCALENDAR\r\n",
+	           0600);
+	static const struct {
+		const char *at;
+		bool expect;
+	} rows[] = {
+	    {"2026-12-24T23:59:59Z", true},  {"2026-12-25T00:00:00Z", false}, {"2026-12-26T23:59:59Z", false},
+	    {"2026-12-27T00:00:00Z", true},  {"2027-12-25T12:00:00Z", true},  {"2027-03-01T12:00:00Z", false},
+	    {"2027-04-01T12:00:00Z", false}, {"2028-12-25T12:00:00Z", true},  {"2028-12-28T12:00:00Z", false},
+	    {"2026-03-06T10:59:59Z", true},  {"2026-03-06T11:00:00Z", false}, {"2026-03-06T13:00:00Z", true},
+	    {"2026-03-07T12:30:00Z", false}, {"2026-03-07T13:00:00Z", true},  {"2026-03-09T12:00:00Z", true},
+	};
+	int r = load(0);
+	expect_problems("");
+	cr_assert_eq(r, 0);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		cr_expect_eq(open_at(config->policies->calendars[0], rows[i].at), rows[i].expect, "%s", rows[i].at);
+}
+
+Test(config, feeds_with_faults_are_refused)
+{
+	static const struct {
+		const char *feed;
+		const char *expect;
+	} rows[] = {
+	    {"nonsense", "is no iCalendar file"},
+	    {"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:A\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+	     "event \"A\" has no DTSTART"},
+	    {"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:A\r\nDTSTART;TZID=Mars/Base:20260306T120000\r\nEND:VEVENT\r\n"
+	     "END:VCALENDAR\r\n",
+	     "no time zone \"Mars/Base\" on this system"},
+	    {"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:A\r\nDTSTART:20260306T120000Z\r\nDTEND:20260306T110000Z\r\n"
+	     "END:VEVENT\r\nEND:VCALENDAR\r\n",
+	     "event \"A\" ends before it begins, or never"},
+	    {"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:A\r\nDTSTART;VALUE=DATE:20260410\r\n"
+	     "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+	     "event \"A\" has an RRULE that is malformed or never comes"},
+	};
+
+	file_write("slated.conf",
+	           "calendars = { c = { timezone = \"UTC\"; hours = { daily = \"00:00-24:00\"; };\n"
+	           "    holiday_feeds = \"a.ics\"; }; };\n",
+	           0600);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		file_write("a.ics", rows[i].feed, 0600);
+		cr_assert_eq(load(0), -EINVAL, "row %zu", i);
+		cr_assert_eq(problems.n, 1);
+		cr_expect_eq(problems.items[0].line, 2);
+		cr_expect_str_eq(problems.items[0].setting, "calendars.c.holiday_feeds");
+		cr_expect_not_null(strstr(problems.items[0].message, rows[i].expect), "%s", problems.items[0].message);
+		config_problems_clear(&problems);
+	}
+}
+
+#endif
