@@ -95,10 +95,11 @@ tests_fuzz_fuzz_zone_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_zone.c
 tests_fuzz_fuzz_zone_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_zone_LDADD = libslated-core.a
 endif
+
 # Configuration.
 TESTS += tests/config/check.sh
 dist_check_SCRIPTS += tests/config/check.sh
-EXTRA_DIST += $(srcdir)/tests/config/broken $(srcdir)/tests/config/good conf/slated.conf
+EXTRA_DIST += tests/config/broken tests/config/good conf/slated.conf
 if HAVE_CRITERION
 check_PROGRAMS += tests/unit/test_policy
 TESTS += tests/unit/test_policy
@@ -115,4 +116,23 @@ tests_unit_test_engine_SOURCES = tests/unit/test_engine.c
 tests_unit_test_engine_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_engine_LDADD = libslated-io.a libslated-core.a $(CRITERION_LIBS) $(LIBCONFIG_LIBS) $(LIBICAL_LIBS) \
 	$(LIBCRYPTO_LIBS) $(JANSSON_LIBS)
+CONFIG_LIBS = libslated-io.a libslated-core.a $(LIBCONFIG_LIBS) $(LIBICAL_LIBS) $(LIBCRYPTO_LIBS)
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/test_config
+TESTS += tests/unit/test_config
+tests_unit_test_config_SOURCES = tests/unit/test_config.c
+tests_unit_test_config_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_config_LDADD = $(CONFIG_LIBS) $(CRITERION_LIBS)
+endif
+EXTRA_DIST += tests/fuzz/corpus/config
+check_PROGRAMS += tests/fuzz/replay_config
+TESTS += tests/fuzz/replay_config
+tests_fuzz_replay_config_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fuzz/fuzz_config.c
+tests_fuzz_replay_config_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"config\"
+tests_fuzz_replay_config_LDADD = $(CONFIG_LIBS)
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_config
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_config.c
+tests_fuzz_fuzz_config_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_config_LDADD = $(CONFIG_LIBS)
 endif

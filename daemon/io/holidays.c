@@ -170,7 +170,8 @@ event_close_rule(struct feed *feed, const struct event *event, icalproperty *rul
 	int r = 0;
 
 	if (iterator == NULL) {
-		snprintf(feed->problem->text, sizeof feed->problem->text, "event \"%.60s\" has a malformed RRULE",
+		snprintf(feed->problem->text, sizeof feed->problem->text,
+		         "event \"%.60s\" has an RRULE that is malformed or never comes",
 		         event->label != NULL ? event->label : "");
 		return -EINVAL;
 	}
