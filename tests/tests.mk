@@ -108,14 +108,6 @@ tests_unit_test_policy_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_policy_LDADD = libslated-core.a $(CRITERION_LIBS)
 endif
 
-# The engine by scenarios.
-if HAVE_CRITERION
-check_PROGRAMS += tests/unit/test_engine
-TESTS += tests/unit/test_engine
-tests_unit_test_engine_SOURCES = tests/unit/test_engine.c
-tests_unit_test_engine_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
-tests_unit_test_engine_LDADD = libslated-io.a libslated-core.a $(CRITERION_LIBS) $(LIBCONFIG_LIBS) $(LIBICAL_LIBS) \
-	$(LIBCRYPTO_LIBS) $(JANSSON_LIBS)
 CONFIG_LIBS = libslated-io.a libslated-core.a $(LIBCONFIG_LIBS) $(LIBICAL_LIBS) $(LIBCRYPTO_LIBS)
 if HAVE_CRITERION
 check_PROGRAMS += tests/unit/test_config
@@ -135,4 +127,33 @@ noinst_PROGRAMS += tests/fuzz/fuzz_config
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_config.c
 tests_fuzz_fuzz_config_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_config_LDADD = $(CONFIG_LIBS)
+endif
+
+# The engine by scenarios.
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/test_engine
+TESTS += tests/unit/test_engine
+tests_unit_test_engine_SOURCES = tests/unit/test_engine.c
+tests_unit_test_engine_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_engine_LDADD = $(CONFIG_LIBS) $(JANSSON_LIBS) $(CRITERION_LIBS)
+endif
+
+# Event lines and rows of COPY.
+EXTRA_DIST += tests/fuzz/corpus/event tests/fuzz/corpus/copy
+check_PROGRAMS += tests/fuzz/replay_event tests/fuzz/replay_copy
+TESTS += tests/fuzz/replay_event tests/fuzz/replay_copy
+tests_fuzz_replay_event_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fuzz/fuzz_event.c
+tests_fuzz_replay_event_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"event\"
+tests_fuzz_replay_event_LDADD = $(CONFIG_LIBS) $(JANSSON_LIBS)
+tests_fuzz_replay_copy_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fuzz/fuzz_copy.c
+tests_fuzz_replay_copy_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"copy\"
+tests_fuzz_replay_copy_LDADD = $(CONFIG_LIBS) $(JANSSON_LIBS)
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_event tests/fuzz/fuzz_copy
+tests_fuzz_fuzz_event_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_event.c
+tests_fuzz_fuzz_event_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_event_LDADD = $(CONFIG_LIBS) $(JANSSON_LIBS)
+tests_fuzz_fuzz_copy_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_copy.c
+tests_fuzz_fuzz_copy_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_copy_LDADD = $(CONFIG_LIBS) $(JANSSON_LIBS)
 endif

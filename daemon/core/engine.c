@@ -183,6 +183,7 @@ int
 engine_advance(struct engine *engine, struct ticket *ticket, struct instant now)
 {
 	engine->error = 0;
+	engine->too_deep = false;
 	fire_until(engine, ticket, now);
 	return engine->error;
 }
@@ -491,6 +492,7 @@ engine_apply(struct engine *engine, struct ticket *ticket, const struct ticket_e
 	if (r < 0)
 		return r;
 	engine->error = 0;
+	engine->too_deep = false;
 	if (late)
 		at = ticket->last_at;
 	fire_until(engine, ticket, (struct instant){at.us - 1});
@@ -514,6 +516,7 @@ engine_migrate(struct engine *engine, struct ticket *ticket, struct instant now)
 {
 	struct rule_calls calls = {0};
 	engine->error = 0;
+	engine->too_deep = false;
 	engine->in_event = true;
 	engine->calls = &calls;
 	for (struct clock *clock = ticket->clocks; clock != NULL; clock = clock->next)

@@ -22,6 +22,7 @@ struct engine {
 	    catch_start; /* what fires from here on outweighs what fired before it; INSTANT_NEVER: nothing does */
 	bool absence;    /* catching up */
 	unsigned depth;  /* of rules calling rules */
+	bool too_deep;   /* that was reported: no rule is applied any more in the call in hand */
 	bool opening;    /* in an `opened`, before its clocks start */
 	bool in_event;   /* what happens is called for by an event, not by a timer */
 	int error;       /* sticky -ENOMEM of the call in hand */

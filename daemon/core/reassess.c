@@ -90,6 +90,7 @@ rule_apply(struct engine *engine, struct ticket *ticket, const struct rule *rule
 		return;
 	if (engine->depth > RULE_DEPTH_MAX) {
 		rule_report_depth(engine, ticket, rule);
+		engine->too_deep = true;
 		return;
 	}
 	if (engine->sink.reassessed != NULL)
@@ -119,7 +120,7 @@ rule_matches(struct engine *engine, const struct ticket *ticket, const struct ru
 void
 reassess_apply_rules(struct engine *engine, struct ticket *ticket, enum rule_on on, struct instant at)
 {
-	for (size_t i = 0; i < engine->set->n_rules; i++) {
+	for (size_t i = 0; i < engine->set->n_rules && !engine->too_deep; i++) {
 		const struct rule *rule = &engine->set->rules[i];
 		if ((rule->on >> on & 1) != 0 && rule_matches(engine, ticket, rule))
 			rule_apply(engine, ticket, rule, at);

@@ -1,0 +1,113 @@
+/* Lines that may be events: what is read goes through an engine with a policy of its own, so that a ticket's whole life
+ * is played by whatever the lines say. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "slated/engine.h"
+#include "slated/event_json.h"
+#include "slated/policy.h"
+#include "slated/render.h"
+
+/* A ticket's last event and its last timer may lie ten years apart, no more. */
+#define HORIZON ((struct duration){10 * 366 * US_PER_DAY})
+
+static void
+demand(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void
+on_milestone(void *arg, struct ticket *ticket, const struct milestone *m)
+{
+	struct text *out = arg;
+	demand(m->at.us <= ticket->last_at.us + HORIZON.us && m->kind < MILESTONE_COUNT);
+	out->len = 0;
+	render_milestone(out, "T", m);
+	demand(!out->failed && out->data[0] == '{' && out->data[out->len - 1] == '}');
+}
+
+/* One severity, one policy of two targets; static, since every run needs the same. */
+static struct policy_set *
+make_policies(void)
+{
+	static char half[] = "50%";
+	static char high[] = "high";
+	static char name[] = "p";
+	static struct level level = {.text = half, .percent = 50};
+	static struct severity severity = {.name = high};
+	static struct target targets[2];
+	static struct policy policy;
+	static struct policy_set *set;
+	if (set != NULL)
+		return set;
+	demand(policy_set_new(&set) == 0);
+	for (unsigned i = 0; i < 2; i++)
+		targets[i] = (struct target){
+		    .metric = i == 0 ? METRIC_FIRST_RESPONSE : METRIC_RESOLUTION,
+		    .severities = SEVERITY_ALL,
+		    .allowance = {.elapsed = {US_PER_H}},
+		    .calendar = set->always,
+		    .levels = &level,
+		    .n_levels = 1,
+		    .pause_on = 1U << STATUS_PENDING,
+		    .under = i == 0,
+		};
+	policy = (struct policy){
+	    .name = name,
+	    .effective_from = {INT64_MIN},
+	    .effective_until = INSTANT_NEVER,
+	    .targets = targets,
+	    .n_targets = 2,
+	};
+	set->severities = &severity;
+	set->n_severities = 1;
+	set->policies = &policy;
+	set->n_policies = 1;
+	set->levels[0] = level.text;
+	set->n_levels = 1;
+	return set;
+}
+
+static void
+play(struct engine *engine, struct ticket *ticket, struct event_line *line, const char *text, size_t len)
+{
+	char problem[REFUSAL_SIZE] = "";
+	const char *name;
+	struct ticket_event event;
+	bool late;
+	int r = event_line_parse(line, text, len, &name, &event, problem);
+	demand(r == 0 || (r == -EINVAL && problem[0] != '\0'));
+	if (r < 0)
+		return;
+	problem[0] = '\0';
+	r = engine_apply(engine, ticket, &event, &late, problem);
+	demand(r == 0 || (r == -EINVAL && problem[0] != '\0'));
+	ticket_prune(ticket);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct text out = {0};
+	struct ticket ticket = {0};
+	struct engine *engine;
+	struct event_line *line;
+	const struct engine_sink sink = {.milestone = on_milestone, .arg = &out};
+	demand(engine_new(make_policies(), &sink, &engine) == 0);
+	demand(event_line_new(&line) == 0);
+	for (const char *p = (const char *)data, *end = p + size; p < end;) {
+		const char *newline = memchr(p, '\n', (size_t)(end - p));
+		size_t len = (size_t)((newline == NULL ? end : newline) - p);
+		play(engine, &ticket, line, p, len);
+		p += len + 1;
+	}
+	event_line_free(line);
+	ticket_clear(&ticket);
+	engine_free(engine);
+	free(out.data);
+	return 0;
+}
