@@ -253,6 +253,8 @@ clock_start(struct engine *engine, struct ticket *ticket, enum metric metric, st
 		clock->breached_at = now;
 		clock_note(engine, ticket, clock, MILESTONE_STARTED, now);
 	} else if (clock_pauses(target, ticket)) {
+		clock->state = CLOCK_RUNNING;
+		clock_close_span(engine, clock, now); /* an empty one: from here on the due is counted, not read */
 		clock->state = CLOCK_PAUSED;
 		clock->paused_at = now;
 		clock_note(engine, ticket, clock, MILESTONE_STARTED, now);
