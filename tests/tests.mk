@@ -106,3 +106,7 @@ tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
 tests_unit_test_policy_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_policy_LDADD = libslated-core.a $(CRITERION_LIBS)
 endif
+# simulate against an independent implementation of the model.
+TESTS += tests/sim/compare
+dist_check_SCRIPTS += tests/sim/compare
+EXTRA_DIST += tests/sim/compare.py tests/sim/generate.py tests/sim/oracle.py
