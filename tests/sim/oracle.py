@@ -549,15 +549,16 @@ class Ticket:
         found = [c for c in self.clocks if not c.ended and metric in (None, c.metric)]
         return sorted(found, key=lambda c: METRICS.index(c.metric))
 
-    def start(self, now, metric, former=None):
+    def start(self, now, metric, reopening=False):
         policy = self.policy
         target = policy and policy.target(metric, self.facts["severity"])
-        if not target or (former and target.reopen == "none"):
+        if not target or (reopening and target.reopen == "none"):
             return
+        former = next((c for c in reversed(self.clocks) if c.metric == metric), None)
         cycle = 1 + sum(c.metric == metric for c in self.clocks)
         clock = Clock(metric, cycle, policy, target, now)
         self.clocks.append(clock)
-        if former and target.reopen == "resume":
+        if reopening and former and target.reopen == "resume":
             clock.carry = former.consumed(now)
             if former.breached or clock.carry >= clock.budget:
                 clock.breached = True
@@ -600,10 +601,12 @@ class Ticket:
         for text in levels:
             clock.fired.add(text)
             self.emit(now, clock, "at_risk", level=text)
+        if levels or breach:
+            self.steps = [s for s in self.steps if s.clock is not clock or s.settings["on"] != "at_risk"
+                          or not breach and s.trigger_at != now]
         if breach:
             clock.breached = True
             self.emit(now, clock, "breached", **fields)
-            self.steps = [s for s in self.steps if s.clock is not clock or s.settings["on"] != "at_risk"]
             self.trigger(now, clock, "breached", "breached")
             self.calls.append("breached")
         elif levels:
@@ -619,7 +622,7 @@ class Ticket:
         if not target:
             self.end(now, clock, "withdrawn", "no target")
             return
-        if clock.breached:
+        if clock.breached or target is clock.target:
             return
         before = self.shape(clock)
         was_paused = clock.paused
@@ -630,24 +633,21 @@ class Ticket:
             clock.stop_running(now)
         elif was_paused:
             clock.active_since = now
-        due = None if paused else clock.natural_due()
-        if clock.over(due, now):
-            clock.due = due
-            self.emit(now, clock, "retargeted")
+        ran_out = clock.reach(clock.budget)
+        used_up = not paused and ran_out <= now
+        clock.due = None if paused else ran_out if used_up else clock.natural_due()
+        if not used_up and was_paused == paused and before == self.shape(clock):
+            return
+        self.emit(now, clock, "retargeted")
+        if used_up:
             self.fire(now, clock, [t for t, _ in clock.levels()], True,
                       **({"by_reassessment": True} if by_reassessment else {}))
-            return
-        clock.due = due if paused or not was_paused else None
-        after = self.shape(clock)
-        if was_paused and not paused:
-            clock.due = max(now, due)
-        if before != after and (was_paused == paused or before[1:] != after[1:]):
-            self.emit(now, clock, "retargeted")
-        if was_paused and not paused:
-            self.emit(now, clock, "resumed")
-        elif paused and not was_paused:
-            self.emit(now, clock, "paused")
-        if not paused:
+        elif paused:
+            if not was_paused:
+                self.emit(now, clock, "paused")
+        else:
+            if was_paused:
+                self.emit(now, clock, "resumed")
             self.fire_passed(now, clock)
 
     @staticmethod
@@ -664,15 +664,18 @@ class Ticket:
                 self.retarget(now, clock, new, False)
             elif mode == "better_of" and not clock.paused and not clock.breached:
                 target = new and new.target(clock.metric, self.facts["severity"])
-                if target and self.due_under(clock, target) < clock.due:
+                if not target or self.status in target.pause_on:
+                    continue  # no due, so none that is earlier
+                if self.due_under(now, clock, target) < clock.due:
                     self.retarget(now, clock, new, False)
 
     @staticmethod
-    def due_under(clock, target):
+    def due_under(now, clock, target):
         """The due the clock would have with another target."""
         trial = Clock(clock.metric, clock.cycle, clock.policy, target, clock.start)
         trial.carry, trial.spans, trial.active_since = clock.carry, clock.spans, clock.active_since
-        return trial.natural_due()
+        ran_out = trial.reach(trial.budget)
+        return ran_out if ran_out <= now else trial.natural_due()
 
     # Timers
 
@@ -808,7 +811,7 @@ class Ticket:
         at = parse_instant(event["at"])
         if (self.status is None) != (kind == "opened"):
             raise Refused("opened twice" if kind == "opened" else "not opened")
-        if self.status in ("closed", "merged") and kind != "merged":
+        if self.status == "merged" or self.status == "closed" and kind != "merged":
             raise Refused("the ticket is " + self.status)
         if kind in ("opened", "severity"):
             self.config.severity(event.get("severity"))
@@ -870,8 +873,7 @@ class Ticket:
         self.pause_or_resume(now)
         self.policy = self.config.policy_for(self.all_facts(), self.opened_at)
         if former == "solved" and not ending:
-            cycles = [c for c in self.clocks if c.metric == "resolution"]
-            self.start(now, "resolution", cycles[-1] if cycles else None)
+            self.start(now, "resolution", reopening=True)
 
     def on_severity(self, now, event):
         self.set_severity(now, self.config.severity(event["severity"]), event.get("by"))
