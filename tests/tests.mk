@@ -157,3 +157,7 @@ tests_fuzz_fuzz_copy_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_copy.c
 tests_fuzz_fuzz_copy_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_copy_LDADD = $(CONFIG_LIBS) $(JANSSON_LIBS)
 endif
+# simulate against an independent implementation of the model.
+TESTS += tests/sim/compare
+dist_check_SCRIPTS += tests/sim/compare
+EXTRA_DIST += tests/sim/compare.py tests/sim/generate.py tests/sim/oracle.py
