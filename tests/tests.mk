@@ -106,3 +106,7 @@ tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
 tests_unit_test_policy_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_policy_LDADD = libslated-core.a $(CRITERION_LIBS)
 endif
+# slatectl status, list and show.
+TESTS += tests/system/ctl.sh
+dist_check_SCRIPTS += tests/system/ctl.sh
+EXTRA_DIST += tests/system/ctl.sql

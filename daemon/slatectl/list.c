@@ -91,20 +91,22 @@ enum {
 	COLUMN_STATE,
 	COLUMN_DUE,
 	COLUMN_LEFT,
-	COLUMN_USED,
+	COLUMN_BAR,
+	COLUMN_SHARE,
 };
 
 static const struct table_column columns[] = {
     [COLUMN_TICKET] = {"TICKET", TABLE_TRUNC, 0},
     [COLUMN_ORG] = {"ORG", TABLE_TRUNC, 0},
-    [COLUMN_PLAN] = {"PLAN", TABLE_TRUNC, 2},
-    [COLUMN_SEVERITY] = {"SEVERITY", 0, 0},
+    [COLUMN_PLAN] = {"PLAN", TABLE_TRUNC, 4},
+    [COLUMN_SEVERITY] = {"SEVERITY", 0, 2},
     [COLUMN_METRIC] = {"METRIC", 0, 0},
-    [COLUMN_POLICY] = {"POLICY", TABLE_TRUNC, 3},
+    [COLUMN_POLICY] = {"POLICY", TABLE_TRUNC, 5},
     [COLUMN_STATE] = {"STATE", 0, 0},
-    [COLUMN_DUE] = {"DUE", TABLE_RIGHT, 1},
+    [COLUMN_DUE] = {"DUE", TABLE_RIGHT, 3},
     [COLUMN_LEFT] = {"LEFT", TABLE_RIGHT, 0},
-    [COLUMN_USED] = {"USED", 0, 0},
+    [COLUMN_BAR] = {"USED", 0, 1},
+    [COLUMN_SHARE] = {"", TABLE_RIGHT, 0},
 };
 
 static int
@@ -176,8 +178,10 @@ show_row(const struct report *report, struct table *table, const PGresult *rows,
 	table_set(table, COLUMN_DUE, text, NULL);
 	format_left(view, &clock, text);
 	table_set(table, COLUMN_LEFT, text, color);
-	view_bar(view, clock_row_share(&clock), clock.rough, text);
-	table_set(table, COLUMN_USED, text, color);
+	view_bar(view, clock_row_share(&clock), text);
+	table_set(table, COLUMN_BAR, text, color);
+	view_share(clock_row_share(&clock), clock.rough, text);
+	table_set(table, COLUMN_SHARE, text, color);
 	*ret_rough |= clock.rough;
 }
 

@@ -7,6 +7,7 @@
 
 #include "clock_row.h"
 #include "command.h"
+#include "delivery_rows.h"
 #include "report.h"
 #include "story.h"
 #include "table.h"
@@ -20,33 +21,6 @@ static const char usage[] =
 
 static const struct story *const stories[] = {&story_milestones, &story_reassessments, &story_events};
 enum { STORIES = sizeof(stories) / sizeof(stories[0]) };
-
-static const char deliveries_sql[] =
-    "SELECT " DB_US("created_at") ", kind, metric, cycle, channel, state, attempts, last_error, outcome, " DB_US(
-        "next_attempt_at") ", " DB_US("finished_at") ", key FROM ("
-                                                     "  SELECT created_at, kind, metric, cycle, channel, state, "
-                                                     "attempts, last_error, NULL AS outcome, "
-                                                     "    next_attempt_at, NULL::timestamptz AS finished_at, key, "
-                                                     "position FROM sla.delivery WHERE ticket_id = $1 "
-                                                     "  UNION ALL SELECT created_at, kind, metric, cycle, channel, "
-                                                     "state, attempts, last_error, outcome, "
-                                                     "    NULL, finished_at, key, position FROM sla.delivery_log WHERE "
-                                                     "ticket_id = $1) AS d ORDER BY position, key";
-
-enum {
-	D_CREATED,
-	D_KIND,
-	D_METRIC,
-	D_CYCLE,
-	D_CHANNEL,
-	D_STATE,
-	D_ATTEMPTS,
-	D_LAST_ERROR,
-	D_OUTCOME,
-	D_NEXT,
-	D_FINISHED,
-	D_KEY,
-};
 
 static const char clocks_sql[] = "SELECT " CLOCK_ROW_COLUMNS " FROM sla.clock c WHERE c.ticket_id = $1 "
                                  "ORDER BY array_position(ARRAY['first_response', 'next_response', 'update', "
@@ -164,7 +138,7 @@ load(struct show *show)
 		if (show->stories[i] == NULL)
 			return -EIO;
 	}
-	show->deliveries = db_query(db, "its deliveries", deliveries_sql, 1, values);
+	show->deliveries = db_query(db, "its deliveries", delivery_rows_sql, 1, values);
 	return show->deliveries == NULL ? -EIO : 0;
 }
 
@@ -187,25 +161,6 @@ write_ticket(struct jsonw *json, const PGresult *rows)
 	jsonw_raw(json, "requested", db_text(rows, 0, T_REQUESTED));
 	jsonw_raw(json, "reassessed", db_text(rows, 0, T_REASSESSED));
 	jsonw_instant(json, "ack_at", db_instant(rows, 0, T_ACK));
-	jsonw_close(json, '}');
-}
-
-static void
-write_delivery(struct jsonw *json, const PGresult *rows, int row)
-{
-	jsonw_open(json, NULL, '{');
-	jsonw_text(json, "key", db_text(rows, row, D_KEY));
-	jsonw_instant(json, "created_at", db_instant(rows, row, D_CREATED));
-	jsonw_text(json, "kind", db_text(rows, row, D_KIND));
-	jsonw_text(json, "metric", db_text(rows, row, D_METRIC));
-	jsonw_raw(json, "cycle", db_text(rows, row, D_CYCLE));
-	jsonw_text(json, "channel", db_text(rows, row, D_CHANNEL));
-	jsonw_text(json, "state", db_text(rows, row, D_STATE));
-	jsonw_raw(json, "attempts", db_text(rows, row, D_ATTEMPTS));
-	jsonw_text(json, "last_error", db_text(rows, row, D_LAST_ERROR));
-	jsonw_text(json, "outcome", db_text(rows, row, D_OUTCOME));
-	jsonw_instant(json, "next_attempt_at", db_instant(rows, row, D_NEXT));
-	jsonw_instant(json, "finished_at", db_instant(rows, row, D_FINISHED));
 	jsonw_close(json, '}');
 }
 
@@ -236,7 +191,7 @@ write_show(const struct show *show)
 	}
 	jsonw_open(&json, "deliveries", '[');
 	for (int row = 0; row < PQntuples(show->deliveries); row++)
-		write_delivery(&json, show->deliveries, row);
+		delivery_rows_write(&json, show->deliveries, row);
 	jsonw_close(&json, ']');
 	jsonw_close(&json, '}');
 	int r = jsonw_print(&json);
@@ -329,8 +284,10 @@ set_clock(const struct show *show, struct table *table, int row)
 	table_set(table, 6, text, NULL);
 	view_relative(view, clock.due_at, text);
 	table_set(table, 7, ended ? NULL : text, color);
-	view_bar(view, clock_row_share(&clock), clock.rough, text);
+	view_bar(view, clock_row_share(&clock), text);
 	table_set(table, 8, text, color);
+	view_share(clock_row_share(&clock), clock.rough, text);
+	table_set(table, 9, text, color);
 }
 
 static int
@@ -346,6 +303,7 @@ show_clocks(struct show *show)
 	    {"DUE", TABLE_RIGHT, 0},
 	    {"LEFT", TABLE_RIGHT, 0},
 	    {"USED", 0, 0},
+	    {"", TABLE_RIGHT, 0},
 	};
 	struct table *table;
 	show_title(show, "Clocks");
@@ -379,83 +337,6 @@ show_story(struct show *show, const struct story *story, const PGresult *rows)
 	}
 }
 
-/* Why it is as it is: the receiver's last word, or when it is tried again. */
-static void
-format_note(const struct show *show, int row, struct text *text)
-{
-	const PGresult *rows = show->deliveries;
-	const char *error = db_text(rows, row, D_LAST_ERROR);
-	const char *outcome = db_text(rows, row, D_OUTCOME);
-	char next[VIEW_TEXT_SIZE];
-	bool open = db_text(rows, row, D_FINISHED) == NULL;
-	if (open && db_number(rows, row, D_ATTEMPTS) > 0) {
-		view_relative(&show->report.view, db_instant(rows, row, D_NEXT), next);
-		view_add(text, "again %s%s",
-		         instant_before(db_instant(rows, row, D_NEXT), show->report.db.now) ? "now" : next,
-		         error != NULL ? ": " : "");
-	}
-	if (open && error != NULL)
-		text_add_string(text, error);
-	else if (outcome != NULL && strcmp(outcome, db_text(rows, row, D_STATE)) != 0)
-		text_add_string(text, outcome);
-	else if (error != NULL && strcmp(db_text(rows, row, D_STATE), "dead") == 0)
-		text_add_string(text, error);
-}
-
-static void
-set_delivery(const struct show *show, struct table *table, int row)
-{
-	const PGresult *rows = show->deliveries;
-	const char *state = db_text(rows, row, D_STATE);
-	const char *metric = db_text(rows, row, D_METRIC);
-	const char *color = NULL;
-	char text[VIEW_TEXT_SIZE];
-	struct text note = {0};
-	if (strcmp(state, "dead") == 0)
-		color = VIEW_RED;
-	else if (strcmp(state, "delivered") != 0)
-		color = VIEW_YELLOW;
-	table_add_row(table);
-	view_instant(db_instant(rows, row, D_CREATED), text);
-	table_set(table, 0, text, NULL);
-	table_set(table, 1, db_text(rows, row, D_KIND), NULL);
-	(void)snprintf(text, sizeof(text), db_number(rows, row, D_CYCLE) > 1 ? "%.40s (%s)" : "%.40s",
-	               metric != NULL ? metric : "", db_text(rows, row, D_CYCLE));
-	table_set(table, 2, text, NULL);
-	table_set(table, 3, db_text(rows, row, D_CHANNEL), NULL);
-	table_set(table, 4, state, color);
-	table_set(table, 5, db_text(rows, row, D_ATTEMPTS), NULL);
-	format_note(show, row, &note);
-	table_set(table, 6, note.data, NULL);
-	free(note.data);
-}
-
-static int
-show_deliveries(struct show *show)
-{
-	static const struct table_column columns[] = {
-	    {"CREATED", 0, 1},
-	    {"KIND", 0, 0},
-	    {"CLOCK", 0, 2},
-	    {"CHANNEL", TABLE_TRUNC, 0},
-	    {"STATE", 0, 0},
-	    {"TRIES", TABLE_RIGHT, 0},
-	    {"LAST WORD", TABLE_TRUNC, 0},
-	};
-	struct table *table;
-	if (PQntuples(show->deliveries) == 0)
-		return 0;
-	show_title(show, "Deliveries");
-	int r = table_new(&show->report.view, columns, sizeof(columns) / sizeof(columns[0]), &table);
-	if (r < 0)
-		return r;
-	for (int row = 0; row < PQntuples(show->deliveries); row++)
-		set_delivery(show, table, row);
-	r = table_print(table);
-	table_free(table);
-	return r;
-}
-
 static int
 show_text(struct show *show)
 {
@@ -463,8 +344,10 @@ show_text(struct show *show)
 	int r = show_clocks(show);
 	for (int i = 0; i < STORIES; i++)
 		show_story(show, stories[i], show->stories[i]);
-	if (r == 0)
-		r = show_deliveries(show);
+	if (r == 0 && PQntuples(show->deliveries) > 0) {
+		show_title(show, "Deliveries");
+		r = delivery_rows_show(&show->report.view, show->deliveries);
+	}
 	if (show->text.failed)
 		r = -ENOMEM;
 	free(show->text.data);

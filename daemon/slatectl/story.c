@@ -236,27 +236,30 @@ enum {
 	E_INTO_NAME,
 	E_LATE,
 	E_REFUSED,
-	E_CHANGED,
-	E_FACTS,
+	E_FACTS_TEXT,
+	E_FACTS_JSON,
 	E_RECORDED,
 };
 
-/* What `changed` names is there with null where it was removed; what opened the ticket, only where it is set. */
+/* As text and as JSON: what opened the ticket, and what changed; null in JSON means removed. */
+#define OPENED_TEXT                                                                                                    \
+	"concat_ws(', ', 'plan ' || e.plan, 'org ' || e.org, 'channel ' || e.channel, 'category ' || e.category)"
+#define CHANGED_TEXT                                                                                                   \
+	"array_to_string(ARRAY(SELECT CASE WHEN c = 'attributes' THEN c || ' ' || e.attributes::text "                 \
+	"ELSE c || coalesce(' = ' || (to_jsonb(e) ->> c), ' removed') END FROM unnest(e.changed) AS c), ', ')"
+#define OPENED_JSON                                                                                                    \
+	"jsonb_strip_nulls(jsonb_build_object('org', e.org, 'plan', e.plan, 'channel', e.channel, "                    \
+	"'category', e.category, 'product', e.product, 'environment', e.environment, 'version', e.version, "           \
+	"'assignee', e.assignee, 'team', e.team, 'attributes', e.attributes))::text"
+#define CHANGED_JSON "(SELECT jsonb_object_agg(c, to_jsonb(e) -> c) FROM unnest(e.changed) AS c)::text"
+
 static const char events_sql[] =
     "SELECT " DB_US("e.at") ", e.seq, e.kind, e.by, e.public, e.escalate, e.status, e.severity, e.reason, " DB_US(
         "e.\"for\"") ", e.\"into\", coalesce(i.external_id, '#' || e.\"into\"), e.late, e.refused, "
-                     "array_to_string(ARRAY(SELECT CASE WHEN c = 'attributes' THEN c || ' ' || e.attributes::text "
-                     "  ELSE c || coalesce(' = ' || (to_jsonb(e) ->> c), ' removed') END FROM unnest(e.changed) AS c), "
-                     "', '), "
-                     "CASE e.kind WHEN 'changed' THEN (SELECT jsonb_object_agg(c, to_jsonb(e) -> c) FROM "
-                     "unnest(e.changed) AS c)::text "
-                     "  WHEN 'opened' THEN jsonb_strip_nulls(jsonb_build_object('org', e.org, 'plan', e.plan, "
-                     "'channel', e.channel, "
-                     "  'category', e.category, 'product', e.product, 'environment', e.environment, 'version', "
-                     "e.version, "
-                     "  'assignee', e.assignee, 'team', e.team, 'attributes', e.attributes))::text END, " DB_US(
-                         "e.recorded_at") " FROM sla.event e LEFT JOIN sla.ticket i ON i.id = e.\"into\" WHERE "
-                                          "e.ticket_id = $1 ORDER BY e.seq";
+                     "CASE e.kind WHEN 'opened' THEN " OPENED_TEXT " WHEN 'changed' THEN " CHANGED_TEXT " END, "
+                     "CASE e.kind WHEN 'opened' THEN " OPENED_JSON " WHEN 'changed' THEN " CHANGED_JSON
+                     " END, " DB_US("e.recorded_at") " FROM sla.event e LEFT JOIN sla.ticket i ON i.id = e.\"into\" "
+                                                     "WHERE e.ticket_id = $1 ORDER BY e.seq";
 
 static void
 tell_reply(const PGresult *rows, int row, struct text *text)
@@ -284,14 +287,17 @@ tell_fact(const char *kind, const PGresult *rows, int row, struct text *text)
 	if (severity == NULL)
 		severity = "none";
 	if (strcmp(kind, "opened") == 0) {
+		const char *facts = db_text(rows, row, E_FACTS_TEXT);
 		view_add(text, "opened: severity %s, status %s", severity, db_text(rows, row, E_STATUS));
+		if (facts != NULL && *facts != '\0')
+			view_add(text, ", %s", facts);
 	} else if (strcmp(kind, "status") == 0) {
 		view_add(text, "status set to %s", db_text(rows, row, E_STATUS));
 	} else if (strcmp(kind, "severity") == 0) {
 		view_add(text, "severity set to %s", severity);
 		add_by(rows, row, text);
 	} else if (strcmp(kind, "changed") == 0) {
-		view_add(text, "changed: %s", db_text(rows, row, E_CHANGED));
+		view_add(text, "changed: %s", db_text(rows, row, E_FACTS_TEXT));
 	} else if (strcmp(kind, "ack") == 0) {
 		text_add_string(text, "acknowledged");
 		add_by(rows, row, text);
@@ -339,7 +345,7 @@ write_event(struct jsonw *json, const PGresult *rows, int row)
 	if (db_text(rows, row, E_FOR) != NULL)
 		jsonw_seconds(json, "for", (struct duration){db_number(rows, row, E_FOR)});
 	jsonw_raw(json, "into", db_text(rows, row, E_INTO));
-	jsonw_raw(json, "facts", db_text(rows, row, E_FACTS));
+	jsonw_raw(json, "facts", db_text(rows, row, E_FACTS_JSON));
 	if (db_bool(rows, row, E_LATE))
 		jsonw_bool(json, "late", true);
 	jsonw_text(json, "refused", db_text(rows, row, E_REFUSED));

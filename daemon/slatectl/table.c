@@ -1,43 +1,31 @@
 #include "table.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <libsmartcols.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
 
 #include "slated/text.h"
 
 #define COLUMN_MAX 16
 
-/* Bytes of the longest character. */
-#define MB_LEN_MAX_UTF8 4
+/* A column that may be cut keeps at least so much of its text, as far as dropping others can bring it about. */
+#define CUT_WIDTH     16U
+#define CUT_WIDTH_MIN 4U
 
 struct table {
 	const struct view *view;
 	const struct table_column *columns;
 	size_t n_columns;
 	unsigned widths[COLUMN_MAX]; /* of the widest cell */
+	bool hidden[COLUMN_MAX];
 	struct libscols_table *cells;
 	struct libscols_line *last;
 	bool failed;
 };
-
-static unsigned
-text_width(const char *text)
-{
-	unsigned width = 0;
-	mbstate_t state = {0};
-	wchar_t c;
-	for (size_t n; (n = mbrtowc(&c, text, MB_LEN_MAX_UTF8, &state)) != 0; text += n) {
-		if (n > MB_LEN_MAX_UTF8)
-			return width + (unsigned)strlen(text);
-		int w = wcwidth(c);
-		width += w > 0 ? (unsigned)w : 0;
-	}
-	return width;
-}
 
 static int
 add_columns(struct table *table)
@@ -49,7 +37,7 @@ add_columns(struct table *table)
 		struct libscols_column *added = scols_table_new_column(table->cells, column->name, 0, flags);
 		if (added == NULL || scols_cell_set_color(scols_column_get_header(added), VIEW_BOLD) < 0)
 			return -ENOMEM;
-		table->widths[i] = text_width(column->name);
+		table->widths[i] = view_width(column->name, strlen(column->name));
 	}
 	return 0;
 }
@@ -57,6 +45,7 @@ add_columns(struct table *table)
 int
 table_new(const struct view *view, const struct table_column *columns, size_t n, struct table **ret)
 {
+	assert(n <= COLUMN_MAX);
 	struct table *table = calloc(1, sizeof(*table));
 	if (table == NULL)
 		return -ENOMEM;
@@ -101,7 +90,7 @@ table_set(struct table *table, size_t column, const char *text, const char *colo
 	}
 	memcpy(clean, text, len);
 	(void)text_clean(clean, len);
-	unsigned width = text_width(clean);
+	unsigned width = view_width(clean, strlen(clean));
 	if (width > table->widths[column])
 		table->widths[column] = width;
 	struct libscols_cell *cell = scols_line_get_cell(table->last, column);
@@ -113,34 +102,90 @@ table_set(struct table *table, size_t column, const char *text, const char *colo
 	}
 }
 
-/* Leaves out columns until the rest fits; what still does not is cut by the library. */
+static size_t
+total_width(const struct table *table, unsigned cut_width)
+{
+	size_t width = 0;
+	for (size_t i = 0; i < table->n_columns; i++) {
+		if (table->hidden[i])
+			continue;
+		bool cut = (table->columns[i].flags & TABLE_TRUNC) != 0 && table->widths[i] > cut_width;
+		width += (cut ? cut_width : table->widths[i]) + (width > 0 ? 1 : 0);
+	}
+	return width;
+}
+
+/* Leaves out columns until the rest fits, those that may be cut counted as cut. */
 static void
 drop_columns(struct table *table)
 {
-	bool dropped[COLUMN_MAX] = {false};
-	for (;;) {
-		size_t width = 0, next = table->n_columns;
-		for (size_t i = 0; i < table->n_columns; i++) {
-			if (dropped[i])
-				continue;
-			width += table->widths[i] + (width > 0 ? 1 : 0);
-			if (table->columns[i].drop > 0 &&
+	while (total_width(table, CUT_WIDTH) > table->view->width) {
+		size_t next = table->n_columns;
+		for (size_t i = 0; i < table->n_columns; i++)
+			if (!table->hidden[i] && table->columns[i].drop > 0 &&
 			    (next == table->n_columns || table->columns[i].drop > table->columns[next].drop))
 				next = i;
-		}
-		if (width <= table->view->width || next == table->n_columns)
+		if (next == table->n_columns)
 			return;
-		dropped[next] = true;
+		table->hidden[next] = true;
 		struct libscols_column *column = scols_table_get_column(table->cells, next);
 		(void)scols_column_set_flags(column, scols_column_get_flags(column) | SCOLS_FL_HIDDEN);
 	}
+}
+
+/* Makes the columns that may be cut narrower, the widest first, until the whole fits. */
+static void
+shrink_columns(struct table *table)
+{
+	for (size_t over = total_width(table, UINT_MAX); over > table->view->width; over--) {
+		size_t widest = table->n_columns;
+		for (size_t i = 0; i < table->n_columns; i++)
+			if (!table->hidden[i] && (table->columns[i].flags & TABLE_TRUNC) != 0 &&
+			    (widest == table->n_columns || table->widths[i] > table->widths[widest]))
+				widest = i;
+		if (widest == table->n_columns || table->widths[widest] <= CUT_WIDTH_MIN)
+			return;
+		table->widths[widest]--;
+	}
+}
+
+/* Cuts a cell to `width`, with a sign that something is missing. */
+static void
+cut_cell(struct table *table, struct libscols_cell *cell, unsigned width)
+{
+	const char *data = scols_cell_get_data(cell);
+	char *cut;
+	if (data == NULL || view_width(data, strlen(data)) <= width)
+		return;
+	size_t len = 0;
+	for (size_t n; (n = text_utf8(data + len, strlen(data + len))) > 0 && view_width(data, len + n) < width;)
+		len += n;
+	if (asprintf(&cut, "%.*s%s", (int)len, data, table->view->utf8 ? "\u2026" : "+") < 0)
+		table->failed = true;
+	else
+		(void)scols_cell_refer_data(cell, cut);
+}
+
+static void
+fit(struct table *table)
+{
+	struct libscols_iter *lines = scols_new_iter(SCOLS_ITER_FORWARD);
+	struct libscols_line *line;
+	drop_columns(table);
+	shrink_columns(table);
+	table->failed |= lines == NULL;
+	while (lines != NULL && scols_table_next_line(table->cells, lines, &line) == 0)
+		for (size_t i = 0; i < table->n_columns; i++)
+			if ((table->columns[i].flags & TABLE_TRUNC) != 0)
+				cut_cell(table, scols_line_get_cell(line, i), table->widths[i]);
+	scols_free_iter(lines);
 }
 
 int
 table_print(struct table *table)
 {
 	if (table->view->width > 0)
-		drop_columns(table);
+		fit(table);
 	if (table->failed || scols_print_table(table->cells) < 0) {
 		fputs("slatectl: out of memory\n", stderr);
 		return -ENOMEM;

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "slated/text.h"
 
@@ -126,12 +127,11 @@ view_short_instant(const struct view *view, struct instant at, char text[static 
 
 /* In UTF-8 to an eighth of a cell: U+2588 is a whole one, U+2589 to U+258F seven eighths to one. */
 void
-view_bar(const struct view *view, double used, bool rough, char text[static VIEW_TEXT_SIZE])
+view_bar(const struct view *view, double share, char text[static VIEW_TEXT_SIZE])
 {
 	static const char eighths[][4] = {"", "\u258f", "\u258e", "\u258d", "\u258c", "\u258b", "\u258a", "\u2589"};
-	double shown = used < 0 ? 0 : used > 1 ? 1 : used;
+	double shown = share < 0 ? 0 : share > 1 ? 1 : share;
 	int steps = (int)(shown * BAR_CELLS * 8);
-	int percent = used < 0 ? 0 : used > 99 ? 9900 : (int)(used * 100);
 	int whole = steps / 8;
 	size_t len = 0;
 	for (int i = 0; i < BAR_CELLS; i++) {
@@ -142,9 +142,13 @@ view_bar(const struct view *view, double used, bool rough, char text[static VIEW
 			cell = eighths[steps % 8];
 		len += (size_t)snprintf(text + len, VIEW_TEXT_SIZE - len, "%s", cell);
 	}
-	char share[16];
-	(void)snprintf(share, sizeof(share), "%s%d%%", rough ? "~" : "", percent);
-	(void)snprintf(text + len, VIEW_TEXT_SIZE - len, " %5s", share);
+}
+
+void
+view_share(double share, bool rough, char text[static VIEW_TEXT_SIZE])
+{
+	int percent = share < 0 ? 0 : share > 99 ? 9900 : (int)(share * 100);
+	(void)snprintf(text, VIEW_TEXT_SIZE, "%s%d%%", rough ? "~" : "", percent);
 }
 
 const char *
@@ -169,13 +173,55 @@ view_add(struct text *text, const char *format, ...)
 	free(added);
 }
 
+unsigned
+view_width(const char *text, size_t len)
+{
+	unsigned width = 0;
+	mbstate_t state = {0};
+	wchar_t c;
+	for (size_t i = 0; i < len;) {
+		size_t n = mbrtowc(&c, text + i, len - i, &state);
+		if (n == 0 || n > len - i)
+			return width + (unsigned)(len - i);
+		int w = wcwidth(c);
+		width += w > 0 ? (unsigned)w : 0;
+		i += n;
+	}
+	return width;
+}
+
+/* Prints the words of `text`, on further lines below the first where the terminal ends. */
+static void
+print_words(const struct view *view, unsigned indent, const char *text)
+{
+	unsigned column = indent;
+	while (*text != '\0') {
+		size_t n = strcspn(text, " ");
+		unsigned width = view_width(text, n);
+		if (column > indent && view->width > 0 && column + 1 + width > view->width) {
+			printf("\n%*s", (int)indent, "");
+			column = indent;
+		} else if (column > indent) {
+			putchar(' ');
+			column++;
+		}
+		fwrite(text, 1, n, stdout);
+		column += width;
+		text += n;
+		text += *text == ' ';
+	}
+}
+
 void
 view_print(const struct view *view, const char *lead, const char *color, struct text *text)
 {
-	if (!text->failed && text->len > 0)
+	const char *last = strrchr(lead, '\n');
+	if (!text->failed && text->len > 0) {
 		(void)text_clean(text->data, text->len);
-	if (!text->failed)
-		printf("%s%s%s%s\n", lead, color != NULL ? view_paint(view, color) : "",
-		       text->len > 0 ? text->data : "", color != NULL ? view_paint(view, VIEW_END) : "");
+		printf("%s%s", lead, color != NULL ? view_paint(view, color) : "");
+		lead = last != NULL ? last + 1 : lead;
+		print_words(view, view_width(lead, strlen(lead)), text->data);
+		printf("%s\n", color != NULL ? view_paint(view, VIEW_END) : "");
+	}
 	text->len = 0;
 }

@@ -47,8 +47,11 @@ void view_instant(struct instant at, char text[static VIEW_TEXT_SIZE]);
 /* To the minute: "14:05 CET" today, else "Mon 2 Mar 14:05 CET", in other years "2027-03-02 14:05 CET". */
 void view_short_instant(const struct view *view, struct instant at, char text[static VIEW_TEXT_SIZE]);
 
-/* A bar of ten cells for share `used` (1 = all) of `budget`, with the share; `rough` marks an estimate. */
-void view_bar(const struct view *view, double used, bool rough, char text[static VIEW_TEXT_SIZE]);
+/* A bar of ten cells, for a share from 0 to 1. */
+void view_bar(const struct view *view, double share, char text[static VIEW_TEXT_SIZE]);
+
+/* "25%", "250%"; "~25%" where it is an estimate. */
+void view_share(double share, bool rough, char text[static VIEW_TEXT_SIZE]);
 
 /* `color` (a VIEW_ sequence), or "" where there are no colours. */
 const char *view_paint(const struct view *view, const char *color);
@@ -56,7 +59,11 @@ const char *view_paint(const struct view *view, const char *color);
 /* Adds formatted text. */
 void view_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Prints `lead` and `text`, made one line of well-formed UTF-8, in `color` (NULL: none), and empties `text`. */
+/* How many columns of a terminal `len` bytes take. */
+unsigned view_width(const char *text, size_t len);
+
+/* Prints `lead` and `text` in `color` (NULL: none), and empties `text`. Its characters are made fit for one line, which
+ * is broken between words where it is longer than the terminal is wide; what follows stands below its beginning. */
 void view_print(const struct view *view, const char *lead, const char *color, struct text *text);
 
 #endif
