@@ -161,3 +161,7 @@ endif
 TESTS += tests/sim/compare
 dist_check_SCRIPTS += tests/sim/compare
 EXTRA_DIST += tests/sim/compare.py tests/sim/generate.py tests/sim/oracle.py
+# slatectl status, list and show.
+TESTS += tests/system/ctl.sh
+dist_check_SCRIPTS += tests/system/ctl.sh
+EXTRA_DIST += tests/system/ctl.sql

@@ -16,6 +16,9 @@ struct config;
 int command_check(int argc, char **argv);
 int command_settings(int argc, char **argv);
 int command_simulate(int argc, char **argv);
+int command_status(int argc, char **argv);
+int command_list(int argc, char **argv);
+int command_show(int argc, char **argv);
 
 /* Says that the command line is wrong, with the command's usage. EXIT_USAGE. */
 int command_usage(const char *command);

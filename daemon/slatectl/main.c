@@ -24,6 +24,9 @@ static const struct command commands[] = {
      command_settings},
     {"migrate", "migrate [--dry-run] [--config FILE | --conninfo STRING]",
      "create or upgrade schema sla of the database", command_migrate},
+    {"status", "status [--json]", "show the daemons and how things stand", command_status},
+    {"list", "list [FILTER ...] [--json]", "list the open clocks by time left", command_list},
+    {"show", "show [--source NAME] [--json] TICKET", "show a ticket's clocks, milestones and deliveries", command_show},
 };
 
 static const struct command *

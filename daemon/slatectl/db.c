@@ -1,0 +1,154 @@
+#include "db.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "migrate.h"
+
+#define INSUFFICIENT_PRIVILEGE "42501"
+
+static void
+tell_unreachable(PGconn *connection, const char *config, const char *conninfo)
+{
+	fprintf(stderr, "slatectl: cannot reach the database: %s", PQerrorMessage(connection));
+	if (conninfo != NULL)
+		fputs("slatectl: is the server running, and is --conninfo right?\n", stderr);
+	else
+		fprintf(stderr, "slatectl: is the server running, and is database.conninfo in %s right?\n",
+		        config != NULL ? config : CONFIG_DEFAULT);
+}
+
+/* NULL after the reason went to standard error. What the conninfo says comes later, and so wins over our time limit. */
+static PGconn *
+connect_to(const char *config, const char *conninfo)
+{
+	char *configured = NULL, *password = NULL;
+	if (conninfo == NULL && command_database(config, &configured, &password) < 0)
+		return NULL;
+	const char *const keywords[] = {
+	    "connect_timeout", "fallback_application_name", "dbname", "client_encoding", "password", NULL};
+	const char *const values[] = {"10",   "slatectl", conninfo != NULL ? conninfo : configured,
+	                              "UTF8", password,   NULL};
+	PGconn *connection = PQconnectdbParams(keywords, values, 1);
+	if (PQstatus(connection) != CONNECTION_OK) {
+		tell_unreachable(connection, config, conninfo);
+		PQfinish(connection);
+		connection = NULL;
+	}
+	free(configured);
+	free(password);
+	return connection;
+}
+
+static void
+tell_rights(const struct db *db)
+{
+	const char *user = PQuser(db->connection);
+	fprintf(stderr, "slatectl: role \"%s\" may not read schema sla; a superuser can: GRANT sla_reader TO \"%s\"\n",
+	        user, user);
+}
+
+PGresult *
+db_query(const struct db *db, const char *what, const char *sql, int n, const char *const *values)
+{
+	PGresult *rows = PQexecParams(db->connection, sql, n, NULL, values, NULL, NULL, 0);
+	ExecStatusType status = PQresultStatus(rows);
+	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
+		return rows;
+	const char *state = PQresultErrorField(rows, PG_DIAG_SQLSTATE);
+	fprintf(stderr, "slatectl: reading %s: %s", what, PQerrorMessage(db->connection));
+	if (state != NULL && strcmp(state, INSUFFICIENT_PRIVILEGE) == 0)
+		tell_rights(db);
+	PQclear(rows);
+	return NULL;
+}
+
+/* Takes the snapshot and looks whether the schema is there, through the catalogue, which everybody may read. The table
+ * is the last that a migration has made. */
+static int
+begin(struct db *db)
+{
+	PGresult *rows = db_query(db, "schema sla", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0, NULL);
+	if (rows == NULL)
+		return -EIO;
+	PQclear(rows);
+	rows =
+	    db_query(db, "schema sla",
+	             "SELECT " DB_US(
+	                 "clock_timestamp()") ", has_schema_privilege(n.oid, 'USAGE'), "
+	                                      "EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid "
+	                                      "AND c.relname = "
+	                                      "'reassessment') FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sla'",
+	             0, NULL);
+	if (rows == NULL)
+		return -EIO;
+	int r = 0;
+	if (PQntuples(rows) == 0) {
+		fprintf(stderr, "slatectl: database \"%s\" has no schema sla: run slatectl migrate\n",
+		        PQdb(db->connection));
+		r = -ENOENT;
+	} else if (!db_bool(rows, 0, 1)) {
+		tell_rights(db);
+		r = -EACCES;
+	} else if (!db_bool(rows, 0, 2)) {
+		fprintf(stderr,
+		        "slatectl: schema sla of database \"%s\" is of an older release: run slatectl migrate\n",
+		        PQdb(db->connection));
+		r = -ENOENT;
+	} else {
+		db->now = db_instant(rows, 0, 0);
+	}
+	PQclear(rows);
+	return r;
+}
+
+int
+db_open(const char *config, const char *conninfo, struct db *ret)
+{
+	struct db db = {.connection = connect_to(config, conninfo)};
+	if (db.connection == NULL)
+		return -EIO;
+	int r = begin(&db);
+	if (r < 0) {
+		db_close(&db);
+		return r;
+	}
+	*ret = db;
+	return 0;
+}
+
+void
+db_close(struct db *db)
+{
+	PQfinish(db->connection);
+}
+
+const char *
+db_text(const PGresult *rows, int row, int column)
+{
+	return PQgetisnull(rows, row, column) ? NULL : PQgetvalue(rows, row, column);
+}
+
+struct instant
+db_instant(const PGresult *rows, int row, int column)
+{
+	const char *text = db_text(rows, row, column);
+	return text == NULL ? INSTANT_NEVER : (struct instant){strtoll(text, NULL, 10)};
+}
+
+int64_t
+db_number(const PGresult *rows, int row, int column)
+{
+	const char *text = db_text(rows, row, column);
+	return text == NULL ? 0 : strtoll(text, NULL, 10);
+}
+
+bool
+db_bool(const PGresult *rows, int row, int column)
+{
+	const char *text = db_text(rows, row, column);
+	return text != NULL && *text == 't';
+}

@@ -1,0 +1,36 @@
+/* The synchronous connection of slatectl's reporting commands: one read-only snapshot of schema sla, by the database's
+ * clock. */
+#ifndef SLATED_SLATECTL_DB_H
+#define SLATED_SLATECTL_DB_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+
+#include "slated/instant.h"
+
+/* Microseconds since 1970 of a timestamptz, and of an interval; for db_instant() and db_number(). */
+#define DB_US(expression) "(extract(epoch FROM " expression ") * 1000000)::bigint"
+
+struct db {
+	PGconn *connection;
+	struct instant now; /* the database's, when the snapshot was taken */
+};
+
+/* Connects to the database that `conninfo` or, where that is NULL, the configuration at `config` (NULL: the default
+ * path) names, and takes a snapshot. 0; or a negative errno after what failed, where, and what helps went to standard
+ * error. */
+int db_open(const char *config, const char *conninfo, struct db *ret) __attribute__((warn_unused_result));
+void db_close(struct db *db);
+
+/* The rows of a query with `n` parameters; the caller clears them. NULL after the reason went to standard error;
+ * `what` completes "reading". */
+PGresult *db_query(const struct db *db, const char *what, const char *sql, int n, const char *const *values)
+    __attribute__((warn_unused_result));
+
+/* One value. NULL gives NULL, INSTANT_NEVER, 0 and false. */
+const char *db_text(const PGresult *rows, int row, int column);
+struct instant db_instant(const PGresult *rows, int row, int column);
+int64_t db_number(const PGresult *rows, int row, int column);
+bool db_bool(const PGresult *rows, int row, int column);
+
+#endif

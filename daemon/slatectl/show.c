@@ -1,0 +1,408 @@
+/* slatectl show: everything that is known of one ticket. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock_row.h"
+#include "command.h"
+#include "delivery_rows.h"
+#include "report.h"
+#include "story.h"
+#include "table.h"
+
+static const char usage[] =
+    "usage: slatectl show [--source NAME] [--json] [--color WHEN] [--config FILE] [--conninfo STRING] TICKET\n"
+    "\n"
+    "Shows a ticket's facts, clocks, milestones, events and deliveries. TICKET is its external id;\n"
+    "where there is no such, its number in sla.ticket, with or without \"#\".\n"
+    "  --source NAME  of the ticket system, where several have a ticket of that id\n";
+
+static const struct story *const stories[] = {&story_milestones, &story_reassessments, &story_events};
+enum { STORIES = sizeof(stories) / sizeof(stories[0]) };
+
+static const char clocks_sql[] = "SELECT " CLOCK_ROW_COLUMNS " FROM sla.clock c WHERE c.ticket_id = $1 "
+                                 "ORDER BY array_position(ARRAY['first_response', 'next_response', 'update', "
+                                 "'resolution', 'assessment'], c.metric), c.cycle";
+
+static const char ticket_sql[] =
+    "SELECT t.id, t.source, t.external_id, t.status, t.severity, t.plan, t.org, t.channel, t.category, t.product, "
+    "t.environment, t.version, t.assignee, t.team, nullif(t.attributes, '{}')::text, " DB_US(
+        "t.opened_at") ", "
+                       "s.severity, s.status, t.event_seq - coalesce(s.applied_seq, 0), s.requested, "
+                       "s.reassessed, " DB_US("s.ack_at") " FROM sla.ticket t LEFT JOIN sla.ticket_state s ON "
+                                                          "s.ticket_id = t.id WHERE t.id = $1";
+
+enum {
+	T_ID,
+	T_SOURCE,
+	T_EXTERNAL,
+	T_STATUS,
+	T_SEVERITY,
+	T_ATTRIBUTES = 14,
+	T_OPENED,
+	T_APPLIED_SEVERITY,
+	T_APPLIED_STATUS,
+	T_WAITING,
+	T_REQUESTED,
+	T_REASSESSED,
+	T_ACK,
+};
+
+/* Those from T_STATUS to the attributes, as the columns are called. */
+static const char *const fact_names[] = {
+    "status", "severity", "plan", "org", "channel", "category", "product", "environment", "version", "assignee", "team",
+};
+enum { FACTS = sizeof(fact_names) / sizeof(fact_names[0]) };
+
+struct show {
+	struct report report;
+	struct report_options options;
+	const char *name;
+	const char *source;
+	char id[24];
+	PGresult *ticket;
+	PGresult *clocks;
+	PGresult *stories[STORIES];
+	PGresult *deliveries;
+	struct text text;
+};
+
+/* Finding ---------------------------------------------------------------------------------------------------------- */
+
+static void
+tell_sources(const struct show *show, const PGresult *rows)
+{
+	fprintf(stderr, "slatectl: several tickets are called \"%s\"; say which one with --source:", show->name);
+	for (int row = 0; row < PQntuples(rows); row++)
+		fprintf(stderr, "%s %s", row > 0 ? "," : "", db_text(rows, row, 1));
+	fputs("\n", stderr);
+}
+
+/* 1 where the one row of the query is the ticket, 0 where there is none, a negative errno after a message. */
+static int
+find(struct show *show, const char *sql, const char *value)
+{
+	const char *const values[] = {value, show->source};
+	PGresult *rows = db_query(&show->report.db, "the ticket", sql, 2, values);
+	if (rows == NULL)
+		return -EIO;
+	int r = PQntuples(rows);
+	if (r > 1) {
+		tell_sources(show, rows);
+		r = -EINVAL;
+	} else if (r == 1) {
+		(void)snprintf(show->id, sizeof(show->id), "%s", db_text(rows, 0, 0));
+	}
+	PQclear(rows);
+	return r;
+}
+
+static int
+find_ticket(struct show *show)
+{
+	const char *number = show->name + (show->name[0] == '#');
+	int r = find(show,
+	             "SELECT id, source FROM sla.ticket WHERE external_id = $1 AND ($2::text IS NULL OR source = $2) "
+	             "ORDER BY source",
+	             show->name);
+	size_t digits = strspn(number, "0123456789");
+	if (r == 0 && digits > 0 && digits <= 18 && number[digits] == '\0')
+		r = find(
+		    show,
+		    "SELECT id, source FROM sla.ticket WHERE id = $1::bigint AND ($2::text IS NULL OR source = $2)",
+		    number);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	fprintf(stderr, "slatectl: there is no ticket \"%s\"", show->name);
+	if (show->source != NULL)
+		fprintf(stderr, " of source \"%s\"", show->source);
+	fputs(": neither an external id nor a number in sla.ticket\n", stderr);
+	return -ENOENT;
+}
+
+static int
+load(struct show *show)
+{
+	const char *const values[] = {show->id};
+	const struct db *db = &show->report.db;
+	show->ticket = db_query(db, "the ticket", ticket_sql, 1, values);
+	if (show->ticket == NULL)
+		return -EIO;
+	show->clocks = db_query(db, "its clocks", clocks_sql, 1, values);
+	if (show->clocks == NULL)
+		return -EIO;
+	for (int i = 0; i < STORIES; i++) {
+		show->stories[i] = db_query(db, stories[i]->key, stories[i]->sql, 1, values);
+		if (show->stories[i] == NULL)
+			return -EIO;
+	}
+	show->deliveries = db_query(db, "its deliveries", delivery_rows_sql, 1, values);
+	return show->deliveries == NULL ? -EIO : 0;
+}
+
+/* JSON ------------------------------------------------------------------------------------------------------------- */
+
+static void
+write_ticket(struct jsonw *json, const PGresult *rows)
+{
+	jsonw_open(json, "ticket", '{');
+	jsonw_raw(json, "id", db_text(rows, 0, T_ID));
+	jsonw_text(json, "source", db_text(rows, 0, T_SOURCE));
+	jsonw_text(json, "external_id", db_text(rows, 0, T_EXTERNAL));
+	for (int i = 0; i < FACTS; i++)
+		jsonw_text(json, fact_names[i], db_text(rows, 0, T_STATUS + i));
+	jsonw_raw(json, "attributes", db_text(rows, 0, T_ATTRIBUTES));
+	jsonw_instant(json, "opened_at", db_instant(rows, 0, T_OPENED));
+	jsonw_text(json, "applied_severity", db_text(rows, 0, T_APPLIED_SEVERITY));
+	jsonw_text(json, "applied_status", db_text(rows, 0, T_APPLIED_STATUS));
+	jsonw_number(json, "events_waiting", db_number(rows, 0, T_WAITING));
+	jsonw_raw(json, "requested", db_text(rows, 0, T_REQUESTED));
+	jsonw_raw(json, "reassessed", db_text(rows, 0, T_REASSESSED));
+	jsonw_instant(json, "ack_at", db_instant(rows, 0, T_ACK));
+	jsonw_close(json, '}');
+}
+
+static int
+write_show(const struct show *show)
+{
+	struct jsonw json = {0};
+	jsonw_open(&json, NULL, '{');
+	write_ticket(&json, show->ticket);
+	jsonw_open(&json, "clocks", '[');
+	for (int row = 0; row < PQntuples(show->clocks); row++) {
+		struct clock_row clock;
+		clock_row_read(show->clocks, row, 0, show->report.policies, show->report.db.now, &clock);
+		jsonw_open(&json, NULL, '{');
+		clock_row_write(&json, &clock);
+		jsonw_close(&json, '}');
+	}
+	jsonw_close(&json, ']');
+	for (int i = 0; i < STORIES; i++) {
+		jsonw_open(&json, stories[i]->key, '[');
+		for (int row = 0; row < PQntuples(show->stories[i]); row++) {
+			jsonw_open(&json, NULL, '{');
+			jsonw_instant(&json, "at", db_instant(show->stories[i], row, 0));
+			stories[i]->write(&json, show->stories[i], row);
+			jsonw_close(&json, '}');
+		}
+		jsonw_close(&json, ']');
+	}
+	jsonw_open(&json, "deliveries", '[');
+	for (int row = 0; row < PQntuples(show->deliveries); row++)
+		delivery_rows_write(&json, show->deliveries, row);
+	jsonw_close(&json, ']');
+	jsonw_close(&json, '}');
+	int r = jsonw_print(&json);
+	jsonw_clear(&json);
+	return r;
+}
+
+/* Text ------------------------------------------------------------------------------------------------------------- */
+
+static void
+show_title(struct show *show, const char *title)
+{
+	text_add_string(&show->text, title);
+	view_print(&show->report.view, "\n", VIEW_BOLD, &show->text);
+}
+
+static void
+show_fact(struct show *show, const char *name, const char *color)
+{
+	char lead[32];
+	(void)snprintf(lead, sizeof(lead), "  %-13s", name);
+	view_print(&show->report.view, lead, color, &show->text);
+}
+
+static void
+show_moment(struct show *show, const char *name, struct instant at)
+{
+	char moment[VIEW_TEXT_SIZE], relative[VIEW_TEXT_SIZE];
+	if (instant_equal(at, INSTANT_NEVER))
+		return;
+	view_instant(at, moment);
+	view_relative(&show->report.view, at, relative);
+	view_add(&show->text, "%s (%s)", moment, relative);
+	show_fact(show, name, NULL);
+}
+
+/* The severity in force has its configured name, the ticket's may be an alias or not yet applied. */
+static void
+show_facts(struct show *show)
+{
+	const PGresult *rows = show->ticket;
+	const char *external = db_text(rows, 0, T_EXTERNAL);
+	const char *applied = db_text(rows, 0, T_APPLIED_SEVERITY);
+	if (external != NULL)
+		view_add(&show->text, "%s  ", external);
+	view_add(&show->text, "#%s, source %s", show->id, db_text(rows, 0, T_SOURCE));
+	view_print(&show->report.view, "", VIEW_BOLD, &show->text);
+	for (int i = 0; i < FACTS; i++) {
+		const char *value = db_text(rows, 0, T_STATUS + i);
+		if (value == NULL)
+			continue;
+		text_add_string(&show->text, value);
+		if (T_STATUS + i == T_SEVERITY && applied != NULL && strcmp(applied, value) != 0)
+			view_add(&show->text, " (in force: %s)", applied);
+		show_fact(show, fact_names[i], NULL);
+	}
+	if (db_text(rows, 0, T_ATTRIBUTES) != NULL) {
+		text_add_string(&show->text, db_text(rows, 0, T_ATTRIBUTES));
+		show_fact(show, "attributes", NULL);
+	}
+	show_moment(show, "opened", db_instant(rows, 0, T_OPENED));
+	show_moment(show, "acknowledged", db_instant(rows, 0, T_ACK));
+	int64_t waiting = db_number(rows, 0, T_WAITING);
+	if (waiting > 0) {
+		view_add(&show->text, "%" PRId64 " event%s not applied by a daemon yet", waiting,
+		         waiting == 1 ? "" : "s");
+		show_fact(show, "", VIEW_YELLOW);
+	}
+}
+
+static void
+set_clock(const struct show *show, struct table *table, int row)
+{
+	const struct view *view = &show->report.view;
+	char text[VIEW_TEXT_SIZE];
+	struct clock_row clock;
+	clock_row_read(show->clocks, row, 0, show->report.policies, show->report.db.now, &clock);
+	const char *color = clock_row_color(&clock);
+	bool ended = !instant_equal(clock.ended_at, INSTANT_NEVER);
+	table_add_row(table);
+	clock_row_name(&clock, text);
+	table_set(table, 0, text, NULL);
+	table_set(table, 1, clock_row_label(&clock), color);
+	table_set(table, 2, clock.severity, NULL);
+	table_set(table, 3, clock.policy, NULL);
+	table_set(table, 4, clock.calendar, NULL);
+	view_short_instant(view, clock.started_at, text);
+	table_set(table, 5, text, NULL);
+	view_short_instant(view, clock.due_at, text);
+	table_set(table, 6, text, NULL);
+	view_relative(view, clock.due_at, text);
+	table_set(table, 7, ended ? NULL : text, color);
+	view_bar(view, clock_row_share(&clock), text);
+	table_set(table, 8, text, color);
+	view_share(clock_row_share(&clock), clock.rough, text);
+	table_set(table, 9, text, color);
+}
+
+static int
+show_clocks(struct show *show)
+{
+	static const struct table_column columns[] = {
+	    {"METRIC", 0, 0},
+	    {"STATE", 0, 0},
+	    {"SEVERITY", 0, 3},
+	    {"POLICY", TABLE_TRUNC, 4},
+	    {"CALENDAR", TABLE_TRUNC, 5},
+	    {"STARTED", TABLE_RIGHT, 6},
+	    {"DUE", TABLE_RIGHT, 0},
+	    {"LEFT", TABLE_RIGHT, 0},
+	    {"USED", 0, 0},
+	    {"", TABLE_RIGHT, 0},
+	};
+	struct table *table;
+	show_title(show, "Clocks");
+	if (PQntuples(show->clocks) == 0) {
+		text_add_string(&show->text, "none: no target has applied to this ticket");
+		view_print(&show->report.view, "  ", NULL, &show->text);
+		return 0;
+	}
+	int r = table_new(&show->report.view, columns, sizeof(columns) / sizeof(columns[0]), &table);
+	if (r < 0)
+		return r;
+	for (int row = 0; row < PQntuples(show->clocks); row++)
+		set_clock(show, table, row);
+	r = table_print(table);
+	table_free(table);
+	return r;
+}
+
+static void
+show_story(struct show *show, const struct story *story, const PGresult *rows)
+{
+	char lead[VIEW_TEXT_SIZE + 4], at[VIEW_TEXT_SIZE];
+	if (PQntuples(rows) == 0)
+		return;
+	show_title(show, story->title);
+	for (int row = 0; row < PQntuples(rows); row++) {
+		view_instant(db_instant(rows, row, 0), at);
+		(void)snprintf(lead, sizeof(lead), "  %s  ", at);
+		const char *color = story->tell(rows, row, &show->text);
+		view_print(&show->report.view, lead, color, &show->text);
+	}
+}
+
+static int
+show_text(struct show *show)
+{
+	show_facts(show);
+	int r = show_clocks(show);
+	for (int i = 0; i < STORIES; i++)
+		show_story(show, stories[i], show->stories[i]);
+	if (r == 0 && PQntuples(show->deliveries) > 0) {
+		show_title(show, "Deliveries");
+		r = delivery_rows_show(&show->report.view, show->deliveries);
+	}
+	if (show->text.failed)
+		r = -ENOMEM;
+	free(show->text.data);
+	return r;
+}
+
+/* ------------------------------------------------------------------------------------------------------------------ */
+
+static int
+run_show(struct show *show)
+{
+	if (report_open(&show->options, &show->report) < 0)
+		return EXIT_PROBLEM;
+	int r = find_ticket(show);
+	if (r == 0)
+		r = load(show);
+	if (r == 0)
+		r = show->options.json ? write_show(show) : show_text(show);
+	PQclear(show->ticket);
+	PQclear(show->clocks);
+	for (int i = 0; i < STORIES; i++)
+		PQclear(show->stories[i]);
+	PQclear(show->deliveries);
+	report_close(&show->report);
+	return r < 0 ? EXIT_PROBLEM : 0;
+}
+
+int
+command_show(int argc, char **argv)
+{
+	static const struct option known[] = {
+	    {"source", required_argument, NULL, 'S'},
+	    {"help", no_argument, NULL, 'H'},
+	    REPORT_OPTIONS,
+	    {0},
+	};
+	struct show show = {0};
+	bool wrong = false;
+	int option;
+
+	optind = 0;
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		if (option == 'H') {
+			fputs(usage, stdout);
+			return 0;
+		}
+		if (option == 'S')
+			show.source = optarg;
+		else
+			wrong |= !report_option(&show.options, option);
+	}
+	if (wrong || optind + 1 != argc) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	show.name = argv[optind];
+	return run_show(&show);
+}

@@ -1,0 +1,357 @@
+/* slatectl status: whether a daemon watches, and how things stand. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "jsonw.h"
+#include "report.h"
+
+#define SHARDS 256
+
+/* A daemon writes its row every few seconds; one that has not for so long is taken for dead. */
+#define SILENT_AFTER ((struct duration){15 * US_PER_S})
+
+/* Exit statuses besides 0: a script can tell what is wrong. */
+enum {
+	EXIT_NONE_ALIVE = 3,
+	EXIT_SHARDS_MISSING = 4,
+};
+
+static const char usage[] =
+    "usage: slatectl status [--json] [--color WHEN] [--config FILE] [--conninfo STRING]\n"
+    "\n"
+    "Shows each daemon, the open clocks by state, and what waits to be delivered.\n"
+    "Exit status: 0 where live daemons hold all shards between them, 3 where no daemon is alive,\n"
+    "4 where one is but not all shards are held, 1 for errors, 2 for a wrong call.\n";
+
+/* A lease counts only while it lasts, and only for the daemon that holds it. */
+static const char instances_sql[] =
+    "SELECT i.name, i.version, i.pid, i.configuration, i.poll_only, i.tickets, i.refused, i.last_error, "
+    "  " DB_US("i.started_at") ", " DB_US("i.seen_at") ", " DB_US("i.stopped_at") ", " DB_US(
+        "i.next_at") ", "
+                     "  " DB_US("i.last_error_at") ", " DB_US(
+                         "i.lag") ", (SELECT count(*) FROM sla.lease l "
+                                  "  WHERE l.owner = i.name AND l.expires_at > clock_timestamp()) FROM sla.instance i "
+                                  "ORDER BY i.name";
+
+static const char totals_sql[] =
+    "WITH c AS MATERIALIZED (SELECT state, state = 'running' AND levels_fired <> '{}' AS at_risk, "
+    "  state = 'running' AND due_at <= clock_timestamp() AS overdue FROM sla.clock WHERE ended_at IS NULL), "
+    "d AS MATERIALIZED (SELECT state, attempts FROM sla.delivery) "
+    "SELECT (SELECT count(*) FROM c WHERE state = 'running'), (SELECT count(*) FROM c WHERE at_risk), "
+    "  (SELECT count(*) FROM c WHERE overdue), (SELECT count(*) FROM c WHERE state = 'paused'), "
+    "  (SELECT count(*) FROM c WHERE state = 'breached'), (SELECT count(*) FROM d WHERE state IN ('pending', "
+    "'sending')), "
+    "  (SELECT count(*) FROM d WHERE state IN ('pending', 'sending') AND attempts > 0), "
+    "  (SELECT count(*) FROM d WHERE state = 'dead') + (SELECT count(*) FROM sla.delivery_log WHERE state = 'dead'), "
+    "  (SELECT count(*) FROM sla.reassessment WHERE outcome IS NULL)";
+
+enum total {
+	TOTAL_RUNNING,
+	TOTAL_AT_RISK,
+	TOTAL_OVERDUE,
+	TOTAL_PAUSED,
+	TOTAL_BREACHED,
+	TOTAL_PENDING,
+	TOTAL_RETRYING,
+	TOTAL_DEAD,
+	TOTAL_REASSESSMENTS,
+	TOTAL_COUNT,
+};
+
+struct instance {
+	const char *name;
+	const char *version;
+	const char *configuration;
+	const char *last_error;
+	const char *state; /* connected, stopped, silent */
+	int64_t pid;
+	int64_t tickets;
+	int64_t refused;
+	int64_t shards; /* by its leases */
+	struct instant started_at;
+	struct instant seen_at;
+	struct instant stopped_at;
+	struct instant next_at;
+	struct instant last_error_at;
+	struct duration lag;
+	bool poll_only;
+	bool alive;
+};
+
+static void
+read_instance(const PGresult *rows, int row, struct instant now, struct instance *ret)
+{
+	struct instance i = {
+	    .name = db_text(rows, row, 0),
+	    .version = db_text(rows, row, 1),
+	    .pid = db_number(rows, row, 2),
+	    .configuration = db_text(rows, row, 3),
+	    .poll_only = db_bool(rows, row, 4),
+	    .tickets = db_number(rows, row, 5),
+	    .refused = db_number(rows, row, 6),
+	    .last_error = db_text(rows, row, 7),
+	    .started_at = db_instant(rows, row, 8),
+	    .seen_at = db_instant(rows, row, 9),
+	    .stopped_at = db_instant(rows, row, 10),
+	    .next_at = db_instant(rows, row, 11),
+	    .last_error_at = db_instant(rows, row, 12),
+	    .lag = {db_number(rows, row, 13)},
+	    .shards = db_number(rows, row, 14),
+	};
+	i.state = "silent";
+	if (!instant_equal(i.stopped_at, INSTANT_NEVER))
+		i.state = "stopped";
+	else if (instant_since(now, i.seen_at).us <= SILENT_AFTER.us)
+		i.state = "connected";
+	i.alive = strcmp(i.state, "connected") == 0;
+	*ret = i;
+}
+
+static void
+write_instance(struct jsonw *json, const struct instance *i)
+{
+	jsonw_open(json, NULL, '{');
+	jsonw_text(json, "name", i->name);
+	jsonw_text(json, "state", i->state);
+	jsonw_text(json, "version", i->version);
+	jsonw_number(json, "pid", i->pid);
+	jsonw_instant(json, "started_at", i->started_at);
+	jsonw_instant(json, "seen_at", i->seen_at);
+	jsonw_instant(json, "stopped_at", i->stopped_at);
+	jsonw_text(json, "configuration", i->configuration);
+	jsonw_number(json, "shards", i->shards);
+	jsonw_bool(json, "poll_only", i->poll_only);
+	jsonw_number(json, "tickets", i->tickets);
+	jsonw_instant(json, "next_at", i->next_at);
+	jsonw_seconds(json, "lag", i->lag);
+	jsonw_number(json, "refused", i->refused);
+	jsonw_text(json, "last_error", i->last_error);
+	jsonw_instant(json, "last_error_at", i->last_error_at);
+	jsonw_close(json, '}');
+}
+
+static int
+write_status(const struct report *report, const PGresult *rows, const int64_t totals[static TOTAL_COUNT],
+             int64_t shards)
+{
+	struct jsonw json = {0};
+	jsonw_open(&json, NULL, '{');
+	jsonw_instant(&json, "now", report->db.now);
+	jsonw_open(&json, "instances", '[');
+	for (int row = 0; row < PQntuples(rows); row++) {
+		struct instance instance;
+		read_instance(rows, row, report->db.now, &instance);
+		write_instance(&json, &instance);
+	}
+	jsonw_close(&json, ']');
+	jsonw_open(&json, "shards", '{');
+	jsonw_number(&json, "held", shards);
+	jsonw_number(&json, "of", SHARDS);
+	jsonw_close(&json, '}');
+	jsonw_open(&json, "clocks", '{');
+	jsonw_number(&json, "running", totals[TOTAL_RUNNING]);
+	jsonw_number(&json, "at_risk", totals[TOTAL_AT_RISK]);
+	jsonw_number(&json, "overdue", totals[TOTAL_OVERDUE]);
+	jsonw_number(&json, "paused", totals[TOTAL_PAUSED]);
+	jsonw_number(&json, "breached", totals[TOTAL_BREACHED]);
+	jsonw_close(&json, '}');
+	jsonw_open(&json, "deliveries", '{');
+	jsonw_number(&json, "pending", totals[TOTAL_PENDING]);
+	jsonw_number(&json, "retrying", totals[TOTAL_RETRYING]);
+	jsonw_number(&json, "dead", totals[TOTAL_DEAD]);
+	jsonw_close(&json, '}');
+	jsonw_number(&json, "reassessments_waiting", totals[TOTAL_REASSESSMENTS]);
+	jsonw_close(&json, '}');
+	int r = jsonw_print(&json);
+	jsonw_clear(&json);
+	return r;
+}
+
+static void
+show_line(const struct view *view, const char *label, const char *color, struct text *text)
+{
+	char lead[32];
+	(void)snprintf(lead, sizeof(lead), "  %-12s", label);
+	view_print(view, lead, color, text);
+}
+
+/* `at`, and how far away it is. */
+static void
+add_moment(const struct view *view, struct text *text, struct instant at)
+{
+	char moment[VIEW_TEXT_SIZE], relative[VIEW_TEXT_SIZE];
+	view_instant(at, moment);
+	view_relative(view, at, relative);
+	view_add(text, "%s (%s)", moment, relative);
+}
+
+static void
+show_state(const struct view *view, const struct instance *i, struct text *text)
+{
+	const char *color = VIEW_RED;
+	if (i->alive) {
+		view_add(text, "connected, holds %" PRId64 " of %d shards", i->shards, SHARDS);
+		color = i->shards == SHARDS ? VIEW_GREEN : VIEW_YELLOW;
+	} else if (strcmp(i->state, "stopped") == 0) {
+		text_add_string(text, "stopped ");
+		add_moment(view, text, i->stopped_at);
+		color = NULL;
+	} else {
+		text_add_string(text, "silent since ");
+		add_moment(view, text, i->seen_at);
+	}
+	show_line(view, "state", color, text);
+}
+
+static void
+show_work(const struct view *view, const struct instance *i, struct text *text)
+{
+	view_add(text, "%" PRId64 " open", i->tickets);
+	show_line(view, "tickets", NULL, text);
+	if (instant_equal(i->next_at, INSTANT_NEVER))
+		text_add_string(text, "nothing is due");
+	else
+		add_moment(view, text, i->next_at);
+	show_line(view, "next", NULL, text);
+	view_add(text, "%" PRId64 ".%03" PRId64 " s", i->lag.us / US_PER_S, i->lag.us % US_PER_S / 1000);
+	show_line(view, "lag", i->lag.us >= US_PER_S ? VIEW_YELLOW : NULL, text);
+	if (i->poll_only) {
+		text_add_string(text, "poll-only: no notification gets through to it");
+		show_line(view, "wake-up", VIEW_YELLOW, text);
+	}
+}
+
+static void
+show_instance(const struct view *view, const struct instance *i, struct text *text)
+{
+	text_add_string(text, i->name);
+	view_print(view, "", VIEW_BOLD, text);
+	show_state(view, i, text);
+	view_add(text, "slated %s, pid %" PRId64 ", since ", i->version, i->pid);
+	add_moment(view, text, i->started_at);
+	show_line(view, "program", NULL, text);
+	if (i->alive)
+		show_work(view, i, text);
+	view_add(text, "%" PRId64 " since it started", i->refused);
+	show_line(view, "refused", i->refused > 0 ? VIEW_YELLOW : NULL, text);
+	if (i->last_error != NULL) {
+		add_moment(view, text, i->last_error_at);
+		view_add(text, ": %s", i->last_error);
+		show_line(view, "last error", VIEW_YELLOW, text);
+	}
+}
+
+static void
+show_totals(const struct view *view, const int64_t totals[static TOTAL_COUNT], struct text *text)
+{
+	text_add_string(text, "Work");
+	view_print(view, "", VIEW_BOLD, text);
+	view_add(text,
+	         "%" PRId64 " running (%" PRId64 " at risk), %" PRId64 " paused, %" PRId64 " breached and still open",
+	         totals[TOTAL_RUNNING], totals[TOTAL_AT_RISK], totals[TOTAL_PAUSED], totals[TOTAL_BREACHED]);
+	show_line(view, "clocks", NULL, text);
+	if (totals[TOTAL_OVERDUE] > 0) {
+		view_add(text, "%" PRId64 " past due, the breach not recorded yet", totals[TOTAL_OVERDUE]);
+		show_line(view, "", VIEW_RED, text);
+	}
+	view_add(text, "%" PRId64 " pending (%" PRId64 " tried before), %" PRId64 " dead", totals[TOTAL_PENDING],
+	         totals[TOTAL_RETRYING], totals[TOTAL_DEAD]);
+	show_line(view, "deliveries", totals[TOTAL_DEAD] > 0 ? VIEW_YELLOW : NULL, text);
+	if (totals[TOTAL_REASSESSMENTS] > 0) {
+		view_add(text, "%" PRId64 " to be written to their tickets", totals[TOTAL_REASSESSMENTS]);
+		show_line(view, "severities", NULL, text);
+	}
+}
+
+static int
+show_status(const struct report *report, const PGresult *rows, const int64_t totals[static TOTAL_COUNT])
+{
+	struct text text = {0};
+	if (PQntuples(rows) == 0) {
+		text_add_string(&text, "No daemon has ever run on this database: start slated");
+		view_print(&report->view, "", VIEW_RED, &text);
+	}
+	for (int row = 0; row < PQntuples(rows); row++) {
+		struct instance instance;
+		read_instance(rows, row, report->db.now, &instance);
+		show_instance(&report->view, &instance, &text);
+		putchar('\n');
+	}
+	show_totals(&report->view, totals, &text);
+	bool failed = text.failed;
+	free(text.data);
+	if (failed)
+		fputs("slatectl: out of memory\n", stderr);
+	return failed ? -ENOMEM : 0;
+}
+
+static int
+verdict(const struct report *report, const PGresult *rows, int64_t *ret_shards)
+{
+	int64_t shards = 0;
+	bool alive = false;
+	for (int row = 0; row < PQntuples(rows); row++) {
+		struct instance instance;
+		read_instance(rows, row, report->db.now, &instance);
+		alive |= instance.alive;
+		shards += instance.alive ? instance.shards : 0;
+	}
+	*ret_shards = shards;
+	if (!alive)
+		return EXIT_NONE_ALIVE;
+	return shards < SHARDS ? EXIT_SHARDS_MISSING : 0;
+}
+
+static int
+run_status(const struct report *report, bool as_json)
+{
+	int status = EXIT_PROBLEM;
+	int64_t totals[TOTAL_COUNT], shards;
+	PGresult *counts = NULL;
+	PGresult *rows = db_query(&report->db, "the daemons", instances_sql, 0, NULL);
+	if (rows != NULL)
+		counts = db_query(&report->db, "clocks and deliveries", totals_sql, 0, NULL);
+	if (counts != NULL) {
+		for (int i = 0; i < TOTAL_COUNT; i++)
+			totals[i] = db_number(counts, 0, i);
+		status = verdict(report, rows, &shards);
+		int r = as_json ? write_status(report, rows, totals, shards) : show_status(report, rows, totals);
+		if (r < 0)
+			status = EXIT_PROBLEM;
+	}
+	PQclear(counts);
+	PQclear(rows);
+	return status;
+}
+
+int
+command_status(int argc, char **argv)
+{
+	static const struct option known[] = {REPORT_OPTIONS, {"help", no_argument, NULL, 'H'}, {0}};
+	struct report_options options = {0};
+	struct report report;
+	bool wrong = false;
+	int option;
+
+	optind = 0;
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		if (option == 'H') {
+			fputs(usage, stdout);
+			return 0;
+		}
+		wrong |= !report_option(&options, option);
+	}
+	if (wrong || optind < argc) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	if (report_open(&options, &report) < 0)
+		return EXIT_PROBLEM;
+	int status = run_status(&report, options.json);
+	report_close(&report);
+	return status;
+}
