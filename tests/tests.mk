@@ -157,3 +157,21 @@ tests_fuzz_fuzz_copy_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_copy.c
 tests_fuzz_fuzz_copy_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_copy_LDADD = $(CONFIG_LIBS) $(JANSSON_LIBS)
 endif
+# Real policies, and slatectl due.
+dist_check_SCRIPTS += tests/policies/policies.sh tests/slatectl/due.sh
+TESTS += tests/policies/policies.sh tests/slatectl/due.sh
+EXTRA_DIST += \
+	tests/policies/aiven.cases \
+	tests/policies/aiven.escalate-basic.sim \
+	tests/policies/aiven.escalate.sim \
+	tests/policies/aiven.tier-change.sim \
+	tests/policies/clairdash.cases \
+	tests/policies/clairdash.night.sim \
+	tests/policies/neon.cases \
+	tests/policies/neon.follow.sim \
+	tests/policies/neon.impact-given.sim \
+	tests/policies/neon.impact-missing.sim \
+	tests/policies/neon.under.sim \
+	tests/policies/tidb-cloud.basic.sim \
+	tests/policies/tidb-cloud.billing.sim \
+	tests/policies/tidb-cloud.cases

@@ -65,7 +65,7 @@ read_custom(struct request *request, char *text)
 	char *equals = strchr(text, '=');
 
 	if (equals == NULL || equals == text) {
-		fprintf(stderr, "slatectl due: --attribute %s: KEY=VALUE is needed\n", text);
+		fprintf(stderr, "slatectl due: --attribute: \"%s\": KEY=VALUE is needed\n", text);
 		return false;
 	}
 	*equals = '\0';
@@ -84,7 +84,7 @@ read_metric(struct request *request, const char *name)
 	request->metric = name_index(metric_names, METRIC_COUNT, name);
 	if (request->metric >= 0)
 		return true;
-	fprintf(stderr, "slatectl due: --metric %s: unknown; known:", name);
+	fprintf(stderr, "slatectl due: --metric: \"%s\" is unknown; known:", name);
 	for (int i = 0; i < METRIC_COUNT; i++)
 		fprintf(stderr, " %s", metric_names[i]);
 	fputc('\n', stderr);
@@ -155,7 +155,7 @@ read_severity(struct request *request)
 		request->facts.severity = (unsigned)severity;
 		return true;
 	}
-	fprintf(stderr, "slatectl due: --severity %s: unknown; known:", request->severity_name);
+	fprintf(stderr, "slatectl due: --severity: \"%s\" is unknown; known:", request->severity_name);
 	for (size_t i = 0; i < request->set->n_severities; i++) {
 		const struct severity *known = &request->set->severities[i];
 		fprintf(stderr, "%s %s", i > 0 ? "," : "", known->name);

@@ -380,7 +380,7 @@ head_json(const char *plan, const char *severity, const char *channel, int *erro
 static int
 object_print(json_t *object, int error)
 {
-	char *text = error < 0 ? NULL : json_dumps(object, JSON_COMPACT);
+	char *text = error < 0 ? NULL : json_dumps(object, 0);
 
 	json_decref(object);
 	if (text == NULL)
