@@ -165,3 +165,21 @@ EXTRA_DIST += tests/sim/compare.py tests/sim/generate.py tests/sim/oracle.py
 TESTS += tests/system/ctl.sh
 dist_check_SCRIPTS += tests/system/ctl.sh
 EXTRA_DIST += tests/system/ctl.sql
+# Real policies, and slatectl due.
+dist_check_SCRIPTS += tests/policies/policies.sh tests/slatectl/due.sh
+TESTS += tests/policies/policies.sh tests/slatectl/due.sh
+EXTRA_DIST += \
+	tests/policies/aiven.cases \
+	tests/policies/aiven.escalate-basic.sim \
+	tests/policies/aiven.escalate.sim \
+	tests/policies/aiven.tier-change.sim \
+	tests/policies/clairdash.cases \
+	tests/policies/clairdash.night.sim \
+	tests/policies/neon.cases \
+	tests/policies/neon.follow.sim \
+	tests/policies/neon.impact-given.sim \
+	tests/policies/neon.impact-missing.sim \
+	tests/policies/neon.under.sim \
+	tests/policies/tidb-cloud.basic.sim \
+	tests/policies/tidb-cloud.billing.sim \
+	tests/policies/tidb-cloud.cases

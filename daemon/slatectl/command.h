@@ -14,6 +14,7 @@ struct config;
 
 /* argv[0] is the command's name; getopt() starts anew for each. They give the exit status. */
 int command_check(int argc, char **argv);
+int command_due(int argc, char **argv);
 int command_settings(int argc, char **argv);
 int command_simulate(int argc, char **argv);
 int command_status(int argc, char **argv);

@@ -10,10 +10,15 @@ nodist_libslated_migrate_a_SOURCES = sql/migrations.c
 
 # slatectl
 bin_PROGRAMS += slatectl
-slatectl_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io
+slatectl_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io $(SMARTCOLS_CFLAGS)
 slatectl_SOURCES = \
 	daemon/slatectl/check.c \
 	daemon/slatectl/command.h \
+	daemon/slatectl/due.c \
+	daemon/slatectl/due_print.c \
+	daemon/slatectl/due_print.h \
+	daemon/slatectl/due_spans.c \
+	daemon/slatectl/due_spans.h \
 	daemon/slatectl/main.c \
 	daemon/slatectl/settings.c \
 	daemon/slatectl/simulate.c

@@ -1,0 +1,8 @@
+# What is installed beside the programs.
+
+policiesdir = $(pkgdatadir)/policies
+dist_policies_DATA = \
+	conf/policies/aiven.conf \
+	conf/policies/clairdash.conf \
+	conf/policies/neon.conf \
+	conf/policies/tidb-cloud.conf

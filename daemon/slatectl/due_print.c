@@ -1,0 +1,427 @@
+/* The two forms of `slatectl due`'s answer. */
+#include "due_print.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <libsmartcols.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "Mon 2026-03-02 09:00:00.250000 -08:00" with its NUL, with room for any year. */
+#define LOCAL_SIZE  64
+#define LENGTH_SIZE 64
+#define TARGET_SIZE 96
+
+enum {
+	COLUMN_METRIC,
+	COLUMN_POLICY,
+	COLUMN_TARGET,
+	COLUMN_CALENDAR,
+	COLUMN_DUE,
+	COLUMN_LOCAL,
+	COLUMN_CHANNEL,
+};
+
+enum {
+	COLUMN_COUNTED,
+	COLUMN_FROM,
+	COLUMN_TO,
+	COLUMN_LENGTH,
+	COLUMN_SUM,
+	COLUMN_WHY,
+};
+
+struct level_at {
+	const struct level *level;
+	struct duration point;
+};
+
+static void
+offset_format(int32_t offset, char text[static LOCAL_SIZE])
+{
+	int32_t away = offset < 0 ? -offset : offset;
+	int len = snprintf(text, LOCAL_SIZE, "%c%02d:%02d", offset < 0 ? '-' : '+', away / 3600, away / 60 % 60);
+
+	if (away % 60 != 0)
+		(void)snprintf(text + len, LOCAL_SIZE - (size_t)len, ":%02d", away % 60);
+}
+
+static void
+local_format(const struct zone *zone, struct instant at, char text[static LOCAL_SIZE])
+{
+	static const char weekdays[7][4] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
+	char offset[LOCAL_SIZE], fraction[16] = "";
+	struct wall wall = zone_wall(zone, at);
+	struct date date = date_of_wall(wall);
+	int64_t us = wall.us - date_begin(date).us;
+	int year, month, day;
+
+	date_to_civil(date, &year, &month, &day);
+	offset_format(zone_offset(zone, at), offset);
+	if (us % US_PER_S != 0)
+		(void)snprintf(fraction, sizeof fraction, ".%06d", (int)(us % US_PER_S));
+	(void)snprintf(text, LOCAL_SIZE, "%s %04d-%02d-%02d %02d:%02d:%02d%s %.9s", weekdays[date_weekday(date)], year,
+	               month, day, (int)(us / US_PER_H), (int)(us / US_PER_MIN % 60), (int)(us / US_PER_S % 60),
+	               fraction, offset);
+}
+
+/* "36h30m", "15s", "0.25s". */
+static void
+length_format(struct duration length, char text[static LENGTH_SIZE])
+{
+	int64_t hours = length.us / US_PER_H;
+	int minutes = (int)(length.us / US_PER_MIN % 60);
+	int seconds = (int)(length.us / US_PER_S % 60);
+	int fraction = (int)(length.us % US_PER_S);
+	int len = 0;
+
+	text[0] = '\0';
+	if (hours > 0)
+		len += snprintf(text, LENGTH_SIZE, "%lldh", (long long)hours);
+	if (minutes > 0)
+		len += snprintf(text + len, LENGTH_SIZE - (size_t)len, "%dm", minutes);
+	if (fraction > 0)
+		(void)snprintf(text + len, LENGTH_SIZE - (size_t)len, "%d.%06ds", seconds, fraction);
+	else if (seconds > 0 || len == 0)
+		(void)snprintf(text + len, LENGTH_SIZE - (size_t)len, "%ds", seconds);
+}
+
+/* As the file writes it: "within 3bd same_time". */
+static void
+target_format(const struct target *target, char text[static TARGET_SIZE])
+{
+	const char *reading = business_day_names[target->business_day];
+
+	(void)snprintf(text, TARGET_SIZE, "%s %s%s%s", target->under ? "under" : "within", target->text,
+	               reading != NULL ? " " : "", reading != NULL ? reading : "");
+}
+
+/* The levels inside the budget in the order in which they fire. */
+static size_t
+levels_sort(const struct due_answer *answer, struct level_at ret[static LEVEL_MAX])
+{
+	size_t n = 0;
+
+	if (instant_equal(answer->due, INSTANT_NEVER))
+		return 0;
+	for (size_t i = 0; i < answer->target->n_levels; i++) {
+		const struct level *level = &answer->target->levels[i];
+		struct duration point = level_point(level, answer->budget);
+		size_t at = n;
+
+		if (point.us < 0)
+			continue;
+		for (; at > 0 && point.us < ret[at - 1].point.us; at--)
+			ret[at] = ret[at - 1];
+		ret[at] = (struct level_at){level, point};
+		n++;
+	}
+	return n;
+}
+
+static int
+cell_set(struct libscols_line *line, size_t column, const char *text)
+{
+	return scols_line_set_data(line, column, text) < 0 ? -ENOMEM : 0;
+}
+
+static int
+cells_set_instant(struct libscols_line *line, const struct target *target, struct instant at)
+{
+	char utc[INSTANT_TEXT_SIZE], local[LOCAL_SIZE];
+
+	instant_format(at, utc);
+	local_format(calendar_zone(target->calendar), at, local);
+	int r = cell_set(line, COLUMN_DUE, utc);
+	return r < 0 ? r : cell_set(line, COLUMN_LOCAL, local);
+}
+
+struct libscols_table *
+due_table_new(bool with_channel)
+{
+	static const char *const names[] = {"METRIC", "POLICY", "TARGET", "CALENDAR", "DUE", "LOCAL", "CHANNEL"};
+	size_t n = with_channel ? COLUMN_CHANNEL + 1 : COLUMN_CHANNEL;
+	struct libscols_table *table = scols_new_table();
+
+	for (size_t i = 0; table != NULL && i < n; i++) {
+		if (scols_table_new_column(table, names[i], 0, 0) == NULL) {
+			scols_unref_table(table);
+			table = NULL;
+		}
+	}
+	return table;
+}
+
+static int
+due_table_add_levels(struct libscols_table *table, const struct due_answer *answer)
+{
+	struct level_at levels[LEVEL_MAX];
+	size_t n = levels_sort(answer, levels);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct libscols_line *line = scols_table_new_line(table, NULL);
+		struct calendar *calendar = answer->target->calendar;
+		struct instant at = calendar_add(calendar, answer->opened, levels[i].point);
+		char text[TARGET_SIZE];
+
+		if (line == NULL)
+			return -ENOMEM;
+		(void)snprintf(text, sizeof text, "  at risk %s", levels[i].level->text);
+		r = cell_set(line, COLUMN_TARGET, text);
+		if (r == 0)
+			r = cells_set_instant(line, answer->target, at);
+	}
+	return r;
+}
+
+int
+due_table_add(struct libscols_table *table, const struct due_answer *answer)
+{
+	const struct target *target = answer->target;
+	struct libscols_line *line = scols_table_new_line(table, NULL);
+	char text[TARGET_SIZE];
+
+	if (line == NULL)
+		return -ENOMEM;
+	target_format(target, text);
+	int r = cell_set(line, COLUMN_METRIC, metric_names[target->metric]);
+	if (r == 0)
+		r = cell_set(line, COLUMN_POLICY, answer->policy->name);
+	if (r == 0)
+		r = cell_set(line, COLUMN_TARGET, text);
+	if (r == 0)
+		r = cell_set(line, COLUMN_CALENDAR, calendar_name(target->calendar));
+	if (r == 0 && scols_table_get_ncols(table) > COLUMN_CHANNEL)
+		r = cell_set(line, COLUMN_CHANNEL, answer->channel);
+	if (r == 0 && instant_equal(answer->due, INSTANT_NEVER))
+		return cell_set(line, COLUMN_DUE, "over ten years away");
+	if (r == 0)
+		r = cells_set_instant(line, target, answer->due);
+	return r < 0 ? r : due_table_add_levels(table, answer);
+}
+
+/* Why, which business day it is, and how the clocks change, as far as there is something to say. */
+static void
+span_describe(const struct due_span *span, const struct zone *zone, char *text, size_t room)
+{
+	int len = snprintf(text, room, "%s", span->why);
+
+	if (span->business_day > 0)
+		len += snprintf(text + len, room - (size_t)len, "%sbusiness day %d", len > 0 ? "; " : "",
+		                (int)span->business_day);
+	if (!instant_equal(span->change, INSTANT_NEVER)) {
+		char at[LOCAL_SIZE], before[LOCAL_SIZE], after[LOCAL_SIZE];
+		local_format(zone, span->change, at);
+		offset_format(span->offset_before, before);
+		offset_format(span->offset_after, after);
+		(void)snprintf(text + len, room - (size_t)len, "%sclocks change from %s to %s at %s",
+		               len > 0 ? "; " : "", before, after, at);
+	}
+}
+
+static int
+explain_add(struct libscols_table *table, const struct zone *zone, const struct due_span *span)
+{
+	struct libscols_line *line = scols_table_new_line(table, NULL);
+	char text[256], from[LOCAL_SIZE], to[LOCAL_SIZE], length[LENGTH_SIZE], sum[LENGTH_SIZE];
+
+	if (line == NULL)
+		return -ENOMEM;
+	local_format(zone, span->from, from);
+	local_format(zone, span->to, to);
+	length_format(instant_since(span->to, span->from), length);
+	length_format(span->sum, sum);
+	span_describe(span, zone, text, sizeof text);
+	const char *const cells[] = {
+	    [COLUMN_COUNTED] = span->counted ? "counted" : "skipped",
+	    [COLUMN_FROM] = from,
+	    [COLUMN_TO] = to,
+	    [COLUMN_LENGTH] = length,
+	    [COLUMN_SUM] = sum,
+	    [COLUMN_WHY] = text,
+	};
+	for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+		int r = cell_set(line, i, cells[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int
+due_explain_print(const struct due_answer *answer, const struct due_span *spans, size_t n)
+{
+	static const char *const names[] = {"", "FROM", "TO", "LENGTH", "SUM", "WHY"};
+	const struct target *target = answer->target;
+	struct libscols_table *table = scols_new_table();
+	char text[TARGET_SIZE];
+	int r = table == NULL ? -ENOMEM : 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof names / sizeof *names; i++) {
+		int flags = i == COLUMN_LENGTH || i == COLUMN_SUM ? SCOLS_FL_RIGHT : 0;
+		if (scols_table_new_column(table, names[i], 0, flags) == NULL)
+			r = -ENOMEM;
+	}
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = explain_add(table, calendar_zone(target->calendar), &spans[i]);
+	if (r == 0) {
+		target_format(target, text);
+		printf("\n%s %s, calendar %s, time zone %s", metric_names[target->metric], text,
+		       calendar_name(target->calendar), zone_name(calendar_zone(target->calendar)));
+		if (answer->channel != NULL)
+			printf(", channel %s", answer->channel);
+		putchar('\n');
+		if (scols_print_table(table) < 0)
+			r = -ENOMEM;
+	}
+	scols_unref_table(table);
+	return r;
+}
+
+static json_t *
+instant_json(struct instant at)
+{
+	char text[INSTANT_TEXT_SIZE];
+
+	instant_format(at, text);
+	return json_string(text);
+}
+
+static json_t *
+seconds_json(struct duration length)
+{
+	if (length.us % US_PER_S == 0)
+		return json_integer(length.us / US_PER_S);
+	return json_real((double)length.us / (double)US_PER_S);
+}
+
+/* Takes the value over; NULL is a failed allocation. */
+static void
+member_add(json_t *object, const char *key, json_t *value, int *error)
+{
+	if (json_object_set_new(object, key, value) < 0)
+		*error = -ENOMEM;
+}
+
+static json_t *
+levels_json(const struct due_answer *answer, int *error)
+{
+	struct level_at levels[LEVEL_MAX];
+	size_t n = levels_sort(answer, levels);
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		json_t *level = json_object();
+		struct instant at = calendar_add(answer->target->calendar, answer->opened, levels[i].point);
+
+		member_add(level, "level", json_string(levels[i].level->text), error);
+		member_add(level, "at", instant_json(at), error);
+		if (json_array_append_new(array, level) < 0)
+			*error = -ENOMEM;
+	}
+	return array;
+}
+
+static json_t *
+change_json(const struct due_span *span, int *error)
+{
+	json_t *change = json_object();
+	char text[LOCAL_SIZE];
+
+	member_add(change, "at", instant_json(span->change), error);
+	offset_format(span->offset_before, text);
+	member_add(change, "from", json_string(text), error);
+	offset_format(span->offset_after, text);
+	member_add(change, "to", json_string(text), error);
+	return change;
+}
+
+static json_t *
+spans_json(const struct due_span *spans, size_t n, int *error)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		json_t *span = json_object();
+
+		member_add(span, "from", instant_json(spans[i].from), error);
+		member_add(span, "to", instant_json(spans[i].to), error);
+		member_add(span, "counted", json_boolean(spans[i].counted), error);
+		member_add(span, "seconds", seconds_json(instant_since(spans[i].to, spans[i].from)), error);
+		member_add(span, "sum_seconds", seconds_json(spans[i].sum), error);
+		if (spans[i].why[0] != '\0')
+			member_add(span, "why", json_string(spans[i].why), error);
+		if (spans[i].business_day > 0)
+			member_add(span, "business_day", json_integer(spans[i].business_day), error);
+		if (!instant_equal(spans[i].change, INSTANT_NEVER))
+			member_add(span, "clocks_change", change_json(&spans[i], error), error);
+		if (json_array_append_new(array, span) < 0)
+			*error = -ENOMEM;
+	}
+	return array;
+}
+
+static json_t *
+head_json(const char *plan, const char *severity, const char *channel, int *error)
+{
+	json_t *object = json_object();
+
+	if (plan != NULL)
+		member_add(object, "plan", json_string(plan), error);
+	member_add(object, "severity", json_string(severity), error);
+	if (channel != NULL)
+		member_add(object, "channel", json_string(channel), error);
+	return object;
+}
+
+/* Prints the object and lets it go. */
+static int
+object_print(json_t *object, int error)
+{
+	char *text = error < 0 ? NULL : json_dumps(object, 0);
+
+	json_decref(object);
+	if (text == NULL)
+		return -ENOMEM;
+	puts(text);
+	free(text);
+	return 0;
+}
+
+int
+due_json_print(const struct due_answer *answer, const struct due_span *spans, size_t n)
+{
+	const struct target *target = answer->target;
+	char text[TARGET_SIZE];
+	int error = 0;
+	json_t *object = head_json(answer->plan, answer->severity, answer->channel, &error);
+
+	member_add(object, "metric", json_string(metric_names[target->metric]), &error);
+	member_add(object, "policy", json_string(answer->policy->name), &error);
+	member_add(object, "calendar", json_string(calendar_name(target->calendar)), &error);
+	target_format(target, text);
+	member_add(object, "target", json_string(text), &error);
+	if (!instant_equal(answer->due, INSTANT_NEVER)) {
+		member_add(object, "due_at", instant_json(answer->due), &error);
+		member_add(object, "budget_seconds", seconds_json(answer->budget), &error);
+	}
+	member_add(object, "levels", levels_json(answer, &error), &error);
+	if (spans != NULL)
+		member_add(object, "explain", spans_json(spans, n, &error), &error);
+	return object_print(object, error);
+}
+
+int
+due_json_print_none(const char *plan, const char *severity, const char *channel, const struct policy *policy,
+                    const char *reason)
+{
+	int error = 0;
+	json_t *object = head_json(plan, severity, channel, &error);
+
+	if (policy != NULL)
+		member_add(object, "policy", json_string(policy->name), &error);
+	member_add(object, "reason", json_string(reason), &error);
+	return object_print(object, error);
+}

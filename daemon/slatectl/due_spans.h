@@ -1,0 +1,28 @@
+/* Why a target is due when it is: the time between its start and its due, cut into stretches that count and stretches
+ * that do not. */
+#ifndef SLATED_SLATECTL_DUE_SPANS_H
+#define SLATED_SLATECTL_DUE_SPANS_H
+
+#include <stddef.h>
+
+#include "slated/calendar.h"
+
+struct due_span {
+	struct instant from;
+	struct instant to;
+	bool counted;
+	struct duration sum; /* open time up to its end */
+	int32_t
+	    business_day; /* counted: business days after the first one's date, 0 on that date; -1 where none count */
+	char why[96];     /* why it is skipped, or what is special about its date; "" where nothing is */
+	struct instant change; /* the clocks change then, or INSTANT_NEVER */
+	int32_t offset_before; /* seconds east of UTC, at a change */
+	int32_t offset_after;
+};
+
+/* Cuts [start, due) at openings, closings and, but on `always`, local midnights. With `business_days` the counted
+ * stretches are numbered. The caller frees *ret. 0 or -ENOMEM. */
+int due_spans_make(struct calendar *calendar, struct instant start, struct instant due, bool business_days,
+                   struct due_span **ret, size_t *ret_n) __attribute__((warn_unused_result));
+
+#endif

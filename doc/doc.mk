@@ -1,0 +1,3 @@
+# Documentation.
+
+dist_man1_MANS = doc/slatectl.1
