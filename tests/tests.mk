@@ -136,3 +136,7 @@ tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_config.c
 tests_fuzz_fuzz_config_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_config_LDADD = $(CONFIG_LIBS)
 endif
+# Architecture: who includes whom, and what the core asks of the C library.
+dist_check_SCRIPTS += tests/architecture/includes.sh tests/architecture/symbols.sh
+TESTS += tests/architecture/includes.sh tests/architecture/symbols.sh
+EXTRA_DIST += tests/architecture/core.symbols
