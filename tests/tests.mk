@@ -183,3 +183,7 @@ EXTRA_DIST += \
 	tests/policies/tidb-cloud.basic.sim \
 	tests/policies/tidb-cloud.billing.sim \
 	tests/policies/tidb-cloud.cases
+# Architecture: who includes whom, and what the core asks of the C library.
+dist_check_SCRIPTS += tests/architecture/includes.sh tests/architecture/symbols.sh
+TESTS += tests/architecture/includes.sh tests/architecture/symbols.sh
+EXTRA_DIST += tests/architecture/core.symbols
