@@ -248,7 +248,7 @@ CREATE TABLE sla.ticket_state (
 CREATE INDEX ticket_state_open ON sla.ticket_state (ticket_id) WHERE status <> 'closed';
 COMMENT ON TABLE sla.ticket_state IS 'Each ticket''s facts as the daemon has applied them';
 COMMENT ON COLUMN sla.ticket_state.applied_seq IS 'The last event applied';
-COMMENT ON COLUMN sla.ticket_state.severity IS 'The severity in force, by its configured name';
+COMMENT ON COLUMN sla.ticket_state.severity IS 'The severity in force, by its configured name; NULL where the opening was refused for it';
 COMMENT ON COLUMN sla.ticket_state.last_at IS 'The latest instant applied';
 COMMENT ON COLUMN sla.ticket_state.requested IS 'How often a customer has asked for escalation';
 COMMENT ON COLUMN sla.ticket_state.reassessed IS 'How often the system has changed the severity';

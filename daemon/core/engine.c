@@ -511,6 +511,37 @@ engine_apply(struct engine *engine, struct ticket *ticket, const struct ticket_e
 	return engine->error < 0 ? engine->error : r;
 }
 
+void
+engine_hold(struct engine *engine, struct ticket *ticket, const struct ticket_event *event)
+{
+	assert(!ticket->opened);
+	if (event->kind == EVENT_OPENED)
+		ticket->opened_at = event->at;
+	if (event->kind == EVENT_OPENED || event->kind == EVENT_STATUS)
+		ticket->status = event->status;
+	if (event->kind == EVENT_OPENED || event->kind == EVENT_CHANGED)
+		(void)set_facts(engine, ticket, event); /* no clock runs that a change could touch */
+	if (event->kind == EVENT_MERGED)
+		ticket->merged = true;
+}
+
+int
+engine_open_held(struct engine *engine, struct ticket *ticket, const struct ticket_event *event,
+                 char refusal[static REFUSAL_SIZE])
+{
+	const struct ticket_event opened = {
+	    .at = ticket->opened_at,
+	    .kind = EVENT_OPENED,
+	    .status = (enum status)ticket->status,
+	    .severity = event->severity,
+	};
+	bool late;
+	int r = engine_apply(engine, ticket, &opened, &late, refusal);
+	if (r == 0)
+		ticket->last_at = instant_max(ticket->last_at, event->at);
+	return r;
+}
+
 int
 engine_migrate(struct engine *engine, struct ticket *ticket, struct instant now)
 {

@@ -446,7 +446,7 @@ put_state(struct ledger *ledger, const struct engine *engine, const struct live_
 	put_number(ledger, S_APPLIED, live->applied_seq);
 	put_text(ledger, S_SEVERITY, opened ? engine_policies(engine)->severities[ticket->severity].name : NULL);
 	put_text(ledger, S_STATUS, ticket->merged ? status_names[STATUS_CLOSED] : status_names[ticket->status]);
-	put_instant(ledger, S_OPENED, opened ? ticket->opened_at : INSTANT_NEVER);
+	put_instant(ledger, S_OPENED, ticket->opened_at);
 	put_instant(ledger, S_LAST, opened ? ticket->last_at : INSTANT_NEVER);
 	put_number(ledger, S_REQUESTED, ticket->requested);
 	put_number(ledger, S_REASSESSED, ticket->reassessed);

@@ -320,9 +320,9 @@ row_read_state(struct row_reader *reader, const struct pg_value values[static ST
 	const char *severity = row_text(reader, values[2]);
 	int index = severity == NULL ? -1 : policy_set_severity(engine_policies(engine), severity);
 	ticket->id = (uint64_t)id;
-	ticket->opened = !instant_equal(ticket->opened_at, INSTANT_NEVER);
+	ticket->opened = severity != NULL; /* without: its opening was refused, and it is held */
 	if (ticket->opened && index < 0)
-		return say(problem, "severity \"%.40s\" is not in the configuration", severity == NULL ? "" : severity);
+		return say(problem, "severity \"%.40s\" is not in the configuration", severity);
 	ticket->severity = (uint8_t)(index < 0 ? 0 : index);
 	ticket->status = (uint8_t)status;
 	ticket->requested = (uint32_t)requested;

@@ -27,7 +27,8 @@
 #include "slated/rows.h"
 
 #define LEASE_LASTS "15 s"
-#define BEAT        ((struct timeval){5, 0})
+#define BEAT        ((struct timeval){1, 0})
+#define RENEW_BEATS 5 /* the lease, and our word where nothing happened */
 #define STOP_LIMIT  ((struct timeval){4, 0})
 #define PAUSE_MIN   ((struct duration){US_PER_S / 5})
 #define PAUSE_MAX   ((struct duration){10 * US_PER_S})
@@ -44,7 +45,7 @@ static const char beat_sql[] =
     "excluded.shards, "
     "  poll_only = excluded.poll_only, tickets = excluded.tickets, next_at = excluded.next_at, lag = excluded.lag, "
     "  refused = excluded.refused, last_error = excluded.last_error, last_error_at = excluded.last_error_at) "
-    "SELECT sla.take_lease($1, $2::uuid, $3::interval)";
+    "SELECT CASE WHEN $14::boolean THEN sla.take_lease($1, $2::uuid, $3::interval) ELSE 256 END";
 
 static const char configuration_sql[] = "INSERT INTO sla.configuration (digest, source, instance) VALUES ($1, $2, $3) "
                                         "ON CONFLICT (digest) DO NOTHING";
@@ -92,7 +93,7 @@ begin(struct service *service)
 	    !pg_is_idle(service->feed_pg) || !pg_is_idle(service->flush_pg))
 		return;
 	service->state = SERVICE_LEASING;
-	service->beat_wanted = true;
+	service->beat_wanted = service->renew_wanted = true;
 	(void)service_use_connection(service);
 }
 
@@ -276,14 +277,15 @@ send_beat(struct service *service)
 	    refused,
 	    service->last_error[0] == '\0' ? NULL : service->last_error,
 	    instant_or_null(service->last_error_at, failed),
+	    service->renew_wanted ? "t" : "f",
 	};
-	service->beat_wanted = false;
+	service->beat_wanted = service->renew_wanted = service->news = false;
 	if (pg_send(service->flush_pg, &(struct pg_query){.text = beat_sql,
 	                                                  .n_params = sizeof(params) / sizeof(params[0]),
 	                                                  .params = params,
 	                                                  .result = on_beat_result,
 	                                                  .arg = service}) < 0)
-		service->beat_wanted = true;
+		service->beat_wanted = service->renew_wanted = true;
 }
 
 static void
@@ -294,7 +296,8 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (service->state != SERVICE_LIVE && service->state != SERVICE_LOADING)
 		return;
-	service->beat_wanted = true;
+	service->renew_wanted |= ++service->beats % RENEW_BEATS == 0;
+	service->beat_wanted = service->renew_wanted || service->news;
 	if (!service->flushing && pg_is_idle(service->flush_pg))
 		(void)service_use_connection(service);
 }

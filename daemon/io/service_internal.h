@@ -70,6 +70,9 @@ struct service {
 	struct instant last_error_at;
 	bool config_written; /* sla.configuration has the one in force */
 	bool beat_wanted;
+	bool renew_wanted; /* with the lease */
+	bool news;         /* a batch was flushed since the last beat */
+	unsigned beats;
 	bool flushing;
 	bool catching_up;
 	bool leaving; /* the lease is being given back */

@@ -4,6 +4,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 
 #include "service_internal.h"
 #include "slated/log.h"
@@ -160,10 +161,17 @@ apply_event(struct service *service, struct live_ticket *live, const struct even
 {
 	char refusal[REFUSAL_SIZE];
 	bool late = false;
-	int r = engine_apply(service->engine, &live->ticket, &row->event, &late, refusal);
-	if (r == -EINVAL)
+	struct ticket *ticket = &live->ticket;
+	int r;
+	if (!ticket->opened && row->event.kind == EVENT_SEVERITY && !ticket_is_final(ticket))
+		r = engine_open_held(service->engine, ticket, &row->event, refusal);
+	else
+		r = engine_apply(service->engine, ticket, &row->event, &late, refusal);
+	if (r == -EINVAL) {
 		note_refusal(service, row, refusal);
-	else if (r < 0)
+		if (!ticket->opened)
+			engine_hold(service->engine, ticket, &row->event);
+	} else if (r < 0)
 		return false;
 	else if (late)
 		ledger_add_event_note(service->ledger, row->ticket_id, row->seq, NULL, true);
@@ -335,6 +343,7 @@ on_loaded(void *arg)
 	service->pause = (struct duration){US_PER_S / 5};
 	log_info("loaded", log_number("tickets", (int64_t)live_count(&service->live)),
 	         log_instant("next", wheel_next(service->wheel)));
+	(void)sd_notify(0, "READY=1"); /* nobody may be listening */
 	event_active(service->timers, EV_TIMEOUT, 0);
 	outbox_wake(service->outbox);
 }
@@ -380,6 +389,7 @@ on_flushed(void *arg, const struct ledger_result *result, const char *error)
 {
 	struct service *service = arg;
 	service->flushing = false;
+	service->news = true;
 	if (error != NULL) {
 		service_begin_anew(service, error);
 		return;

@@ -129,6 +129,15 @@ int engine_migrate(struct engine *engine, struct ticket *ticket, struct instant 
 int engine_apply(struct engine *engine, struct ticket *ticket, const struct ticket_event *event, bool *ret_late,
                  char refusal[static REFUSAL_SIZE]) __attribute__((warn_unused_result));
 
+/* A ticket whose `opened` was refused for its severity is not lost: the driver may have its facts kept from the refused
+ * event and those that follow. */
+void engine_hold(struct engine *engine, struct ticket *ticket, const struct ticket_event *event);
+
+/* Opens a ticket that is held as of its true opening, once a `severity` event names one that the configuration knows.
+ * Results as for engine_apply(). */
+int engine_open_held(struct engine *engine, struct ticket *ticket, const struct ticket_event *event,
+                     char refusal[static REFUSAL_SIZE]) __attribute__((warn_unused_result));
+
 /* Handles all timers of the ticket due at or before `now`. 0 or -ENOMEM. */
 int engine_advance(struct engine *engine, struct ticket *ticket, struct instant now)
     __attribute__((warn_unused_result));
