@@ -66,22 +66,14 @@ db_query(const struct db *db, const char *what, const char *sql, int n, const ch
 	return NULL;
 }
 
-/* Takes the snapshot and looks whether the schema is there, through the catalogue, which everybody may read. The table
- * is the last that a migration has made. */
+/* Whether the schema is there and may be read, by the catalogue, which everybody may read. */
 static int
-begin(struct db *db)
+check_schema(struct db *db)
 {
-	PGresult *rows = db_query(db, "schema sla", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0, NULL);
-	if (rows == NULL)
-		return -EIO;
-	PQclear(rows);
-	rows =
+	PGresult *rows =
 	    db_query(db, "schema sla",
-	             "SELECT " DB_US(
-	                 "clock_timestamp()") ", has_schema_privilege(n.oid, 'USAGE'), "
-	                                      "EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid "
-	                                      "AND c.relname = "
-	                                      "'reassessment') FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sla'",
+	             "SELECT " DB_US("clock_timestamp()") ", has_schema_privilege(n.oid, 'USAGE') "
+	                                                  "FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sla'",
 	             0, NULL);
 	if (rows == NULL)
 		return -EIO;
@@ -93,16 +85,38 @@ begin(struct db *db)
 	} else if (!db_bool(rows, 0, 1)) {
 		tell_rights(db);
 		r = -EACCES;
-	} else if (!db_bool(rows, 0, 2)) {
-		fprintf(stderr,
-		        "slatectl: schema sla of database \"%s\" is of an older release: run slatectl migrate\n",
-		        PQdb(db->connection));
-		r = -ENOENT;
 	} else {
 		db->now = db_instant(rows, 0, 0);
 	}
 	PQclear(rows);
 	return r;
+}
+
+/* Whether the schema has all that this program knows of; a newer one keeps the names of columns. */
+static int
+check_migrations(const struct db *db)
+{
+	PGresult *rows = db_query(db, "the schema's release", "SELECT max(number) FROM sla.migration", 0, NULL);
+	if (rows == NULL)
+		return -EIO;
+	bool fits = db_number(rows, 0, 0) >= migrations[n_migrations - 1].number;
+	if (!fits)
+		fprintf(stderr,
+		        "slatectl: schema sla of database \"%s\" is of an older release: run slatectl migrate\n",
+		        PQdb(db->connection));
+	PQclear(rows);
+	return fits ? 0 : -ENOENT;
+}
+
+static int
+begin(struct db *db)
+{
+	PGresult *rows = db_query(db, "schema sla", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0, NULL);
+	if (rows == NULL)
+		return -EIO;
+	PQclear(rows);
+	int r = check_schema(db);
+	return r < 0 ? r : check_migrations(db);
 }
 
 int
