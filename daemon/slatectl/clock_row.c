@@ -112,6 +112,19 @@ clock_row_name(const struct clock_row *clock, char text[static VIEW_TEXT_SIZE])
 		(void)snprintf(text, VIEW_TEXT_SIZE, "%.40s", clock->metric);
 }
 
+void
+clock_row_left(const struct view *view, const struct clock_row *clock, char text[static VIEW_TEXT_SIZE])
+{
+	char length[VIEW_TEXT_SIZE];
+	int64_t left = clock->budget.us - clock->used.us;
+	if (!in_state(clock, "paused")) {
+		view_relative(view, clock->due_at, text);
+		return;
+	}
+	view_length((struct duration){left > 0 ? left : 0}, length);
+	(void)snprintf(text, VIEW_TEXT_SIZE, "%.40s left", length);
+}
+
 const char *
 clock_row_label(const struct clock_row *clock)
 {

@@ -54,6 +54,9 @@ double clock_row_share(const struct clock_row *clock);
 /* "update", or "update (3)" from the second cycle on. */
 void clock_row_name(const struct clock_row *clock, char text[static VIEW_TEXT_SIZE]);
 
+/* "in 2h05m" until the due, "3m ago" since; for a paused clock the open time it would have, "1h30m left". */
+void clock_row_left(const struct view *view, const struct clock_row *clock, char text[static VIEW_TEXT_SIZE]);
+
 /* The state in words for people, and its colour or NULL. */
 const char *clock_row_label(const struct clock_row *clock);
 const char *clock_row_color(const struct clock_row *clock);

@@ -141,20 +141,6 @@ write_list(const struct report *report, const PGresult *rows)
 	return r;
 }
 
-/* Time left until the due; for a paused clock the open time it would have. */
-static void
-format_left(const struct view *view, const struct clock_row *clock, char text[static VIEW_TEXT_SIZE])
-{
-	char length[VIEW_TEXT_SIZE];
-	int64_t left = clock->budget.us - clock->used.us;
-	if (instant_equal(clock->paused_at, INSTANT_NEVER)) {
-		view_relative(view, clock->due_at, text);
-		return;
-	}
-	view_length((struct duration){left > 0 ? left : 0}, length);
-	(void)snprintf(text, VIEW_TEXT_SIZE, "%.40s left", length);
-}
-
 static void
 show_row(const struct report *report, struct table *table, const PGresult *rows, int row, bool *ret_rough)
 {
@@ -176,7 +162,7 @@ show_row(const struct report *report, struct table *table, const PGresult *rows,
 	table_set(table, COLUMN_STATE, clock_row_label(&clock), color);
 	view_short_instant(view, clock.due_at, text);
 	table_set(table, COLUMN_DUE, text, NULL);
-	format_left(view, &clock, text);
+	clock_row_left(view, &clock, text);
 	table_set(table, COLUMN_LEFT, text, color);
 	view_bar(view, clock_row_share(&clock), text);
 	table_set(table, COLUMN_BAR, text, color);

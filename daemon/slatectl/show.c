@@ -282,7 +282,7 @@ set_clock(const struct show *show, struct table *table, int row)
 	table_set(table, 5, text, NULL);
 	view_short_instant(view, clock.due_at, text);
 	table_set(table, 6, text, NULL);
-	view_relative(view, clock.due_at, text);
+	clock_row_left(view, &clock, text);
 	table_set(table, 7, ended ? NULL : text, color);
 	view_bar(view, clock_row_share(&clock), text);
 	table_set(table, 8, text, color);

@@ -210,6 +210,7 @@ show_state(const struct view *view, const struct instance *i, struct text *text)
 static void
 show_work(const struct view *view, const struct instance *i, struct text *text)
 {
+	char lag[VIEW_TEXT_SIZE];
 	view_add(text, "%" PRId64 " open", i->tickets);
 	show_line(view, "tickets", NULL, text);
 	if (instant_equal(i->next_at, INSTANT_NEVER))
@@ -217,7 +218,11 @@ show_work(const struct view *view, const struct instance *i, struct text *text)
 	else
 		add_moment(view, text, i->next_at);
 	show_line(view, "next", NULL, text);
-	view_add(text, "%" PRId64 ".%03" PRId64 " s", i->lag.us / US_PER_S, i->lag.us % US_PER_S / 1000);
+	view_length(i->lag, lag);
+	if (i->lag.us < US_PER_MIN)
+		view_add(text, "%.3f s", (double)i->lag.us / (double)US_PER_S);
+	else
+		text_add_string(text, lag);
 	show_line(view, "lag", i->lag.us >= US_PER_S ? VIEW_YELLOW : NULL, text);
 	if (i->poll_only) {
 		text_add_string(text, "poll-only: no notification gets through to it");

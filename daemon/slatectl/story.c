@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A milestone that is recorded so much after its instant is said to be. */
+#define LATE_AFTER ((struct duration){5 * US_PER_S})
+
 /* Milestones ------------------------------------------------------------------------------------------------------- */
 
 enum {
@@ -153,6 +156,20 @@ tell_escalated(struct text *text, const PGresult *rows, int row)
 	return VIEW_YELLOW;
 }
 
+/* What a timer caused is recorded within milliseconds, unless no daemon was there to do it. */
+static void
+add_delay(struct text *text, const char *milestone, const PGresult *rows, int row)
+{
+	char length[VIEW_TEXT_SIZE];
+	bool timed = strcmp(milestone, "at_risk") == 0 || strcmp(milestone, "breached") == 0 ||
+	             strcmp(milestone, "escalated") == 0;
+	struct duration delay = instant_since(db_instant(rows, row, M_RECORDED), db_instant(rows, row, M_AT));
+	if (!timed || delay.us < LATE_AFTER.us)
+		return;
+	view_length(delay, length);
+	view_add(text, " (recorded %s later)", length);
+}
+
 static const char *
 tell_milestone(const PGresult *rows, int row, struct text *text)
 {
@@ -179,11 +196,7 @@ tell_milestone(const PGresult *rows, int row, struct text *text)
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strcmp(milestone, kinds[i].milestone) == 0)
 			color = kinds[i].tell(text, rows, row);
-	if (late_by(rows, row).us > 0 && strcmp(milestone, "met") != 0) {
-		char length[VIEW_TEXT_SIZE];
-		view_length(late_by(rows, row), length);
-		view_add(text, " (noticed %s later, after downtime)", length);
-	}
+	add_delay(text, milestone, rows, row);
 	return color;
 }
 

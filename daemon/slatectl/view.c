@@ -147,8 +147,10 @@ view_bar(const struct view *view, double share, char text[static VIEW_TEXT_SIZE]
 void
 view_share(double share, bool rough, char text[static VIEW_TEXT_SIZE])
 {
-	int percent = share < 0 ? 0 : share > 99 ? 9900 : (int)(share * 100);
-	(void)snprintf(text, VIEW_TEXT_SIZE, "%s%d%%", rough ? "~" : "", percent);
+	if (share >= 10)
+		(void)snprintf(text, VIEW_TEXT_SIZE, ">999%%");
+	else
+		(void)snprintf(text, VIEW_TEXT_SIZE, "%s%d%%", rough ? "~" : "", share > 0 ? (int)(share * 100) : 0);
 }
 
 const char *

@@ -50,7 +50,7 @@ void view_short_instant(const struct view *view, struct instant at, char text[st
 /* A bar of ten cells, for a share from 0 to 1. */
 void view_bar(const struct view *view, double share, char text[static VIEW_TEXT_SIZE]);
 
-/* "25%", "250%"; "~25%" where it is an estimate. */
+/* "25%", "250%"; "~25%" where it is an estimate, ">999%" for ten times or more. */
 void view_share(double share, bool rough, char text[static VIEW_TEXT_SIZE]);
 
 /* `color` (a VIEW_ sequence), or "" where there are no colours. */

@@ -268,7 +268,7 @@ head|^ACME-1 #1, source native$
 severity in force|severity *catastrophic (in force: critical)$
 attributes|{"licence": "enterprise"}
 started|first_response started, due 20.* UTC (policy gold, severity critical, calendar always)$
-at risk by share|at risk: 75% of its time used, due .* (noticed 1m later, after downtime)$
+at risk by share|at risk: 75% of its time used, due .* (recorded 1m later)$
 at risk by time left|at risk: 15m left, due 
 breached|first_response BREACHED, was due .*, by a change of severity$
 escalated|escalated to pager, lead: ladder gold, step 2, on breached$
@@ -300,6 +300,8 @@ ctl show BARE
 says "without clocks" 'none: no target has applied to this ticket$'
 ctl show ZUR-2
 says "not applied yet" '1 event not applied by a daemon yet$'
+ctl show 3
+says "what a paused clock has left" '^resolution (2) paused .* 7h30m left '
 on_terminal 60 "'$SLATECTL' show ACME-1 --color never" >"$PG_DIR/tty"
 same "show fits 60 columns" "" "$(jq -Rr 'select(length > 60)' "$PG_DIR/tty")"
 
@@ -358,5 +360,11 @@ daemon two '0 s' NULL 256
 stands "two hold all between them" 0 "one connected 100, two connected 156, 256"
 sql -c "UPDATE sla.lease SET expires_at = now() - interval '1 s' WHERE owner = 'two' AND shard = 255"
 stands "a lease that ran out does not count" 4 "one connected 100, two connected 155, 255"
+
+sql -c "UPDATE sla.instance SET lag = '2 hours' WHERE name = 'one'" -c "UPDATE sla.clock SET budget = 1000000 WHERE ticket_id = 4"
+ctl status
+says "a lag of hours" 'lag *2h00m$'
+ctl list --org 'bolt*'
+says "many times the budget" ' >999%$'
 
 cases_end

@@ -46,9 +46,10 @@ FROM (VALUES
 ) AS c (ticket_id, metric, cycle, state, started, due, policy, calendar, severity, budget, consumed, paused, breached, ended, spans, levels);
 
 INSERT INTO sla.milestone (ticket_id, metric, cycle, milestone, level, at, due_at, policy, calendar, severity, late_by, reason, by_reassessment,
-	escalation, step, trigger, repeat, notify, instance)
+	escalation, step, trigger, repeat, notify, instance, recorded_at)
 SELECT ticket_id, metric, cycle, milestone, level, now() + at, now() + due, 'gold', 'always', 'critical', late, reason, reassessed,
-	escalation, step, trigger, repeat, notify::text[], 'support-1'
+	escalation, step, trigger, repeat, notify::text[], 'support-1',
+	now() + at + coalesce(late, 0.01) * interval '1 second'
 FROM (VALUES
 	(1, 'first_response', 1, 'started', NULL, interval '-5 hours', interval '-3 hours', NULL::numeric, NULL, NULL::boolean, NULL, NULL::integer, NULL, NULL::integer, NULL),
 	(1, 'first_response', 1, 'at_risk', '75%', '-210 minutes', '-3 hours', 90.5, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
