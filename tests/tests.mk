@@ -187,3 +187,7 @@ EXTRA_DIST += \
 dist_check_SCRIPTS += tests/architecture/includes.sh tests/architecture/symbols.sh
 TESTS += tests/architecture/includes.sh tests/architecture/symbols.sh
 EXTRA_DIST += tests/architecture/core.symbols
+
+# Manual pages.
+dist_check_SCRIPTS += tests/doc/manual.sh
+TESTS += tests/doc/manual.sh

@@ -10,6 +10,7 @@
 #include "due_print.h"
 #include "slated/config.h"
 #include "slated/policy.h"
+#include "slated/text.h"
 
 enum {
 	OPTION_CONFIG,
@@ -125,11 +126,31 @@ read_option(struct request *request, int option)
 	}
 }
 
+/* Whether the argument is UTF-8, as JSON has to be; says so if not. */
+static bool
+argument_check(const char *text)
+{
+	size_t len = strlen(text);
+
+	for (size_t at = 0; at < len;) {
+		size_t n = text_utf8(text + at, len - at);
+		if (n == 0) {
+			fputs("slatectl due: an argument is not UTF-8\n", stderr);
+			return false;
+		}
+		at += n;
+	}
+	return true;
+}
+
 static bool
 read_options(struct request *request, int argc, char **argv)
 {
 	int option;
 
+	for (int i = 1; i < argc; i++)
+		if (!argument_check(argv[i]))
+			return false;
 	optind = 0; /* The program may have read options of its own. */
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
 		if (!read_option(request, option))

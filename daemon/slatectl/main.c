@@ -18,7 +18,7 @@ struct command {
 
 static const struct command commands[] = {
     {"check", "check [--config FILE | FILE]", "say what is wrong with a configuration", command_check},
-    {"due", "due [--config FILE] --plan PLAN --severity SEVERITY --opened INSTANT [OPTION ...]",
+    {"due", "due --plan PLAN --severity SEVERITY --opened INSTANT [OPTION ...]",
      "say when what a policy promises is due, and why", command_due},
     {"simulate", "simulate [--config FILE] [--until INSTANT] < EVENTS",
      "play events in simulated time and write their milestones", command_simulate},

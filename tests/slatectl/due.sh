@@ -187,6 +187,9 @@ says 'KEY=VALUE is needed'
 run 2 --plan gold --severity S1 --opened 2025-04-17T14:00:00Z more
 says 'unexpected argument "more"'
 run 2 --plan gold --severity S1 --opened 2025-04-17T14:00:00Z --colour
+run 2 --plan gold --severity S1 --opened 2025-04-17T14:00:00Z --org "$(printf 'a\377')" --json
+says 'not UTF-8'
+run 0 --plan free --severity S1 --opened 2025-04-17T14:00:00Z --org "Größe" --json
 run 1 --config "$work/none.conf" --plan gold --severity S1 --opened 2025-04-17T14:00:00Z
 
 echo "$passed passed, $failed failed"
