@@ -917,6 +917,8 @@ def simulate(config, lines, until):
         try:
             event = json.loads(line)
             name, at = event["ticket"], parse_instant(event["at"])
+            if not isinstance(name, str):
+                raise Refused("no ticket")
             last = at if last is None else max(at, last)
             if until is not None and at > until:
                 break
