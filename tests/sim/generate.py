@@ -74,6 +74,8 @@ class Maker:
             week = [date(self.year, 6, 1) + timedelta(days=n) for n in range(14)]
             if self.chance(0.5) or sum(bool(made.day(day)) for day in week) < 4:
                 calendars["sun"]["union"] = calendars["sun"].pop("intersection")
+            if self.chance(0.3):
+                calendars["sun"]["timezone"] = self.pick(ZONES)
         self.calendar_names = list(calendars)
         return calendars
 
@@ -108,9 +110,15 @@ class Maker:
             match["category"] = {"not": "billing"}
         if self.chance(0.3):
             match["version"] = self.pick([{"at_least": "2.10"}, {"at_most": "2.10"}, {"present": True}, "2.*"])
+        if self.chance(0.15):
+            match["severity"] = self.pick([["critical", "high"], {"not": "low"}, "normal"])
+        if self.chance(0.1):
+            match["status"] = self.pick(["open", {"not": "pending"}])
+        if self.chance(0.15):
+            match["attributes"] = {"licence": self.pick(["ent*", {"present": False}, {"not": "enterprise"}, "??????????"])}
         policy = {"name": name, "match": match, "on_change": self.pick(["pin", "follow", "better_of"])}
         if self.chance(0.1):
-            policy["effective_until"] = f"{self.a_date()}T00:00:00Z"
+            policy[self.pick(["effective_from", "effective_until"])] = f"{self.a_date()}T00:00:00Z"
         targets = []
         for metric in oracle.METRICS:
             if self.chance(0.2):
@@ -120,6 +128,8 @@ class Maker:
                 targets.append(self.target(metric, ["high", "S3"]))
             if self.chance(0.7):
                 targets.append(self.target(metric, None))
+        if self.chance(0.05):
+            targets = []
         policy["targets"] = tuple(targets)
         if self.ladders and self.chance(0.7):
             policy["escalation"] = self.pick(self.ladders)
@@ -137,6 +147,8 @@ class Maker:
         if self.chance(0.4):
             step["repeat_every"] = self.pick(["10m", "1h", "6h"])
             step["repeat_max"] = self.random.randint(1, 4)
+            if self.chance(0.1):
+                step.update(repeat_every="6h", repeat_max=0)
         if self.chance(0.4):
             step["until"] = self.pick(["ended", "acknowledged"])
         return step
@@ -159,6 +171,8 @@ class Maker:
         settings["calendars"] = self.calendars()
         self.ladders = ["ladder0", "ladder1", "ladder2"] if self.chance(0.7) else []
         policies = [self.policy(name) for name in PLANS[:3]]
+        if self.chance(0.3):
+            policies.append({**self.policy(self.pick(PLANS)), "name": "other"})
         if self.chance(0.8):
             policies.append({"name": "fallback", "match": {"plan": "*"}, "targets": (self.target("resolution", None),)})
         settings["policies"] = tuple(policies)
@@ -183,6 +197,8 @@ class Maker:
             event["version"] = self.pick(["2.9", "2.10", "2.10.1", "3.0"])
         if self.chance(0.15):
             event["status"] = self.pick(["pending", "on_hold"])
+        if self.chance(0.2):
+            event["attributes"] = {"licence": self.pick(["enterprise", "Enterprise", "trial"])}
         return event
 
     def event(self):
@@ -205,7 +221,8 @@ class Maker:
                 event["severity"] = self.pick(["urgent", "S5", ""])
         elif kind == "changed":
             name, values = self.pick([("plan", PLANS), ("plan", PLANS), ("channel", ["console", "phone", None]),
-                                      ("category", ["billing", "technical", None]), ("version", ["2.9", "3.0", None])])
+                                      ("category", ["billing", "technical", None]), ("version", ["2.9", "3.0", None]),
+                                      ("attributes", [{"licence": "enterprise"}, {"licence": None}])])
             event[name] = self.pick(values)
         elif kind == "ack":
             event["by"] = "x"
@@ -240,7 +257,7 @@ class Maker:
             at = midnight + self.random.randrange(86400) // 60 * 60 * oracle.SECOND + self.pick([0, 0, 250_000, 1])
             event = self.opened()
             for _ in range(self.random.randint(2, 16)):
-                event = {"at": oracle.print_instant(at), "ticket": ticket.name, **event}
+                event = {"at": self.print_at(at), "ticket": ticket.name, **event}
                 try:
                     ticket.take(event)
                 except oracle.Refused:
@@ -248,9 +265,20 @@ class Maker:
                 lines.append((at, event))
                 if ticket.last_at is None:
                     break
+                if self.chance(0.01):
+                    lines.append((at, self.unusable(event)))
                 at, event = self.instant_after(ticket), self.event()
         lines.sort(key=lambda line: line[0])
         return lines
+
+    def print_at(self, at):
+        if self.chance(0.9):
+            return oracle.print_instant(at)
+        zone = oracle.parse_zone(self.pick(["UTC-03:30", "UTC+05:45"]))
+        return oracle.from_instant(at).astimezone(zone).isoformat()
+
+    def unusable(self, event):
+        return self.pick([{**event, "event": "reopened"}, {**event, "at": "yesterday"}, {**event, "ticket": None}, "no event"])
 
 
 # libconfig

@@ -494,8 +494,10 @@ class Clock:
         return [(t, self.reach(c)) for t, c in self.target.thresholds(self.budget) if t not in self.fired]
 
     def over(self, instant, now):
-        """Whether a deadline has passed at `now`; at the very instant this depends on within or under."""
-        return instant is not None and (instant <= now if self.target.under else instant < now)
+        """Whether a level has passed at `now`; at the very instant this depends on within or under.
+
+        Only what is carried over brings one to the clock's start, and that has passed."""
+        return instant is not None and (instant < now or instant == now and (self.target.under or now == self.start))
 
     def stop_running(self, now):
         if self.active_since is not None:
@@ -915,6 +917,8 @@ def simulate(config, lines, until):
         try:
             event = json.loads(line)
             name, at = event["ticket"], parse_instant(event["at"])
+            if not isinstance(name, str):
+                raise Refused("no ticket")
             last = at if last is None else max(at, last)
             if until is not None and at > until:
                 break
