@@ -5,8 +5,10 @@ libslated_core_a_SOURCES = \
 	include/slated/calendar.h \
 	include/slated/engine.h \
 	include/slated/instant.h \
+	include/slated/pg_array.h \
 	include/slated/pg_value.h \
 	include/slated/policy.h \
+	include/slated/refusal.h \
 	include/slated/render.h \
 	include/slated/ticket.h \
 	include/slated/wheel.h \
@@ -18,9 +20,11 @@ libslated_core_a_SOURCES = \
 	daemon/core/engine_internal.h \
 	daemon/core/instant.c \
 	daemon/core/ladder.c \
+	daemon/core/pg_array.c \
 	daemon/core/pg_value.c \
 	daemon/core/policy.c \
 	daemon/core/reassess.c \
+	daemon/core/refusal.c \
 	daemon/core/render.c \
 	daemon/core/ticket.c \
 	daemon/core/token.c \

@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,18 +195,6 @@ engine_set_absence(struct engine *engine, bool absence)
 
 /* Events ----------------------------------------------------------------------------------------------------------- */
 
-static int refuse(char refusal[static REFUSAL_SIZE], const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int
-refuse(char refusal[static REFUSAL_SIZE], const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	(void)vsnprintf(refusal, REFUSAL_SIZE, format, args); /* cut off where it is too long */
-	va_end(args);
-	return -EINVAL;
-}
-
 static int
 refuse_severity(const struct engine *engine, const char *severity, char refusal[static REFUSAL_SIZE])
 {
@@ -219,8 +206,9 @@ refuse_severity(const struct engine *engine, const char *severity, char refusal[
 		n += w > 0 ? (size_t)w : 0;
 	}
 	if (severity == NULL)
-		return refuse(refusal, "severity is missing; the configuration knows %.80s", known);
-	return refuse(refusal, "severity \"%.40s\" is unknown; the configuration knows %.80s", severity, known);
+		return refuse(-EINVAL, refusal, "severity is missing; the configuration knows %.80s", known);
+	return refuse(-EINVAL, refusal, "severity \"%.40s\" is unknown; the configuration knows %.80s", severity,
+	              known);
 }
 
 static void
@@ -463,14 +451,14 @@ static int
 check_event(const struct ticket *ticket, const struct ticket_event *event, char refusal[static REFUSAL_SIZE])
 {
 	if (!ticket->opened && event->kind != EVENT_OPENED)
-		return refuse(refusal, "the ticket is unknown: no \"opened\" came before this \"%s\"",
+		return refuse(-EINVAL, refusal, "the ticket is unknown: no \"opened\" came before this \"%s\"",
 		              event_names[event->kind]);
 	if (ticket->opened && event->kind == EVENT_OPENED)
-		return refuse(refusal, "the ticket was opened before");
+		return refuse(-EINVAL, refusal, "the ticket was opened before");
 	if (ticket->merged)
-		return refuse(refusal, "the ticket was merged into another: nothing can follow");
+		return refuse(-EINVAL, refusal, "the ticket was merged into another: nothing can follow");
 	if (ticket->opened && ticket->status == STATUS_CLOSED && event->kind != EVENT_MERGED)
-		return refuse(refusal, "the ticket is closed: only \"merged\" can follow, not \"%s\"",
+		return refuse(-EINVAL, refusal, "the ticket is closed: only \"merged\" can follow, not \"%s\"",
 		              event_names[event->kind]);
 	return 0;
 }

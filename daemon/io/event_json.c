@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,18 +38,6 @@ event_line_free(struct event_line *line)
 	free(line);
 }
 
-static int say(char problem[static REFUSAL_SIZE], const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int
-say(char problem[static REFUSAL_SIZE], const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	(void)vsnprintf(problem, REFUSAL_SIZE, format, args); /* cut off where it is too long */
-	va_end(args);
-	return -EINVAL;
-}
-
 /* A string member. `*ret` is NULL where it is absent or null. */
 static int
 read_string(const json_t *object, const char *key, const char **ret, char problem[static REFUSAL_SIZE])
@@ -60,7 +47,7 @@ read_string(const json_t *object, const char *key, const char **ret, char proble
 	if (value == NULL || json_is_null(value))
 		return 0;
 	if (!json_is_string(value))
-		return say(problem, "\"%s\" must be a string", key);
+		return refuse(-EINVAL, problem, "\"%s\" must be a string", key);
 	*ret = json_string_value(value);
 	return 0;
 }
@@ -81,8 +68,8 @@ read_name(const json_t *object, const char *key, const char *const *names, int n
 	for (int i = 0; i < n && len < sizeof(known); i++)
 		len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s", i > 0 ? ", " : "", names[i]);
 	if (text == NULL)
-		return say(problem, "\"%s\" is missing: one of %s", key, known);
-	return say(problem, "\"%s\": \"%.20s\" is unknown: one of %s", key, text, known);
+		return refuse(-EINVAL, problem, "\"%s\" is missing: one of %s", key, known);
+	return refuse(-EINVAL, problem, "\"%s\": \"%.20s\" is unknown: one of %s", key, text, known);
 }
 
 /* An attribute's value as text: strings as they are, numbers and booleans as JSON writes them, null as NULL. */
@@ -102,11 +89,11 @@ read_value(struct event_line *line, const char *key, const json_t *value, const 
 		return 0;
 	}
 	if (!json_is_number(value) || line->n_scalars == SCALAR_MAX)
-		return say(problem, "\"%.40s\" must be a string, a number, true, false or null", key);
+		return refuse(-EINVAL, problem, "\"%.40s\" must be a string, a number, true, false or null", key);
 	char *text = line->scalars[line->n_scalars++];
 	size_t n = json_dumpb(value, text, SCALAR_SIZE - 1, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 	if (n == 0 || n >= SCALAR_SIZE)
-		return say(problem, "\"%.40s\" is a number too long to keep", key);
+		return refuse(-EINVAL, problem, "\"%.40s\" is a number too long to keep", key);
 	text[n] = '\0';
 	*ret = text;
 	return 0;
@@ -125,7 +112,7 @@ read_custom(struct event_line *line, json_t *object, struct ticket_event *event,
 		return 0;
 	}
 	if (!json_is_object(custom))
-		return say(problem, "\"attributes\" must be an object");
+		return refuse(-EINVAL, problem, "\"attributes\" must be an object");
 	size_t n = json_object_size(custom);
 	if (n > line->room) {
 		struct custom_attribute *grown = realloc(line->custom, n * sizeof(grown[0]));
@@ -196,7 +183,7 @@ read_reply(struct event_line *line, json_t *object, struct ticket_event *event, 
 	if (r < 0)
 		return r;
 	if (public != NULL && !json_is_boolean(public) && !json_is_null(public))
-		return say(problem, "\"public\" must be true or false");
+		return refuse(-EINVAL, problem, "\"public\" must be true or false");
 	event->is_public = !json_is_false(public);
 	event->requests = text != NULL && event_text_requests(text, strlen(text));
 	return 0;
@@ -225,7 +212,8 @@ static int
 read_changed(struct event_line *line, json_t *object, struct ticket_event *event, char problem[static REFUSAL_SIZE])
 {
 	if (json_object_get(object, "severity") != NULL || json_object_get(object, "status") != NULL)
-		return say(problem, "\"changed\" cannot change severity or status: those are events of their own");
+		return refuse(-EINVAL, problem,
+		              "\"changed\" cannot change severity or status: those are events of their own");
 	return read_attributes(line, object, event, problem);
 }
 
@@ -250,7 +238,8 @@ read_ack(struct event_line *line, json_t *object, struct ticket_event *event, ch
 	if (r < 0 || hold == NULL)
 		return r;
 	if (period_parse(hold, &period) < 0 || period.business_days > 0)
-		return say(problem, "\"for\": \"%.20s\" is no length of time such as \"2h\" or \"1h30m\"", hold);
+		return refuse(-EINVAL, problem, "\"for\": \"%.20s\" is no length of time such as \"2h\" or \"1h30m\"",
+		              hold);
 	event->hold = period.elapsed;
 	return 0;
 }
@@ -275,9 +264,10 @@ read_fields(struct event_line *line, const char **ret_ticket, struct ticket_even
 	if (r < 0)
 		return r;
 	if (at == NULL || *ret_ticket == NULL)
-		return say(problem, "\"%s\" is missing", at == NULL ? "at" : "ticket");
+		return refuse(-EINVAL, problem, "\"%s\" is missing", at == NULL ? "at" : "ticket");
 	if (instant_parse(at, strlen(at), &event->at) < 0)
-		return say(problem, "\"at\": \"%.40s\" is no RFC 3339 instant such as 2026-03-02T09:00:00Z", at);
+		return refuse(-EINVAL, problem, "\"at\": \"%.40s\" is no RFC 3339 instant such as 2026-03-02T09:00:00Z",
+		              at);
 	event->kind = (enum event_kind)kind;
 	return read[kind](line, line->json, event, problem);
 }
@@ -293,9 +283,9 @@ event_line_parse(struct event_line *line, const char *text, size_t len, const ch
 	line->n_scalars = 0;
 	line->json = json_loadb(text, len, 0, &error);
 	if (line->json == NULL)
-		return say(problem, "not JSON: %.100s (column %d)", error.text, error.column);
+		return refuse(-EINVAL, problem, "not JSON: %.100s (column %d)", error.text, error.column);
 	if (!json_is_object(line->json))
-		return say(problem, "not a JSON object");
+		return refuse(-EINVAL, problem, "not a JSON object");
 	int r = read_fields(line, &ticket, &event, problem);
 	if (r < 0)
 		return r;

@@ -16,6 +16,7 @@
 #include "ledger_sql.h"
 #include "slated/config.h"
 #include "slated/pg.h"
+#include "slated/pg_array.h"
 #include "slated/render.h"
 #include "slated/rows.h"
 
@@ -155,47 +156,16 @@ ledger_rows(const struct ledger *ledger)
 
 /* Array elements --------------------------------------------------------------------------------------------------- */
 
-/* Adds `value` in double quotes, as an array's text has it. */
-static void
-add_quoted(struct text *text, const char *value)
-{
-	text_add(text, "\"", 1);
-	for (;;) {
-		size_t n = strcspn(value, "\"\\");
-		text_add(text, value, n);
-		if (value[n] == '\0')
-			break;
-		text_add(text, "\\", 1);
-		text_add(text, value + n, 1);
-		value += n + 1;
-	}
-	text_add(text, "\"", 1);
-}
-
-static struct text *
-next_element(struct ledger *ledger, enum column column)
-{
-	struct text *text = &ledger->columns[column];
-	text_add(text, text->len == 0 ? "{" : ",", 1);
-	return text;
-}
-
 static void
 put_text(struct ledger *ledger, enum column column, const char *value)
 {
-	struct text *text = next_element(ledger, column);
-	if (value == NULL)
-		text_add_string(text, "NULL");
-	else
-		add_quoted(text, value);
+	pg_array_add(&ledger->columns[column], value);
 }
 
 static void
 put_number(struct ledger *ledger, enum column column, int64_t value)
 {
-	char digits[24];
-	int n = snprintf(digits, sizeof(digits), "%" PRId64, value);
-	text_add(next_element(ledger, column), digits, (size_t)n);
+	pg_array_add_number(&ledger->columns[column], value);
 }
 
 static void
@@ -229,13 +199,9 @@ put_list(struct ledger *ledger, enum column column, char *const *items, size_t n
 {
 	struct text *list = &ledger->scratch;
 	list->len = 0;
-	text_add(list, "{", 1);
-	for (size_t i = 0; i < n; i++) {
-		if (i > 0)
-			text_add(list, ",", 1);
-		add_quoted(list, items[i]);
-	}
-	text_add(list, "}", 1);
+	for (size_t i = 0; i < n; i++)
+		pg_array_add(list, items[i]);
+	pg_array_end(list);
 	put_text(ledger, column, list->failed ? NULL : list->data);
 }
 
@@ -328,16 +294,12 @@ ledger_add_reassessment(struct ledger *ledger, const struct policy_set *set, con
 	note_row(ledger, ticket->id);
 	put_number(ledger, R_TICKET, (int64_t)ticket->id);
 	list->len = 0;
-	text_add(list, "{", 1);
-	for (size_t i = 0; i <= from->n_aliases; i++) {
-		size_t begin = list->len;
-		text_add_string(list, i > 0 ? "," : "");
-		add_quoted(list, i == 0 ? from->name : from->aliases[i - 1]);
-		for (size_t j = begin; !list->failed && j < list->len; j++)
-			if (list->data[j] >= 'A' && list->data[j] <= 'Z')
-				list->data[j] = (char)(list->data[j] - 'A' + 'a');
-	}
-	text_add(list, "}", 1);
+	for (size_t i = 0; i <= from->n_aliases; i++)
+		pg_array_add(list, i == 0 ? from->name : from->aliases[i - 1]);
+	pg_array_end(list);
+	for (size_t i = 0; !list->failed && i < list->len; i++)
+		if (list->data[i] >= 'A' && list->data[i] <= 'Z')
+			list->data[i] = (char)(list->data[i] - 'A' + 'a');
 	put_text(ledger, R_NAMES, list->failed ? NULL : list->data);
 	put_instant(ledger, R_AT, r->at);
 	put_text(ledger, R_RULE, r->rule->name);
@@ -372,18 +334,17 @@ put_spans(struct ledger *ledger, const struct clock *clock)
 	struct text *list = &ledger->scratch;
 	char digits[INSTANT_TEXT_SIZE];
 	list->len = 0;
-	text_add(list, "{", 1);
 	for (uint32_t i = 0; i < clock->n_spans; i++) {
-		text_add_string(list, i > 0 ? "," : "");
-		text_add(list, digits, instant_format(clock->spans[i].from, digits));
-		text_add(list, ",", 1);
-		text_add(list, digits, instant_format(clock->spans[i].to, digits));
+		(void)instant_format(clock->spans[i].from, digits);
+		pg_array_add(list, digits);
+		(void)instant_format(clock->spans[i].to, digits);
+		pg_array_add(list, digits);
 	}
 	if (clock->state == CLOCK_RUNNING) {
-		text_add_string(list, clock->n_spans > 0 ? "," : "");
-		text_add(list, digits, instant_format(clock->running_since, digits));
+		(void)instant_format(clock->running_since, digits);
+		pg_array_add(list, digits);
 	}
-	text_add(list, "}", 1);
+	pg_array_end(list);
 	put_text(ledger, C_SPANS, list->failed ? NULL : list->data);
 }
 
@@ -498,14 +459,10 @@ static char *
 shard_list(const struct ledger *ledger)
 {
 	struct text list = {0};
-	char digits[8];
-	for (unsigned i = 0; i < SHARDS; i++) {
-		if (!ledger->shards[i])
-			continue;
-		(void)snprintf(digits, sizeof(digits), "%c%u", list.len == 0 ? '{' : ',', i);
-		text_add_string(&list, digits);
-	}
-	text_add_string(&list, list.len == 0 ? "{}" : "}");
+	for (unsigned i = 0; i < SHARDS; i++)
+		if (ledger->shards[i])
+			pg_array_add_number(&list, i);
+	pg_array_end(&list);
 	if (list.failed) {
 		free(list.data);
 		return NULL;
@@ -529,10 +486,9 @@ ledger_flush(struct ledger *ledger, struct pg *pg, const char *run, const char *
 	params[3] = latest;
 	for (unsigned i = 0; i < COLUMN_COUNT; i++) {
 		struct text *column = &ledger->columns[i];
-		if (column->len > 0)
-			text_add(column, "}", 1);
+		pg_array_end(column);
 		failed |= column->failed;
-		params[FIXED_PARAMS + i] = column->len > 0 ? column->data : "{}";
+		params[FIXED_PARAMS + i] = column->data;
 	}
 	int r = failed || shards == NULL ? -ENOMEM : 0;
 	ledger->done = done;

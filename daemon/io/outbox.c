@@ -10,6 +10,7 @@
 
 #include "slated/log.h"
 #include "slated/pg.h"
+#include "slated/pg_array.h"
 #include "slated/pg_value.h"
 #include "slated/render.h"
 
@@ -163,23 +164,6 @@ outbox_is_settled(const struct outbox *outbox)
 	return outbox->sent[0].len == 0 && outbox->outcomes[0].len == 0;
 }
 
-static void
-add_element(struct text *text, const char *value)
-{
-	text_add(text, text->len == 0 ? "{" : ",", 1);
-	if (value == NULL) {
-		text_add_string(text, "NULL");
-		return;
-	}
-	text_add(text, "\"", 1);
-	for (; *value != '\0'; value++) {
-		if (*value == '"' || *value == '\\')
-			text_add(text, "\\", 1);
-		text_add(text, value, 1);
-	}
-	text_add(text, "\"", 1);
-}
-
 void
 outbox_on_outcome(void *arg, const struct delivery *delivery, enum outcome outcome, const char *error)
 {
@@ -188,11 +172,11 @@ outbox_on_outcome(void *arg, const struct delivery *delivery, enum outcome outco
 	char next[INSTANT_TEXT_SIZE];
 	(void)snprintf(attempts, sizeof(attempts), "%" PRIu32, delivery->attempts);
 	(void)instant_format(delivery->next_attempt_at, next);
-	add_element(&outbox->outcomes[0], delivery->key);
-	add_element(&outbox->outcomes[1], outcome_names[outcome]);
-	add_element(&outbox->outcomes[2], attempts);
-	add_element(&outbox->outcomes[3], outcome == OUTCOME_RETRY ? next : NULL);
-	add_element(&outbox->outcomes[4], error);
+	pg_array_add(&outbox->outcomes[0], delivery->key);
+	pg_array_add(&outbox->outcomes[1], outcome_names[outcome]);
+	pg_array_add(&outbox->outcomes[2], attempts);
+	pg_array_add(&outbox->outcomes[3], outcome == OUTCOME_RETRY ? next : NULL);
+	pg_array_add(&outbox->outcomes[4], error);
 	if (outcome == OUTCOME_DELIVERED)
 		log_info("delivery delivered", log_text("delivery", delivery->key),
 		         log_number("ticket", delivery->ticket_id), log_text("channel", delivery->channel),
@@ -366,7 +350,7 @@ write_outcomes(struct outbox *outbox)
 		if (!again) {
 			struct text next = outbox->outcomes[i];
 			outbox->outcomes[i] = outbox->sent[i];
-			text_add(&next, "}", 1);
+			pg_array_end(&next);
 			outbox->sent[i] = next;
 		}
 		params[i] = outbox->sent[i].data;

@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <jansson.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,18 +51,6 @@ row_reader_free(struct row_reader *reader)
 	free(reader);
 }
 
-static int say(char problem[static REFUSAL_SIZE], const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int
-say(char problem[static REFUSAL_SIZE], const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	(void)vsnprintf(problem, REFUSAL_SIZE, format, args); /* cut off where it is too long */
-	va_end(args);
-	return -EBADMSG;
-}
-
 /* Makes room for the texts of a whole row at once, so that none moves while it is read. */
 static int
 begin_row(struct row_reader *reader, const struct pg_value *values, size_t n)
@@ -102,7 +89,9 @@ row_name(struct row_reader *reader, struct pg_value value, const char *column, c
 {
 	const char *text = row_text(reader, value);
 	*ret = text == NULL ? -1 : name_index(names, n, text);
-	return *ret >= 0 ? 0 : say(problem, "%s: \"%.40s\" is not known", column, text == NULL ? "NULL" : text);
+	return *ret >= 0
+	           ? 0
+	           : refuse(-EBADMSG, problem, "%s: \"%.40s\" is not known", column, text == NULL ? "NULL" : text);
 }
 
 /* A NULL instant is `absent`. */
@@ -129,7 +118,7 @@ row_custom(struct row_reader *reader, struct pg_value value, char problem[static
 	json_decref(reader->json);
 	reader->json = json_loadb(value.data, value.len, 0, &error);
 	if (!json_is_object(reader->json))
-		return say(problem, "attributes: not a JSON object");
+		return refuse(-EBADMSG, problem, "attributes: not a JSON object");
 	size_t n = json_object_size(reader->json);
 	struct custom_attribute *custom = realloc(reader->custom, n * sizeof(custom[0]));
 	reader->custom = custom != NULL ? custom : reader->custom;
@@ -250,7 +239,7 @@ row_read_event(struct row_reader *reader, const struct pg_value values[static EV
 	if (r < 0)
 		return r == -ENOMEM         ? r
 		       : problem[0] != '\0' ? -EBADMSG
-		                            : say(problem, "a value is not of its column's type");
+		                            : refuse(-EBADMSG, problem, "a value is not of its column's type");
 	*ret = row;
 	return 0;
 }
@@ -316,13 +305,13 @@ row_read_state(struct row_reader *reader, const struct pg_value values[static ST
 	if (r < 0)
 		return r == -ENOMEM         ? r
 		       : problem[0] != '\0' ? -EBADMSG
-		                            : say(problem, "a value is not of its column's type");
+		                            : refuse(-EBADMSG, problem, "a value is not of its column's type");
 	const char *severity = row_text(reader, values[2]);
 	int index = severity == NULL ? -1 : policy_set_severity(engine_policies(engine), severity);
 	ticket->id = (uint64_t)id;
 	ticket->opened = severity != NULL; /* without: its opening was refused, and it is held */
 	if (ticket->opened && index < 0)
-		return say(problem, "severity \"%.40s\" is not in the configuration", severity);
+		return refuse(-EBADMSG, problem, "severity \"%.40s\" is not in the configuration", severity);
 	ticket->severity = (uint8_t)(index < 0 ? 0 : index);
 	ticket->status = (uint8_t)status;
 	ticket->requested = (uint32_t)requested;
@@ -424,10 +413,11 @@ find_target(struct row_reader *reader, const struct pg_value *values, row_find_s
 		return -EBADMSG;
 	clock->set = find_set(arg, digest);
 	if (clock->set == NULL)
-		return say(problem, "its configuration %.12s is not to be had", digest);
+		return refuse(-EBADMSG, problem, "its configuration %.12s is not to be had", digest);
 	clock->policy = policy_set_policy(clock->set, policy);
 	if (clock->policy == NULL || target < 0 || (size_t)target >= clock->policy->n_targets)
-		return say(problem, "policy \"%.40s\" of configuration %.12s has no target %d", policy, digest, target);
+		return refuse(-EBADMSG, problem, "policy \"%.40s\" of configuration %.12s has no target %d", policy,
+		              digest, target);
 	clock->target = &clock->policy->targets[target];
 	return 0;
 }
@@ -466,7 +456,7 @@ row_read_clock(struct row_reader *reader, const struct pg_value values[static CL
 		free(clock);
 		return r == -ENOMEM         ? r
 		       : problem[0] != '\0' ? -EBADMSG
-		                            : say(problem, "a value is not of its column's type");
+		                            : refuse(-EBADMSG, problem, "a value is not of its column's type");
 	}
 	clock_restore(clock);
 	link_clock(ticket, clock);
@@ -511,18 +501,21 @@ static int
 restore_step(json_t *step, const struct policy_set *set, struct ticket *ticket, struct run **tail, unsigned *ret_lost,
              char problem[static REFUSAL_SIZE])
 {
-	const char *metric;
+	json_t *metric_or_null;
+	json_t *level_or_null;
 	const char *ladder;
-	const char *level;
 	int kind;
 	int number;
 	int repeat;
 	int index;
 	json_int_t trigger_at;
 	json_int_t next_at;
-	if (json_unpack(step, "[s?iiiiIIss?!]", &metric, &kind, &number, &repeat, &index, &trigger_at, &next_at,
-	                &ladder, &level) != 0)
-		return say(problem, "ladder: a step has another form");
+	/* Unpacking knows optional members of objects only, so what may be null is taken as it is. */
+	if (json_unpack(step, "[oiiiiIIso!]", &metric_or_null, &kind, &number, &repeat, &index, &trigger_at, &next_at,
+	                &ladder, &level_or_null) != 0)
+		return refuse(-EBADMSG, problem, "ladder: a step has another form");
+	const char *metric = json_string_value(metric_or_null);
+	const char *level = json_string_value(level_or_null);
 	int m = metric == NULL ? -1 : name_index(metric_names, METRIC_COUNT, metric);
 	struct clock *clock = m < 0 ? NULL : ticket_clock(ticket, (enum metric)m);
 	if (clock != NULL)
@@ -565,7 +558,7 @@ row_restore_ladder(const char *ladder, const struct policy_set *set, struct tick
 	json_t *json = json_loads(ladder, 0, &error);
 	if (json == NULL || json_unpack(json, "{s:[II], s:o}", "hold", &hold_at, &hold_until, "steps", &steps) != 0) {
 		json_decref(json);
-		return say(problem, "ladder: not in the daemon's form");
+		return refuse(-EBADMSG, problem, "ladder: not in the daemon's form");
 	}
 	if (hold_at > 0) {
 		ticket->hold_at = (struct instant){hold_at};

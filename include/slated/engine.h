@@ -3,6 +3,7 @@
 #ifndef SLATED_ENGINE_H
 #define SLATED_ENGINE_H
 
+#include "slated/refusal.h"
 #include "slated/ticket.h"
 
 enum event_kind {
@@ -120,8 +121,6 @@ void engine_rematch(struct engine *engine, struct ticket *ticket);
  * does. 0 or -ENOMEM. */
 int engine_migrate(struct engine *engine, struct ticket *ticket, struct instant now)
     __attribute__((warn_unused_result));
-
-#define REFUSAL_SIZE 160
 
 /* Handles the ticket's timers that are due before the event, then the event. A zeroed ticket with its id awaits its
  * `opened`. An event older than the ticket's last is applied at the last one's instant (*ret_late).
