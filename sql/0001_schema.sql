@@ -350,7 +350,7 @@ COMMENT ON COLUMN sla.milestone.due_at IS 'When the clock was due, where it had 
 COMMENT ON COLUMN sla.milestone.policy IS 'The clock''s policy';
 COMMENT ON COLUMN sla.milestone.calendar IS 'The clock''s calendar';
 COMMENT ON COLUMN sla.milestone.severity IS 'The clock''s severity';
-COMMENT ON COLUMN sla.milestone.late_by IS 'met: seconds after due; others: seconds after at, caught up with after downtime';
+COMMENT ON COLUMN sla.milestone.late_by IS 'met after due: by how many seconds';
 COMMENT ON COLUMN sla.milestone.reason IS 'withdrawn: solved, closed, merged, no target';
 COMMENT ON COLUMN sla.milestone.by_reassessment IS 'breached: by a change of severity';
 COMMENT ON COLUMN sla.milestone.escalation IS 'escalated: the ladder';
@@ -416,6 +416,7 @@ CREATE TABLE sla.delivery_log (
 	CONSTRAINT state_is_final CHECK (state IN ('delivered', 'dead'))
 );
 CREATE INDEX delivery_log_ticket ON sla.delivery_log (ticket_id, position);
+CREATE INDEX delivery_log_dead ON sla.delivery_log (finished_at) WHERE state = 'dead';
 COMMENT ON TABLE sla.delivery_log IS 'Deliveries that have ended; columns as in sla.delivery';
 COMMENT ON COLUMN sla.delivery_log.state IS 'delivered, or dead: given up';
 COMMENT ON COLUMN sla.delivery_log.finished_at IS 'When it ended';

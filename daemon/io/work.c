@@ -31,7 +31,7 @@ on_milestone(void *arg, struct ticket *ticket, const struct milestone *m)
 	struct service *service = arg;
 	struct instant now = service_now(service);
 	struct duration lag = instant_since(now, m->at);
-	if (m->by_timer && lag.us > service->lag.us)
+	if (m->by_timer && !service->catching_up && lag.us > service->lag.us)
 		service->lag = lag;
 	ledger_add_milestone(service->ledger, ticket, m, now);
 	if (m->kind == MILESTONE_AT_RISK || m->kind == MILESTONE_BREACHED || m->kind == MILESTONE_ESCALATED)
