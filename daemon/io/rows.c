@@ -12,6 +12,9 @@
 /* A clock has few spans: one a pause. The bound keeps a broken row from asking for gigabytes. */
 #define SPAN_BOUNDS_MAX 20000
 
+/* No allowance is longer than a hundred years; a consumed time may be, by a little. */
+#define LENGTH_MAX ((struct duration){200 * 366 * US_PER_DAY})
+
 struct row_reader {
 	char *texts; /* NUL-terminated copies of the values of the row in hand */
 	size_t len;
@@ -366,6 +369,13 @@ restore_levels(struct pg_value value, struct clock *clock)
 	return n < 0 ? n : 0;
 }
 
+/* Sums of such lengths stay far from the end of the range. */
+static bool
+is_length(struct duration d)
+{
+	return d.us >= 0 && d.us <= LENGTH_MAX.us;
+}
+
 /* The scalar columns. */
 static int
 restore_clock(struct row_reader *reader, const struct pg_value *values, struct clock *clock, int32_t *ret_target,
@@ -397,6 +407,8 @@ restore_clock(struct row_reader *reader, const struct pg_value *values, struct c
 		r = pg_read_int32(values[12], ret_target);
 	if (r == 0)
 		r = pg_read_int64(values[14], &clock->carried.us);
+	if (r == 0 && !(is_length(clock->budget) && is_length(clock->consumed) && is_length(clock->carried)))
+		r = refuse(-EBADMSG, problem, "budget, consumed or carried is no length of time");
 	clock->metric = (uint8_t)metric;
 	clock->state = (uint8_t)state;
 	clock->cycle = (uint32_t)cycle;
