@@ -102,25 +102,32 @@ on_problem(void *arg, struct ticket *ticket, const char *text)
 	text_add_string(&p->out, "\n");
 }
 
-static void
-player_open(struct player *p, const char *config)
+static struct config *
+read_config(const char *config)
 {
 	struct config_problems problems = {0};
+	struct config *ret = NULL;
 	struct text source = {0};
 	char head[64];
 	size_t size = strlen(prelude) + strlen(config);
-	*p = (struct player){0};
 	(void)snprintf(head, sizeof(head), "@file config %zu test.conf\n", size);
 	text_add_string(&source, head);
 	text_add_string(&source, prelude);
 	text_add_string(&source, config);
 	text_add_string(&source, "\n");
 	int r = config_load_text(source.data, source.len, (struct instant){INT64_C(1772409600) * US_PER_S}, &problems,
-	                         &p->config);
+	                         &ret);
 	config_problems_print(&problems, stderr);
 	config_problems_clear(&problems);
 	free(source.data);
 	cr_assert(r == 0, "the scenario's configuration is wrong");
+	return ret;
+}
+
+static void
+player_open(struct player *p, const char *config)
+{
+	*p = (struct player){.config = read_config(config)};
 	const struct engine_sink sink = {.milestone = on_milestone, .problem = on_problem, .arg = p};
 	cr_assert(engine_new(p->config->policies, &sink, &p->engine) == 0);
 }
@@ -442,6 +449,67 @@ Test(engine, absence)
 	                             "09:45 first_response.1 at_risk due 10:00 level 15m\n"
 	                             "10:00 first_response.1 breached due 10:00\n"
 	                             "10:00 first_response.1 escalated breached step 2 repeat 0\n");
+	event_line_free(line);
+	player_close(&p);
+}
+
+/* A new configuration: a running clock keeps its target until an event of its ticket changes it, or all migrate. */
+Test(engine, reload)
+{
+	static const char former[] = POLICY("{ metric = \"resolution\"; severity = \"critical\"; within = \"2h\"; }, "
+	                                    "{ metric = \"resolution\"; within = \"4h\"; }");
+	static const char latter[] = POLICY("{ metric = \"resolution\"; severity = \"critical\"; within = \"6h\"; }, "
+	                                    "{ metric = \"resolution\"; within = \"8h\"; }");
+	for (int migrate = 0; migrate < 2; migrate++) {
+		struct player p;
+		struct event_line *line;
+		player_open(&p, former);
+		struct config *config = read_config(latter);
+		cr_assert(event_line_new(&line) == 0);
+		play(&p, line, "09:00 " OPENED);
+		engine_configure(p.engine, config->policies);
+		engine_rematch(p.engine, &p.ticket);
+		struct instant at = p.ticket.opened_at;
+		if (migrate)
+			cr_assert(engine_migrate(p.engine, &p.ticket, at) == 0);
+		play(&p, line, "09:10 \"event\": \"status\", \"status\": \"pending\"");
+		play(&p, line, "09:20 \"event\": \"severity\", \"severity\": \"low\", \"by\": \"agent\"");
+		cr_expect_str_eq(p.out.data, migrate ? "09:00 resolution.1 started due 11:00\n"
+		                                       "09:00 resolution.1 retargeted due 15:00\n"
+		                                       "09:20 resolution.1 retargeted due 17:00\n"
+		                                     : "09:00 resolution.1 started due 11:00\n"
+		                                       "09:20 resolution.1 retargeted due 17:00\n");
+		event_line_free(line);
+		player_close(&p);
+		config_free(config);
+	}
+}
+
+/* A ticket whose opening was refused for its severity is opened as of then, once the severity is put right. */
+Test(engine, held)
+{
+	struct player p;
+	struct event_line *line;
+	struct ticket_event event;
+	char refusal[REFUSAL_SIZE];
+	const char *name;
+	bool late;
+	static const char opened[] = "{\"at\": \"" DAY "09:00:00Z\", \"ticket\": \"T\", \"event\": \"opened\", "
+	                             "\"severity\": \"zork\", \"plan\": \"gold\"}";
+	static const char mended[] = "{\"at\": \"" DAY "10:30:00Z\", \"ticket\": \"T\", \"event\": \"severity\", "
+	                             "\"severity\": \"S1\", \"by\": \"agent\"}";
+	player_open(&p, "policies = ({ name = \"p\"; match = { plan = \"gold\"; }; targets = (" FIRST "); });");
+	cr_assert(event_line_new(&line) == 0);
+	cr_assert(event_line_parse(line, opened, strlen(opened), &name, &event, refusal) == 0);
+	cr_assert(engine_apply(p.engine, &p.ticket, &event, &late, refusal) < 0);
+	engine_hold(p.engine, &p.ticket, &event);
+	cr_assert(event_line_parse(line, mended, strlen(mended), &name, &event, refusal) == 0);
+	cr_assert(engine_open_held(p.engine, &p.ticket, &event, refusal) == 0);
+	cr_assert(engine_advance(p.engine, &p.ticket, event.at) == 0);
+	cr_expect_str_eq(p.out.data, "09:00 first_response.1 started due 10:00\n"
+	                             "09:30 first_response.1 at_risk due 10:00 level 50%\n"
+	                             "09:45 first_response.1 at_risk due 10:00 level 15m\n"
+	                             "10:00 first_response.1 breached due 10:00\n");
 	event_line_free(line);
 	player_close(&p);
 }
