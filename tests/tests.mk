@@ -191,3 +191,15 @@ EXTRA_DIST += tests/architecture/core.symbols
 # Manual pages.
 dist_check_SCRIPTS += tests/doc/manual.sh
 TESTS += tests/doc/manual.sh
+
+# The database's values and its clock.
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/test_pg_value tests/unit/test_timebase
+TESTS += tests/unit/test_pg_value tests/unit/test_timebase
+tests_unit_test_pg_value_SOURCES = tests/unit/test_pg_value.c
+tests_unit_test_pg_value_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_pg_value_LDADD = libslated-core.a $(CRITERION_LIBS)
+tests_unit_test_timebase_SOURCES = tests/unit/test_timebase.c
+tests_unit_test_timebase_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_timebase_LDADD = libslated-io.a libslated-core.a $(CRITERION_LIBS)
+endif
