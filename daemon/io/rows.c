@@ -511,18 +511,21 @@ static int
 restore_step(json_t *step, const struct policy_set *set, struct ticket *ticket, struct run **tail, unsigned *ret_lost,
              char problem[static REFUSAL_SIZE])
 {
-	const char *metric;
+	json_t *metric_or_null;
+	json_t *level_or_null;
 	const char *ladder;
-	const char *level;
 	int kind;
 	int number;
 	int repeat;
 	int index;
 	json_int_t trigger_at;
 	json_int_t next_at;
-	if (json_unpack(step, "[s?iiiiIIss?!]", &metric, &kind, &number, &repeat, &index, &trigger_at, &next_at,
-	                &ladder, &level) != 0)
+	/* Unpacking knows optional members of objects only, so what may be null is taken as it is. */
+	if (json_unpack(step, "[oiiiiIIso!]", &metric_or_null, &kind, &number, &repeat, &index, &trigger_at, &next_at,
+	                &ladder, &level_or_null) != 0)
 		return say(problem, "ladder: a step has another form");
+	const char *metric = json_string_value(metric_or_null);
+	const char *level = json_string_value(level_or_null);
 	int m = metric == NULL ? -1 : name_index(metric_names, METRIC_COUNT, metric);
 	struct clock *clock = m < 0 ? NULL : ticket_clock(ticket, (enum metric)m);
 	if (clock != NULL)
