@@ -336,7 +336,7 @@ on_loaded(void *arg)
 	log_info("loaded", log_number("tickets", (int64_t)live_count(&service->live)),
 	         log_instant("next", wheel_next(service->wheel)));
 	event_active(service->timers, EV_TIMEOUT, 0);
-	outbox_wake(service->outbox);
+	service_open_outbox(service);
 }
 
 static void
