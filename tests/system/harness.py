@@ -405,8 +405,8 @@ def run(test):
                 test(bench)
             except (Failure, SqlError) as error:
                 bench.check(False, f"{name} to its end", error)
-                for daemon in bench.daemons:
-                    print("# the daemon's last lines:", *daemon.log.lines[-12:], sep="\n#   ")
+                for daemon in bench.daemons[-2:]:
+                    print("# a daemon's last lines:", *daemon.log.lines[-12:], sep="\n#   ")
             for daemon in bench.daemons:
                 daemon.close()
             bench.check_sanitizers()

@@ -52,7 +52,7 @@ channels = {{ {channels} }};
 """
 
 ACTIONS = ("agent", "agent", "agent", "customer", "note", "escalate", "pending", "on_hold", "open", "open", "solved",
-           "severity", "severity", "plan", "attributes", "ack", "hold", "dispute", "assessed")
+           "severity", "severity", "plan", "attributes", "ack", "hold", "dispute", "assessed", "slow")
 
 
 def act(session, rng, ticket, action):
@@ -73,6 +73,10 @@ def act(session, rng, ticket, action):
         session.insert("ack", ticket_id=ticket, by="somebody")
     elif action == "hold":
         session.run(f"INSERT INTO sla.ack (ticket_id, by, \"for\") VALUES ({ticket}, 'somebody', '2 seconds')")
+    elif action == "slow":
+        # A transaction that takes its time: timers come between the event's instant and the daemon's sight of it.
+        session.run(f"BEGIN; INSERT INTO sla.reply (ticket_id, author) VALUES ({ticket}, 'agent'); "
+                    "SELECT pg_sleep(0.7); COMMIT")
     elif action == "dispute":
         session.insert("dispute", ticket_id=ticket, reason="too low")
     else:
