@@ -203,3 +203,16 @@ tests_unit_test_timebase_SOURCES = tests/unit/test_timebase.c
 tests_unit_test_timebase_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_timebase_LDADD = libslated-io.a libslated-core.a $(CRITERION_LIBS)
 endif
+
+# The daemon as a whole, against a private PostgreSQL and a receiver of webhooks.
+system_tests = \
+	tests/system/input.py \
+	tests/system/kill.py \
+	tests/system/lifecycle.py \
+	tests/system/reassess.py \
+	tests/system/reconnect.py \
+	tests/system/reload.py \
+	tests/system/roles.py
+dist_check_SCRIPTS += $(system_tests)
+TESTS += $(system_tests)
+EXTRA_DIST += tests/system/harness.py tests/system/model.py

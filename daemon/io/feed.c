@@ -41,8 +41,9 @@ static const char *const phase_sql[] = {
     [PHASE_LISTEN] = "LISTEN sla_event",
     [PHASE_BEGIN] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     [PHASE_SNAPSHOT] = "SELECT pg_current_snapshot()::text, clock_timestamp()",
-    [PHASE_CONFIGURATIONS] = "SELECT digest, source FROM sla.configuration f WHERE digest <> $1 AND EXISTS "
-                             "(SELECT FROM sla.clock c WHERE c.configuration = f.digest AND c.ended_at IS NULL)",
+    [PHASE_CONFIGURATIONS] = "SELECT digest, source FROM sla.configuration WHERE digest <> $1 AND digest IN "
+                             "(SELECT c.configuration FROM sla.clock c JOIN sla.ticket_state s USING (ticket_id) "
+                             "WHERE s.status <> 'closed')",
     [PHASE_STATES] = COPY("SELECT " STATE_COLUMNS " FROM sla.ticket_state s WHERE s.status <> 'closed'"),
     [PHASE_CLOCKS] = COPY("SELECT " CLOCK_COLUMNS " FROM sla.clock c JOIN sla.ticket_state s USING (ticket_id) "
                           "WHERE s.status <> 'closed' AND (c.ended_at IS NULL OR NOT EXISTS (SELECT FROM sla.clock l "

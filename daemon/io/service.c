@@ -103,6 +103,7 @@ go_down(struct service *service)
 	if (service->state == SERVICE_DOWN || service->state == SERVICE_STOPPING)
 		return;
 	service->state = SERVICE_DOWN;
+	outbox_close(service->outbox);
 	feed_stop(service->feed);
 	(void)event_del(service->timers);
 	service->flushing = false;
@@ -171,11 +172,17 @@ on_notified(void *arg, const char *channel, const char *payload)
 	feed_on_notify(service->feed, channel, payload);
 }
 
+void
+service_open_outbox(struct service *service)
+{
+	if (service->state >= SERVICE_LIVE && pg_is_ready(service->outbox_pg))
+		outbox_open(service->outbox);
+}
+
 static void
 on_outbox_ready(void *arg)
 {
-	struct service *service = arg;
-	outbox_open(service->outbox);
+	service_open_outbox(arg);
 }
 
 static void

@@ -87,6 +87,8 @@ void service_problem(struct service *service, const char *what, const char *text
 void service_begin_anew(struct service *service, const char *why);
 /* The flush connection is idle: sends what waits for it besides batches. Whether it sent anything. */
 bool service_use_connection(struct service *service);
+/* Lets the outbox work, if its connection is up: only who holds the lease and knows the database's time sends. */
+void service_open_outbox(struct service *service);
 /* While stopping: goes on with that. */
 void service_stop_step(struct service *service);
 

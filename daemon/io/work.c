@@ -345,7 +345,7 @@ on_loaded(void *arg)
 	         log_instant("next", wheel_next(service->wheel)));
 	(void)sd_notify(0, "READY=1"); /* nobody may be listening */
 	event_active(service->timers, EV_TIMEOUT, 0);
-	outbox_wake(service->outbox);
+	service_open_outbox(service);
 }
 
 static void

@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""What a dead daemon leaves behind, the next one brings to its end: kill -9 between commit and delivery and in the middle
+of everything, and a second instance that waits for the lease."""
+import collections
+import socket
+import time
+
+from harness import SOON, run, webhook
+from model import Comparison, check_deliveries
+
+CONFIG = """
+escalations = {{ loud = (
+    {{ on = "at_risk"; notify = [ "ops" ]; }},
+    {{ on = "breached"; notify = [ "ops" ]; repeat_every = "1s"; repeat_max = 1; }} ); }};
+policies = ( {{ name = "all"; escalation = "loud"; targets = (
+    {{ metric = "first_response"; within = "{within}"; at_risk = [ "50%" ]; }} ); }} );
+outbox = {{ concurrency = {concurrency}; }};
+channels = {{ {channels} }};
+"""
+# After the last step of every ladder.
+DONE = """NOT EXISTS (SELECT FROM sla.clock WHERE state = 'running') AND NOT EXISTS (SELECT FROM sla.clock c
+    WHERE state = 'breached' AND NOT EXISTS (SELECT FROM sla.milestone m WHERE trigger = 'breached' AND repeat = 1
+    AND (m.ticket_id, m.metric, m.cycle) = (c.ticket_id, c.metric, c.cycle)))"""
+
+
+def config(bench, url, within="1s", concurrency=64, **more):
+    return bench.write_config(CONFIG.format(channels=webhook("ops", url), within=within, concurrency=concurrency), **more)
+
+
+def open_tickets(bench, n, severity="high"):
+    bench.db.run(f"INSERT INTO sla.ticket (plan, severity) SELECT 'any', '{severity}' FROM generate_series(1, {n})")
+
+
+def clear(bench):
+    """Nothing of an earlier case is left to be done."""
+    bench.db.run("UPDATE sla.ticket SET status = 'closed' WHERE status <> 'closed'")
+    bench.db.wait("NOT EXISTS (SELECT FROM sla.delivery) AND NOT EXISTS "
+                  "(SELECT FROM sla.clock WHERE ended_at IS NULL)")
+
+
+def keys(bench):
+    return {row["key"] for row in bench.db.rows("SELECT key FROM sla.delivery UNION SELECT key FROM sla.delivery_log")}
+
+
+def test_hanging(bench):
+    """The receiver has the request, but never answered it."""
+    receiver = bench.receiver()
+    # Two under way, the others still waiting for their turn, when it dies.
+    path = config(bench, receiver.url("answer=hang,200"), concurrency=2)
+    daemon = bench.daemon(path)
+    open_tickets(bench, 5)
+    bench.db.wait("(SELECT count(*) FROM sla.delivery) = 15")
+    receiver.wait("two requests", lambda requests: len(requests) >= 2)
+    daemon.kill()
+    before = keys(bench)
+    first = {r["id"] for r in receiver.requests()}
+    bench.equal(len(first), 2, "hanging: two deliveries under way")
+    bench.equal(bench.db.value("SELECT count(*) FROM sla.delivery_log"), 0, "hanging: none told of as delivered")
+    # What hangs a second time is given up after 15 s only, so the next run may send at once what it likes.
+    path = config(bench, receiver.url("answer=hang,200"), concurrency=64)
+    bench.daemon(path)
+    bench.db.wait("NOT EXISTS (SELECT FROM sla.delivery WHERE key IN "
+                  f"({', '.join(repr(key) for key in first)}))")
+    counts = collections.Counter(r["id"] for r in receiver.requests())
+    bench.equal({counts[key] for key in first}, {2}, "hanging: the next run sends the same two webhook-ids once more")
+    bench.check(all(r["verified"] for r in receiver.requests()), "hanging: all verified")
+    bench.equal(keys(bench), before, "hanging: no key is new, none is lost")
+    bench.daemons[-1].kill()
+    # The rest hang once each; that is another case's business.
+    path = config(bench, receiver.url())
+    bench.daemon(path)
+    clear(bench)
+    bench.equal(bench.db.value("SELECT count(DISTINCT state) || max(state) FROM sla.delivery_log"), "1delivered",
+                "hanging: all delivered in the end")
+    bench.stopped(bench.daemons[-1])
+
+
+def test_refused(bench):
+    """Nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    path = config(bench, f"http://127.0.0.1:{port}/sla")
+    mark = keys(bench)
+    daemon = bench.daemon(path)
+    open_tickets(bench, 10)
+    bench.db.wait("(SELECT count(*) FROM sla.delivery WHERE attempts > 0) >= 10")
+    bench.db.wait(DONE)
+    daemon.kill()
+    wanted = keys(bench) - mark
+    bench.equal(len(wanted), 30, "refused: 30 deliveries recorded, none sent")
+    receiver = bench.receiver(port)
+    daemon = bench.daemon(path)
+    bench.db.wait("NOT EXISTS (SELECT FROM sla.delivery)", 60)
+    got = collections.Counter(r["id"] for r in receiver.requests() if r["verified"])
+    bench.equal(set(got), wanted, "refused: the next run sends each under its webhook-id")
+    bench.equal(set(got.values()), {1}, "refused: each once")
+    order = collections.defaultdict(list)
+    for r in receiver.requests():
+        order[r["data"]["ticket"]["id"]].append(r["time"])
+    bench.check(all(times == sorted(times) for times in order.values()), "refused: in order within each ticket", order)
+    clear(bench)
+    bench.stopped(daemon)
+
+
+def test_anywhere(bench):
+    """Killed again and again while tickets come."""
+    receiver = bench.receiver()
+    path = config(bench, receiver.url(), within="2s")
+    mark = bench.db.value("SELECT max(id) FROM sla.ticket")
+    windows = []
+    daemon = bench.daemon(path)
+    for _ in range(4):
+        open_tickets(bench, 20)
+        bench.db.run(f"INSERT INTO sla.reply (ticket_id, author) SELECT id, 'agent' FROM sla.ticket WHERE id > {mark} "
+                     "AND id % 5 = 0")
+        seen = bench.db.value("SELECT max(id) FROM sla.milestone")
+        bench.db.wait(f"EXISTS (SELECT FROM sla.milestone WHERE id > {seen} AND milestone = 'at_risk')")
+        down = int(time.time() * 1e6)
+        daemon.kill()
+        daemon = bench.daemon(path)
+        windows.append((down - 200_000, int(time.time() * 1e6) + 500_000))
+    bench.db.wait(DONE)
+    bench.db.wait("NOT EXISTS (SELECT FROM sla.delivery)")
+    comparison = Comparison(bench.db, path, int(time.time() * 1e6), windows, above=mark)
+    comparison.check(bench, "anywhere")
+    check_deliveries(bench, receiver, "anywhere", at_most=5, above=mark)
+    clear(bench)
+    bench.stopped(daemon)
+
+
+def test_second_instance(bench):
+    """Another name has to wait for the lease. A daemon that was away, and has lost it, records nothing more."""
+    receiver = bench.receiver()
+    first = bench.daemon(config(bench, receiver.url(), within="30s", name="first.conf"))
+    second = bench.daemon(config(bench, receiver.url(), within="30s", name="second.conf", instance="second"), loaded=False)
+    second.log.wait("another daemon holds the lease")
+    mark = bench.db.value("SELECT max(id) FROM sla.ticket")
+    bench.db.run("INSERT INTO sla.ticket (plan, severity, opened_at) SELECT 'any', 'high', "
+                 "clock_timestamp() - interval '29 seconds' FROM generate_series(1, 20)")
+    bench.db.wait(f"(SELECT count(*) FROM sla.delivery_log WHERE ticket_id > {mark} AND kind = 'escalated') = 60")
+    bench.equal({r["source"] for r in receiver.requests()}, {"/slated/first"},
+                "second instance: sends nothing while it waits")
+    bench.check(second.log.find("^loaded") is None, "second instance: loads nothing while it waits")
+    # Away for longer than its lease lasts.
+    first.signal(19)
+    begin = time.monotonic()
+    open_tickets(bench, 1)
+    second.wait_loaded(40)
+    bench.note(f"taken over after {time.monotonic() - begin:.1f} s")
+    ticket = bench.db.value("SELECT max(id) FROM sla.ticket")
+    bench.db.wait(f"(SELECT count(*) FROM sla.clock WHERE ticket_id = {ticket}) = 1")
+    bench.equal(bench.db.value(f"SELECT DISTINCT instance FROM sla.milestone WHERE ticket_id = {ticket}"), "second",
+                "second instance: takes over when the lease has run out")
+    since = len(first.log.lines)
+    first.signal(18)
+    first.log.wait("lease", since)
+    bench.db.run(f"INSERT INTO sla.reply (ticket_id, author) VALUES ({ticket}, 'agent')")
+    bench.db.wait(f"(SELECT state FROM sla.clock WHERE ticket_id = {ticket}) = 'met'")
+    bench.equal(bench.db.value(f"SELECT string_agg(DISTINCT instance, ' ') FROM sla.milestone WHERE ticket_id = {ticket}"),
+                "second", "second instance: the first one has lost its lease and records nothing")
+    since = len(first.log.lines)
+    bench.stopped(second)
+    first.wait_loaded(SOON, since)
+    open_tickets(bench, 1)
+    bench.db.wait("(SELECT instance FROM sla.milestone ORDER BY id DESC LIMIT 1) = 'first'")
+    bench.check(True, "second instance: its end gives the lease back")
+    clear(bench)
+    bench.stopped(first)
+
+
+def test(bench):
+    test_hanging(bench)
+    test_refused(bench)
+    test_anywhere(bench)
+    test_second_instance(bench)
+
+
+if __name__ == "__main__":
+    run(test)

@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""Rules that set a severity: in force in the daemon at once, then on the ticket, as an event by the system."""
+from harness import run, webhook
+
+CONFIG = """
+severities = ( {{ name = "critical"; aliases = [ "S1" ]; }}, {{ name = "high"; aliases = [ "S2" ]; }}, {{ name = "low"; }} );
+escalations = {{ loud = ( {{ on = "reassessed"; notify = [ "ops" ]; }}, {{ on = "at_risk"; notify = [ "ops" ]; }} ); }};
+policies = ( {{ name = "all"; escalation = "loud"; targets = (
+    {{ metric = "first_response"; severity = "critical"; within = "4s"; at_risk = [ "25%" ]; }},
+    {{ metric = "first_response"; severity = "high"; within = "1h"; }},
+    {{ metric = "first_response"; within = "2h"; }} ); }} );
+reassessments = (
+    {{ name = "billing"; on = [ "opened", "severity_changed" ]; match = {{ category = "billing"; severity = "critical"; }};
+       set = "high"; reason = "Billing is never critical."; }},
+    {{ name = "no-impact"; on = [ "at_risk" ]; match = {{ attributes = {{ impact = {{ present = false; }}; }};
+       severity = "critical"; }}; set = "-1"; reason = "Nobody told the impact."; }}
+);
+channels = {{ {channels} }};
+"""
+
+
+def severity_event(bench, ticket):
+    rows = bench.db.rows(f"SELECT severity, by, reason, refused, late FROM sla.event WHERE ticket_id = {ticket} "
+                         "AND kind = 'severity' ORDER BY seq")
+    return rows[-1] if rows else None
+
+
+def rule(bench, ticket, count=1):
+    bench.db.wait(f"(SELECT count(*) FROM sla.reassessment WHERE ticket_id = {ticket} AND outcome IS NOT NULL) = {count}")
+    return bench.db.rows(f"SELECT rule, former, severity, reason, outcome FROM sla.reassessment "
+                         f"WHERE ticket_id = {ticket} ORDER BY id")[-1]
+
+
+def test_rules(bench, receiver):
+    db = bench.db
+    ticket = db.insert("ticket", severity="S1", category="billing")
+    bench.equal(rule(bench, ticket), {"rule": "billing", "former": "critical", "severity": "high", "outcome": "applied",
+                                      "reason": "Billing is never critical."}, "opened: the rule is in sla.reassessment")
+    bench.equal(db.value(f"SELECT severity FROM sla.ticket WHERE id = {ticket}"), "high", "opened: the ticket has it")
+    bench.equal(severity_event(bench, ticket), {"severity": "high", "by": "system", "refused": None, "late": False,
+                                                "reason": "Billing is never critical."}, "opened: an event by the system")
+    bench.equal(db.rows(f"SELECT severity, budget / 1000000 AS s FROM sla.clock WHERE ticket_id = {ticket}"),
+                [{"severity": "high", "s": 3600}], "opened: the clock starts under the new severity")
+    db.wait(f"(SELECT applied_seq FROM sla.ticket_state WHERE ticket_id = {ticket}) = 2")
+    bench.equal(db.value(f"SELECT string_agg(milestone, ' ' ORDER BY id) FROM sla.milestone WHERE ticket_id = {ticket}"),
+                "started", "opened: the event that comes back changes nothing more, and triggers nothing")
+
+    ticket = db.insert("ticket", severity="critical", plan="any")
+    bench.equal(rule(bench, ticket)["rule"], "no-impact", "at risk: the rule is in sla.reassessment")
+    bench.equal(severity_event(bench, ticket)["by"], "system", "at risk: an event by the system")
+    db.wait(f"(SELECT applied_seq FROM sla.ticket_state WHERE ticket_id = {ticket}) = 2")
+    bench.equal(db.value(f"SELECT string_agg(coalesce(trigger, milestone), ' ' ORDER BY id) FROM sla.milestone "
+                         f"WHERE ticket_id = {ticket}"), "started at_risk retargeted 25% reassessed:1",
+                "at risk: the level, the new target, and what the two set going")
+    receiver.wait("both alerts", lambda requests: {r["data"]["milestone"]["trigger"] for r in requests
+                                                   if r["verified"]} == {"25%", "reassessed:1"})
+    bench.check(True, "at risk: both alerts were delivered")
+
+    ticket = db.insert("ticket", severity="low", category="billing")
+    db.wait(f"EXISTS (SELECT FROM sla.clock WHERE ticket_id = {ticket})")
+    db.run(f"UPDATE sla.ticket SET severity = 'critical' WHERE id = {ticket}")
+    bench.equal(rule(bench, ticket)["outcome"], "applied", "severity changed: the rule is in sla.reassessment")
+    bench.equal(db.value(f"SELECT severity FROM sla.ticket WHERE id = {ticket}"), "high", "severity changed: put right")
+
+    ticket = db.insert("ticket", severity="critical", attributes='{"impact": "all down"}')
+    db.wait(f"EXISTS (SELECT FROM sla.milestone WHERE ticket_id = {ticket} AND milestone = 'breached')")
+    bench.equal(db.value(f"SELECT count(*) FROM sla.reassessment WHERE ticket_id = {ticket}"), 0,
+                "a rule that does not match changes nothing")
+
+
+def test_lock(bench):
+    """Somebody's open transaction on a ticket holds up neither the rule's effect nor other tickets."""
+    db = bench.db
+    writer = bench.session()
+    held = db.insert("ticket", severity="critical", plan="any")
+    db.wait(f"EXISTS (SELECT FROM sla.clock WHERE ticket_id = {held})")
+    writer.run(f"BEGIN; SELECT FROM sla.ticket WHERE id = {held} FOR UPDATE")
+    db.wait(f"EXISTS (SELECT FROM sla.reassessment WHERE ticket_id = {held})")
+    bench.equal(db.value(f"SELECT severity FROM sla.ticket_state WHERE ticket_id = {held}"), "high",
+                "lock: the rule is in force in the daemon at once")
+    others = [db.insert("ticket", severity="critical", attributes='{"impact": "all down"}') for _ in range(5)]
+    free = db.insert("ticket", severity="S1", category="billing")
+    bench.equal(rule(bench, free)["outcome"], "applied", "lock: other tickets' rules are written")
+    ids = ", ".join(map(str, others))
+    db.wait(f"(SELECT count(*) FROM sla.milestone WHERE ticket_id IN ({ids}) AND milestone = 'breached') = 5")
+    bench.check(db.value(f"SELECT max(recorded_at - at) < '500 milliseconds' FROM sla.milestone WHERE ticket_id IN ({ids}) "
+                         "AND milestone IN ('at_risk', 'breached')"), "lock: other tickets' deadlines are kept")
+    bench.equal(db.value(f"SELECT outcome FROM sla.reassessment WHERE ticket_id = {held}"), None,
+                "lock: the locked ticket waits")
+    writer.run("COMMIT")
+    bench.equal(rule(bench, held)["outcome"], "applied", "lock: and is written once it is free")
+    bench.equal(severity_event(bench, held)["by"], "system", "lock: by the system")
+
+    overtaken = db.insert("ticket", severity="critical", plan="any")
+    db.wait(f"EXISTS (SELECT FROM sla.clock WHERE ticket_id = {overtaken})")
+    writer.run(f"BEGIN; UPDATE sla.ticket SET severity = 'low' WHERE id = {overtaken}")
+    db.wait(f"EXISTS (SELECT FROM sla.reassessment WHERE ticket_id = {overtaken})")
+    writer.run("COMMIT")
+    bench.equal(rule(bench, overtaken)["outcome"], "overtaken", "overtaken: somebody else's word stands")
+    db.wait(f"(SELECT severity FROM sla.ticket_state WHERE ticket_id = {overtaken}) = 'low'")
+    bench.equal(db.value(f"SELECT severity FROM sla.ticket WHERE id = {overtaken}"), "low", "overtaken: on the ticket too")
+
+
+def test(bench):
+    receiver = bench.receiver()
+    path = bench.write_config(CONFIG.format(channels=webhook("ops", receiver.url())))
+    daemon = bench.daemon(path)
+    test_rules(bench, receiver)
+    test_lock(bench)
+    bench.equal(bench.db.value("SELECT count(*) FROM sla.event WHERE refused IS NOT NULL"), 0, "no event was refused")
+    bench.stopped(daemon)
+
+
+if __name__ == "__main__":
+    run(test)

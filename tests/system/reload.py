@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""SIGHUP and restarts with other configurations: a broken one changes nothing, a good one is for what comes, running
+clocks keep the target that they have."""
+from harness import run, webhook
+import signal
+
+CONFIG = """
+severities = ( {{ name = "high"; }}, {{ name = "low"; }} );
+calendars = {{ {calendars} }};
+escalations = {{ loud = ( {{ on = "at_risk"; notify = [ "ops" ]; }} ); }};
+policies = ( {{ name = "all"; escalation = "loud"; targets = (
+    {{ metric = "first_response"; within = "{within}"; {calendar} at_risk = [ "{level}" ]; }} ); }} );
+channels = {{ {channels} }};
+"""
+BERLIN = 'berlin = { timezone = "Europe/Berlin"; hours = { daily = "00:00-24:00"; }; };'
+ON_BERLIN = 'calendar = "berlin";'
+
+
+def budget(bench, ticket):
+    bench.db.wait(f"EXISTS (SELECT FROM sla.clock WHERE ticket_id = {ticket})")
+    return bench.db.value(f"SELECT budget / 1000000 FROM sla.clock WHERE ticket_id = {ticket}")
+
+
+def due(bench, ticket):
+    return bench.db.value(f"SELECT due_at::text FROM sla.clock WHERE ticket_id = {ticket}")
+
+
+def reload(daemon, line):
+    since = len(daemon.log.lines)
+    daemon.signal(signal.SIGHUP)
+    found = daemon.log.wait(line, since)
+    return found, daemon.log.lines[since:]
+
+
+def test(bench):
+    db = bench.db
+    receiver = bench.receiver()
+
+    def write(within="1h", level="50%", calendars=BERLIN, calendar=ON_BERLIN, channels=webhook("ops", receiver.url()),
+              tail=""):
+        return bench.write_config(CONFIG.format(**{k: v for k, v in locals().items() if k != "tail"}) + tail)
+
+    path = write()
+    daemon = bench.daemon(path)
+    ticket = db.insert("ticket", severity="low")
+    bench.equal(budget(bench, ticket), 3600, "the first configuration's target")
+    first_due = due(bench, ticket)
+
+    # Broken: all reasons at once, each with its line.
+    text = path.read_text()
+    broken = text.replace('metric = "first_response"', 'metric = "first_respons"').replace('"50%"', '"500%"')
+    path.write_text(broken + 'whatever = 1;\n')
+    lines = {name: next(n for n, line in enumerate(path.read_text().splitlines(), 1) if part in line)
+             for name, part in (("metric", "first_respons"), ("at_risk", "500%"), ("whatever", "whatever"))}
+    _, logged = reload(daemon, "^reload refused, the former configuration stays in force")
+    for name, line in lines.items():
+        bench.check(any(f"file={path} line={line} " in entry and name in entry for entry in logged),
+                    f"broken: the reason for {name} is logged with file and line", logged)
+    path.write_text("policies = (\n")
+    _, logged = reload(daemon, "^reload refused")
+    bench.check(any(f"file={path} line=" in entry for entry in logged), "broken: so is a syntax error", logged)
+    path.unlink()
+    reload(daemon, "^reload refused")
+    bench.check(True, "broken: a missing file is refused")
+    ticket = db.insert("ticket", severity="low")
+    bench.equal(budget(bench, ticket), 3600, "broken: the former configuration stays in force")
+    db.wait("(SELECT last_error FROM sla.instance) LIKE 'reload refused%'")
+    bench.check(True, "broken: sla.instance tells of it")
+
+    # Unchanged.
+    path = write()
+    reload(daemon, "^reload: the configuration is unchanged")
+    bench.check(True, "unchanged: says so")
+
+    # The calendar of a running clock cannot go away.
+    write(calendars="", calendar="")
+    found, _ = reload(daemon, "^reload refused")
+    bench.check("berlin" in found, "a calendar that a running clock needs: refused, by name", found)
+    ticket = db.insert("ticket", severity="low")
+    bench.equal(db.value(f"SELECT {budget(bench, ticket)}"), 3600, "a calendar that a running clock needs: nothing changes")
+
+    # A good one: for new tickets, while running clocks keep their target until an event of their own changes it.
+    write(within="2h", level="25%", calendar="")
+    reload(daemon, "^reloaded")
+    new = db.insert("ticket", severity="low")
+    bench.equal(budget(bench, new), 7200, "good: new tickets use it")
+    bench.equal(due(bench, 1), first_due, "good: a running clock keeps its target")
+    db.insert("reply", ticket_id=1, author="customer")
+    db.wait("(SELECT applied_seq FROM sla.ticket_state WHERE ticket_id = 1) = 2")
+    bench.equal(due(bench, 1), first_due, "good: a reply does not change it either")
+    db.wait("(SELECT count(*) FROM sla.configuration) = 2")
+    bench.equal(db.value("SELECT count(DISTINCT configuration) FROM sla.clock"), 2, "good: each clock names its own")
+    db.run("UPDATE sla.ticket SET severity = 'high' WHERE id = 2")
+    db.wait("(SELECT budget FROM sla.clock WHERE ticket_id = 2) = 7200000000")
+    bench.check(True, "good: a change of severity brings a running clock to it")
+
+    # Now that the calendar is used by old clocks only, in force is another configuration: a restart keeps them too.
+    bench.stopped(daemon)
+    write(within="3h", level="75%")
+    daemon = bench.daemon(path)
+    bench.equal(due(bench, 1), first_due, "restart: a running clock keeps its due under a changed configuration")
+    bench.equal(budget(bench, db.insert("ticket", severity="low")), 10800, "restart: new tickets use the new one")
+    # Its level is the former configuration's: half of the hour, not three quarters of three.
+    db.run("UPDATE sla.ticket SET status = 'closed' WHERE id > 1")
+    db.wait("NOT EXISTS (SELECT FROM sla.clock WHERE ended_at IS NULL AND ticket_id > 1)")
+    db.wait("(SELECT next_at FROM sla.instance) = (SELECT started_at + interval '30 minutes' FROM sla.clock "
+            "WHERE ticket_id = 1)")
+    bench.check(True, "restart: its next level is the former configuration's")
+
+    # Channels change with a reload.
+    channels = webhook("ops", receiver.url("second"))
+    write(within="2s", level="50%", channels=channels)
+    reload(daemon, "^reloaded")
+    db.insert("ticket", severity="low")
+    receiver.wait("an alert", lambda requests: any(r["path"] == "/sla?second" and r["verified"] for r in requests))
+    bench.check(True, "a channel's new address is in use after the reload")
+    bench.equal([r["path"] for r in receiver.requests() if r["path"] != "/sla?second"], [],
+                "nothing went to the former one")
+
+    # What needs a severity that is gone.
+    write(tail="")
+    path.write_text(path.read_text().replace('( { name = "high"; }, { name = "low"; } )', '( { name = "high"; } )'))
+    found, _ = reload(daemon, "^reload refused")
+    bench.check('severity \\"low\\"' in found, "a severity that an open ticket has: refused, by name", found)
+    bench.stopped(daemon)
+    write(within="9s")
+    path.write_text(path.read_text() + "nonsense = 1;\n")
+    daemon = bench.daemon(path, loaded=False)
+    daemon.process.wait(10)
+    bench.equal(daemon.process.returncode, 1, "a start with a broken configuration: exit status 1")
+    bench.check(daemon.log.find("not started") and daemon.log.find("nonsense"), "and the reason", daemon.log.lines)
+
+
+if __name__ == "__main__":
+    run(test)
