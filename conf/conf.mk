@@ -1,5 +1,6 @@
 # What is installed beside the programs.
 
+dist_pkgdata_DATA = conf/slated.conf
 policiesdir = $(pkgdatadir)/policies
 dist_policies_DATA = \
 	conf/policies/aiven.conf \

@@ -99,7 +99,7 @@ endif
 # Configuration.
 TESTS += tests/config/check.sh
 dist_check_SCRIPTS += tests/config/check.sh
-EXTRA_DIST += tests/config/broken tests/config/good conf/slated.conf
+EXTRA_DIST += tests/config/broken tests/config/good
 if HAVE_CRITERION
 check_PROGRAMS += tests/unit/test_policy
 TESTS += tests/unit/test_policy
