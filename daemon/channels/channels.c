@@ -4,24 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct channel_ops *const types[] = {
-    &exec_ops,
-    &webhook_ops,
+static const struct channel_ops *const types[CHANNEL_TYPE_COUNT] = {
+    [CHANNEL_WEBHOOK] = &webhook_ops,
+    [CHANNEL_EXEC] = &exec_ops,
 };
-
-const struct channel_ops *
-channel_ops_find(const char *type)
-{
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (strcmp(types[i]->type, type) == 0)
-			return types[i];
-	return NULL;
-}
 
 int
 channel_open(const struct channel_settings *settings, const struct channel_context *context, struct channel **ret)
 {
-	const struct channel_ops *ops = channel_ops_find(settings->type);
+	const struct channel_ops *ops = types[settings->type];
 	if (!ops)
 		return -ENOTSUP;
 	char *name = strdup(settings->name);

@@ -184,7 +184,7 @@ exec_cancel(struct channel_attempt *attempt)
 }
 
 const struct channel_ops exec_ops = {
-    .type = "exec",
+    .type = CHANNEL_EXEC,
     .retry = &retry_default,
     .open = exec_open,
     .close = exec_close,

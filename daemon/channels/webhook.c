@@ -1,8 +1,7 @@
 /* webhook: posts the event to a URL, signed as Standard Webhooks asks (standardwebhooks.com, specification 1.0.0). */
 #include "slated/channel.h"
 #include "slated/envelope.h"
-#include "slated/http_client.h"
-#include "slated/text.h"
+#include "slated/post.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -16,9 +15,6 @@
 #define SECRET_PREFIX      "whsec_"
 #define SHA256_SIZE        32
 #define SHA256_BASE64_SIZE 44
-/* So much of an answer's body goes into the error. */
-#define ANSWER_MAX 200
-#define ERROR_SIZE (ANSWER_MAX + 256)
 
 struct secret {
 	unsigned char *bytes;
@@ -35,11 +31,6 @@ struct webhook {
 	struct duration timeout;
 	struct secret *secrets;
 	size_t n_secrets;
-};
-
-struct webhook_attempt {
-	struct channel_attempt attempt;
-	struct http_transfer *transfer;
 };
 
 static void
@@ -124,41 +115,6 @@ webhook_open(const struct channel_settings *settings, const struct channel_conte
 	return 0;
 }
 
-/* What curl says, or "HTTP 404: " and the head of what the receiver says. */
-static void
-error_format(const struct http_answer *answer, char text[static ERROR_SIZE])
-{
-	if (answer->error != 0) {
-		(void)snprintf(text, ERROR_SIZE, "%s", answer->error_text);
-		(void)text_clean(text, strlen(text));
-		return;
-	}
-	size_t len = (size_t)snprintf(text, ERROR_SIZE, "HTTP %ld", answer->status);
-	size_t n = answer->n_body < ANSWER_MAX ? answer->n_body : ANSWER_MAX;
-	if (n > 0) {
-		memcpy(text + len, ": ", 2);
-		memcpy(text + len + 2, answer->body, n);
-		len += 2 + n;
-	}
-	(void)text_clean(text, len);
-}
-
-static void
-on_answer(void *arg, const struct http_answer *answer)
-{
-	struct webhook_attempt *attempt = arg;
-	char error[ERROR_SIZE];
-	struct channel_result result = {.outcome = OUTCOME_RETRY, .retry_after = answer->retry_after};
-	if (answer->error == 0)
-		result.outcome = retry_of_http_status(answer->status);
-	if (result.outcome != OUTCOME_DELIVERED) {
-		error_format(answer, error);
-		result.error = error;
-	}
-	attempt->attempt.done(attempt->attempt.arg, &result);
-	free(attempt);
-}
-
 /* "webhook-signature: v1,... v1,...": one of each secret, over "id.timestamp.body". */
 static int
 signature_format(const struct webhook *webhook, const char *key, int64_t timestamp, const char *body, char **ret)
@@ -215,10 +171,7 @@ webhook_send(struct channel *channel, const struct delivery *delivery, struct ch
 	int r = envelope_format(delivery, webhook->instance, &body, &n_body);
 	if (r < 0)
 		return r;
-	struct webhook_attempt *attempt = calloc(1, sizeof(*attempt));
 	r = headers_format(webhook, delivery->key, body, headers);
-	if (!attempt)
-		r = -ENOMEM;
 	if (r == 0) {
 		const struct http_request request = {
 		    .method = "POST",
@@ -229,34 +182,19 @@ webhook_send(struct channel *channel, const struct delivery *delivery, struct ch
 		    .n_body = n_body,
 		    .timeout = webhook->timeout,
 		};
-		r = http_client_send(webhook->http, &request, on_answer, attempt, &attempt->transfer);
-		/* A header that cannot be sent holds the key, and the key will not get better. */
-		r = r == -EINVAL ? -EBADMSG : r;
+		r = post_start(webhook->http, &request, NULL, ret);
 	}
 	for (size_t i = 0; i < HEADER_COUNT; i++)
 		free(headers[i]);
 	free(body);
-	if (r < 0) {
-		free(attempt);
-		return r;
-	}
-	*ret = &attempt->attempt;
-	return 0;
-}
-
-static void
-webhook_cancel(struct channel_attempt *attempt)
-{
-	struct webhook_attempt *webhook = (struct webhook_attempt *)attempt;
-	http_client_cancel(webhook->transfer);
-	free(webhook);
+	return r;
 }
 
 const struct channel_ops webhook_ops = {
-    .type = "webhook",
+    .type = CHANNEL_WEBHOOK,
     .retry = &retry_default,
     .open = webhook_open,
     .close = webhook_close,
     .send = webhook_send,
-    .cancel = webhook_cancel,
+    .cancel = post_cancel,
 };

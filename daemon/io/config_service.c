@@ -11,6 +11,13 @@
 const char *const channel_type_names[CHANNEL_TYPE_COUNT] = {
     [CHANNEL_WEBHOOK] = "webhook", [CHANNEL_EXEC] = "exec",   [CHANNEL_PAGERDUTY] = "pagerduty",
     [CHANNEL_SLACK] = "slack",     [CHANNEL_EMAIL] = "email", [CHANNEL_ALERTMANAGER] = "alertmanager",
+    [CHANNEL_TEAMS] = "teams",     [CHANNEL_NTFY] = "ntfy",   [CHANNEL_GOALERT] = "goalert",
+};
+
+const char *const channel_tls_names[TLS_COUNT] = {
+    [TLS_OFFERED] = "offered",
+    [TLS_REQUIRED] = "required",
+    [TLS_NEVER] = "never",
 };
 
 const char *const role_names[ROLE_COUNT] = {
@@ -221,6 +228,41 @@ either_url(struct loader *loader, const config_setting_t *group)
 	return loader_url(loader, group, "url", "http");
 }
 
+/* Which of a ticket's facts a link may hold, in %{...}. */
+static bool
+link_is_right(const char *text)
+{
+	static const char *const facts[] = {"id", "source", "external_id", "org"};
+
+	while ((text = strchr(text, '%')) != NULL) {
+		bool known = false;
+		for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
+			size_t len = strlen(facts[i]);
+			known |= strncmp(text, "%{", 2) == 0 && strncmp(text + 2, facts[i], len) == 0 &&
+			         text[2 + len] == '}';
+		}
+		bool encoded = strspn(text + 1, "0123456789ABCDEFabcdef") >= 2;
+		if (!known && !encoded)
+			return false;
+		text++;
+	}
+	return true;
+}
+
+static void
+links_load(struct loader *loader)
+{
+	const config_setting_t *group = service_group(loader, "links", "ticket");
+	const char *text = group != NULL ? setting_string(group, "ticket") : NULL;
+
+	if (text == NULL)
+		return;
+	if (!link_is_right(text))
+		loader_problem(loader, group, "ticket", "\"%s\": after %% comes {id}, {source}, {external_id} or {org}",
+		               text);
+	loader->config->ticket_link = loader_url(loader, group, "ticket", "http");
+}
+
 static void
 heartbeat_load(struct loader *loader)
 {
@@ -288,7 +330,7 @@ address_check(struct loader *loader, const config_setting_t *setting)
 }
 
 static void
-channel_load_email(struct loader *loader, const config_setting_t *group, struct config_channel *channel)
+channel_load_email(struct loader *loader, const config_setting_t *group, struct channel_settings *channel)
 {
 	static const char *const smtp[] = {"smtp", NULL}, *const sender[] = {"from", NULL}, *const to[] = {"to", NULL};
 	const config_setting_t *from = setting_member(group, "from");
@@ -302,19 +344,28 @@ channel_load_email(struct loader *loader, const config_setting_t *group, struct 
 		address_check(loader, from);
 	if (setting_string(group, "from") != NULL)
 		channel->from = loader_strdup(loader, setting_string(group, "from"));
+	if (setting_string(group, "user") != NULL)
+		channel->user = loader_strdup(loader, setting_string(group, "user"));
+	channel->password = loader_secret(loader, group, "password_credential", "password_file");
+	if (channel->user == NULL &&
+	    (setting_member(group, "password_credential") != NULL || setting_member(group, "password_file") != NULL))
+		loader_problem(loader, group, "user", "is missing: a password needs one");
+	if (setting_member(group, "tls") != NULL) {
+		int word = loader_word(loader, setting_member(group, "tls"), channel_tls_names, TLS_COUNT);
+		channel->tls = word < 0 ? TLS_OFFERED : (enum channel_tls)word;
+	}
 	if (recipients == NULL)
 		return;
 	if (strings_count(recipients) == 0)
 		loader_problem(loader, recipients, NULL, "names nobody");
 	for (int i = 0; i < strings_count(recipients); i++)
 		address_check(loader, strings_at(recipients, i));
-	channel->to = loader_texts(loader, recipients, &channel->n_to);
+	channel->to = (const char *const *)loader_texts(loader, recipients, &channel->n_to);
 }
 
 static void
-channel_load_type(struct loader *loader, const config_setting_t *group, struct config_channel *channel)
+channel_load_type(struct loader *loader, const config_setting_t *group, struct channel_settings *channel)
 {
-	static const char *const url[] = {"url", NULL};
 	static const char *const urls[] = {"url", "url_credential", "url_file", NULL};
 	static const char *const command[] = {"command", NULL};
 	static const char *const keys[] = {"routing_key_credential", "routing_key_file", NULL};
@@ -323,32 +374,82 @@ channel_load_type(struct loader *loader, const config_setting_t *group, struct c
 	case CHANNEL_WEBHOOK:
 		channel_need(loader, group, urls);
 		channel->url = either_url(loader, group);
-		channel->secrets = loader_signing_secrets(loader, group, &channel->n_secrets);
+		channel->secrets = (const char *const *)loader_signing_secrets(loader, group, &channel->n_secrets);
 		break;
 	case CHANNEL_EXEC:
 		channel_need(loader, group, command);
 		if (setting_member(group, "command") != NULL)
-			channel->command = loader_command(loader, setting_member(group, "command"));
+			channel->command =
+			    (const char *const *)loader_command(loader, setting_member(group, "command"));
 		break;
 	case CHANNEL_PAGERDUTY:
 		channel_need(loader, group, keys);
 		channel->url = loader_url(loader, group, "url", "http");
 		channel->routing_key = loader_secret(loader, group, "routing_key_credential", "routing_key_file");
+		channel->secrets = (const char *const *)loader_signing_secrets(loader, group, &channel->n_secrets);
+		break;
+	case CHANNEL_NTFY:
+	case CHANNEL_ALERTMANAGER:
+		channel->token = loader_secret(loader, group, "token_credential", "token_file");
+		channel_need(loader, group, urls);
+		channel->url = either_url(loader, group);
 		break;
 	case CHANNEL_SLACK:
+	case CHANNEL_TEAMS:
+	case CHANNEL_GOALERT:
 		channel_need(loader, group, urls);
 		channel->url = either_url(loader, group);
 		break;
 	case CHANNEL_EMAIL:
 		channel_load_email(loader, group, channel);
 		break;
-	case CHANNEL_ALERTMANAGER:
-		channel_need(loader, group, url);
-		channel->url = loader_url(loader, group, "url", "http");
-		break;
 	case CHANNEL_TYPE_COUNT:
 		break;
 	}
+}
+
+/* "1/s", "120/min", "30/h", "none". */
+static bool
+rate_parse(const char *text, struct rate *ret)
+{
+	static const struct {
+		const char *name;
+		int64_t us;
+	} units[] = {{"s", US_PER_S}, {"min", US_PER_MIN}, {"h", US_PER_H}};
+	char *end;
+
+	if (strcmp(text, "none") == 0) {
+		*ret = (struct rate){0};
+		return true;
+	}
+	unsigned long count = *text >= '1' && *text <= '9' ? strtoul(text, &end, 10) : 0;
+	if (count == 0 || count > 100000 || *end != '/')
+		return false;
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+		if (strcmp(end + 1, units[i].name) == 0) {
+			*ret = (struct rate){(uint32_t)count, {units[i].us}};
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What the services themselves allow or ask for. */
+static const char *const usual_rates[CHANNEL_TYPE_COUNT] = {
+    [CHANNEL_PAGERDUTY] = "120/min", [CHANNEL_SLACK] = "1/s", [CHANNEL_EMAIL] = "2/s",
+    [CHANNEL_TEAMS] = "1/s",         [CHANNEL_NTFY] = "1/s",  [CHANNEL_GOALERT] = "2/s",
+};
+
+static void
+rate_load(struct loader *loader, const config_setting_t *group, struct channel_settings *channel)
+{
+	const char *text = setting_string(group, "rate");
+
+	if (text == NULL)
+		text = usual_rates[channel->type];
+	if (text != NULL && !rate_parse(text, &channel->rate))
+		loader_problem(loader, group, "rate",
+		               "\"%s\" is not of the form \"1/s\", \"120/min\", \"30/h\" or \"none\"", text);
 }
 
 static void
@@ -371,16 +472,17 @@ channel_load(struct loader *loader, config_setting_t *group)
 	word = loader_word(loader, type, channel_type_names, CHANNEL_TYPE_COUNT);
 	if (word < 0)
 		return;
-	struct config_channel *channels = loader_grow(loader, config->channels, config->n_channels, sizeof *channels);
+	struct channel_settings *channels = loader_grow(loader, config->channels, config->n_channels, sizeof *channels);
 	if (channels == NULL)
 		return;
 	config->channels = channels;
-	struct config_channel *channel = &channels[config->n_channels++];
+	struct channel_settings *channel = &channels[config->n_channels++];
 	channel->type = (enum channel_type)word;
 	channel->name = loader_strdup(loader, group->name);
 	if (setting_string(group, "fallback") != NULL)
 		channel->fallback = loader_strdup(loader, setting_string(group, "fallback"));
 	(void)loader_duration(loader, group, "timeout", NULL, &channel->timeout); /* it has reported */
+	rate_load(loader, group, channel);
 	channel_check_keys(loader, group, channel->type);
 	channel_load_type(loader, group, channel);
 }
@@ -419,12 +521,13 @@ loader_service(struct loader *loader)
 	http_load(loader);
 	outbox_load(loader);
 	heartbeat_load(loader);
+	links_load(loader);
 	loader_each(loader, "channels", channel_load);
 	for (size_t i = 0; i < loader->channels.n; i++)
 		fallback_check(loader, loader->channels.items[i].setting);
 }
 
-const struct config_channel *
+const struct channel_settings *
 config_channel(const struct config *config, const char *name)
 {
 	for (size_t i = 0; i < config->n_channels; i++)
@@ -449,20 +552,30 @@ texts_free(char **texts)
 	free(texts);
 }
 
+/* A channel's settings are const to all but the loader, which made them. */
+static void *
+own(const void *setting)
+{
+	return (void *)(uintptr_t)setting;
+}
+
 static void
-channel_clear(struct config_channel *channel)
+channel_clear(struct channel_settings *channel)
 {
 	for (size_t i = 0; i < channel->n_secrets; i++)
-		secret_free(channel->secrets[i]);
-	free(channel->secrets);
-	secret_free(channel->routing_key);
-	secret_free(channel->url);
-	texts_free(channel->command);
-	texts_free(channel->to);
-	free(channel->name);
-	free(channel->fallback);
-	free(channel->smtp);
-	free(channel->from);
+		secret_free(own(channel->secrets[i]));
+	free(own(channel->secrets));
+	secret_free(own(channel->routing_key));
+	secret_free(own(channel->token));
+	secret_free(own(channel->password));
+	secret_free(own(channel->url));
+	texts_free(own(channel->command));
+	texts_free(own(channel->to));
+	free(own(channel->name));
+	free(own(channel->fallback));
+	free(own(channel->smtp));
+	free(own(channel->user));
+	free(own(channel->from));
 }
 
 void
@@ -479,6 +592,7 @@ config_free(struct config *config)
 	secret_free(config->token);
 	secret_free(config->heartbeat_url);
 	free(config->conninfo);
+	free(config->ticket_link);
 	free(config->instance);
 	free(config->source);
 	free(config);

@@ -36,6 +36,7 @@ const char *const config_scope_texts[SCOPE_COUNT] = {
     [SCOPE_HTTP] = "http",
     [SCOPE_OUTBOX] = "outbox",
     [SCOPE_HEARTBEAT] = "heartbeat",
+    [SCOPE_LINKS] = "links",
     [SCOPE_CHANNEL] = "channels.NAME",
 };
 
@@ -45,6 +46,9 @@ const char *const config_scope_texts[SCOPE_COUNT] = {
 #define SLACK        (1U << CHANNEL_SLACK)
 #define EMAIL        (1U << CHANNEL_EMAIL)
 #define ALERTMANAGER (1U << CHANNEL_ALERTMANAGER)
+#define TEAMS        (1U << CHANNEL_TEAMS)
+#define NTFY         (1U << CHANNEL_NTFY)
+#define GOALERT      (1U << CHANNEL_GOALERT)
 #define EVERY_TYPE   ((1U << CHANNEL_TYPE_COUNT) - 1)
 
 /* scope, name, type, child scope, initial, example, reloadable, channel types, help */
@@ -204,23 +208,32 @@ const struct config_row config_rows[] = {
      "Or a file with it, not readable by others."},
     {SCOPE_HEARTBEAT, "every", TYPE_STRING, 0, "1m", "\"1m\"", true, 0, "How often."},
 
+    {SCOPE_ROOT, "links", TYPE_GROUP, SCOPE_LINKS, NULL, NULL, true, 0, "Addresses that messages point to."},
+    {SCOPE_LINKS, "ticket", TYPE_STRING, 0, NULL, "\"https://desk.example.com/t/%{external_id}\"", true, 0,
+     "A ticket's; %{id}, %{source}, %{external_id} and %{org} stand for its facts."},
+
     {SCOPE_ROOT, "channels", TYPE_NAMED_GROUPS, SCOPE_CHANNEL, NULL, NULL, true, 0,
      "Channels by name: where notifications go."},
     {SCOPE_CHANNEL, "type", TYPE_STRING, 0, NULL, "\"webhook\"", true, EVERY_TYPE,
-     "webhook, exec, pagerduty, slack, email or alertmanager."},
+     "webhook, exec, pagerduty, slack (also Mattermost, Rocket.Chat), email, alertmanager, teams, ntfy or goalert."},
     {SCOPE_CHANNEL, "fallback", TYPE_STRING, 0, NULL, "\"lead\"", true, EVERY_TYPE,
      "The channel that gets what this one could not deliver."},
     {SCOPE_CHANNEL, "timeout", TYPE_STRING, 0, NULL, "\"10s\"", true, EVERY_TYPE,
      "How long one attempt may take. When absent: what is usual for the type."},
-    {SCOPE_CHANNEL, "url", TYPE_STRING, 0, NULL, "\"http://127.0.0.1:8080/sla\"", true,
-     WEBHOOK | PAGERDUTY | SLACK | ALERTMANAGER, "The address. Optional with pagerduty."},
-    {SCOPE_CHANNEL, "url_credential", TYPE_STRING, 0, NULL, "\"slack-url\"", true, WEBHOOK | SLACK,
-     "Or the systemd credential with it."},
-    {SCOPE_CHANNEL, "url_file", TYPE_STRING, 0, NULL, "\"slack.secret\"", true, WEBHOOK | SLACK,
-     "Or a file with it, not readable by others."},
-    {SCOPE_CHANNEL, "secret_credential", TYPE_STRING, 0, NULL, "\"ops-webhook\"", true, WEBHOOK,
-     "The systemd credential with the signing secrets, one a line, the current one first: whsec_ and base64, or text."},
-    {SCOPE_CHANNEL, "secret_file", TYPE_STRING, 0, NULL, "\"ops-webhook.secret\"", true, WEBHOOK,
+    {SCOPE_CHANNEL, "rate", TYPE_STRING, 0, NULL, "\"1/s\"", true, EVERY_TYPE,
+     "So many messages at most, as 1/s, 120/min or 30/h; what is more becomes a digest. When absent: what is usual for "
+     "the "
+     "type, for webhook, exec and alertmanager none."},
+    {SCOPE_CHANNEL, "url", TYPE_STRING, 0, NULL, "\"http://127.0.0.1:8080/sla\"", true, EVERY_TYPE & ~(EXEC | EMAIL),
+     "The address. Optional with pagerduty."},
+    {SCOPE_CHANNEL, "url_credential", TYPE_STRING, 0, NULL, "\"slack-url\"", true,
+     EVERY_TYPE & ~(EXEC | EMAIL | PAGERDUTY), "Or the systemd credential with it."},
+    {SCOPE_CHANNEL, "url_file", TYPE_STRING, 0, NULL, "\"slack.secret\"", true,
+     EVERY_TYPE & ~(EXEC | EMAIL | PAGERDUTY), "Or a file with it, not readable by others."},
+    {SCOPE_CHANNEL, "secret_credential", TYPE_STRING, 0, NULL, "\"ops-webhook\"", true, WEBHOOK | PAGERDUTY,
+     "The systemd credential with the signing secrets, one a line, the current one first: whsec_ and base64, or text. "
+     "With pagerduty: of its webhooks, by which people acknowledge there."},
+    {SCOPE_CHANNEL, "secret_file", TYPE_STRING, 0, NULL, "\"ops-webhook.secret\"", true, WEBHOOK | PAGERDUTY,
      "Or a file with them, not readable by others."},
     {SCOPE_CHANNEL, "command", TYPE_STRINGS, 0, NULL, "[ \"/usr/local/bin/page\" ]", true, EXEC,
      "The program and its arguments; no shell."},
@@ -228,7 +241,19 @@ const struct config_row config_rows[] = {
      "The systemd credential with the integration's key."},
     {SCOPE_CHANNEL, "routing_key_file", TYPE_STRING, 0, NULL, "\"pagerduty.secret\"", true, PAGERDUTY,
      "Or a file with it, not readable by others."},
-    {SCOPE_CHANNEL, "smtp", TYPE_STRING, 0, NULL, "\"smtp://127.0.0.1:25\"", true, EMAIL, "The mail server."},
+    {SCOPE_CHANNEL, "token_credential", TYPE_STRING, 0, NULL, "\"ntfy-token\"", true, NTFY | ALERTMANAGER,
+     "The systemd credential with the bearer token that requests carry."},
+    {SCOPE_CHANNEL, "token_file", TYPE_STRING, 0, NULL, "\"ntfy.secret\"", true, NTFY | ALERTMANAGER,
+     "Or a file with it, not readable by others."},
+    {SCOPE_CHANNEL, "smtp", TYPE_STRING, 0, NULL, "\"smtp://127.0.0.1:25\"", true, EMAIL,
+     "The mail server; smtps:// for TLS from the start."},
+    {SCOPE_CHANNEL, "tls", TYPE_STRING, 0, "offered", "\"required\"", true, EMAIL,
+     "STARTTLS: offered (used where the server offers it), required or never."},
+    {SCOPE_CHANNEL, "user", TYPE_STRING, 0, NULL, "\"slated\"", true, EMAIL, "Who logs in at the mail server."},
+    {SCOPE_CHANNEL, "password_credential", TYPE_STRING, 0, NULL, "\"smtp-password\"", true, EMAIL,
+     "The systemd credential with the password."},
+    {SCOPE_CHANNEL, "password_file", TYPE_STRING, 0, NULL, "\"smtp.secret\"", true, EMAIL,
+     "Or a file with it, not readable by others."},
     {SCOPE_CHANNEL, "from", TYPE_STRING, 0, NULL, "\"sla@example.com\"", true, EMAIL, "The sender's address."},
     {SCOPE_CHANNEL, "to", TYPE_STRINGS, 0, NULL, "[ \"lead@example.com\" ]", true, EMAIL, "The recipients' addresses."},
 };

@@ -25,8 +25,8 @@ text_move(const char **text, char **end)
 int
 delivery_copy(const struct delivery *delivery, struct delivery **ret)
 {
-	const char *const texts[] = {delivery->key,     delivery->external_id, delivery->metric,
-	                             delivery->channel, delivery->kind,        delivery->payload};
+	const char *const texts[] = {delivery->key,     delivery->external_id, delivery->metric, delivery->channel,
+	                             delivery->address, delivery->kind,        delivery->payload};
 	size_t size = sizeof(*delivery);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		size += texts[i] ? strlen(texts[i]) + 1 : 0;
@@ -39,6 +39,7 @@ delivery_copy(const struct delivery *delivery, struct delivery **ret)
 	text_move(&copy->external_id, &end);
 	text_move(&copy->metric, &end);
 	text_move(&copy->channel, &end);
+	text_move(&copy->address, &end);
 	text_move(&copy->kind, &end);
 	text_move(&copy->payload, &end);
 	*ret = copy;

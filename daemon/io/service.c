@@ -362,17 +362,8 @@ close_channels(struct channel **channels, size_t n)
 }
 
 static int
-open_channel(struct service *service, const struct config_channel *c, struct channel **ret)
+open_channel(struct service *service, const struct channel_settings *settings, struct channel **ret)
 {
-	const struct channel_settings settings = {
-	    .name = c->name,
-	    .type = channel_type_names[c->type],
-	    .url = c->url,
-	    .secrets = (const char *const *)c->secrets,
-	    .n_secrets = c->n_secrets,
-	    .command = (const char *const *)c->command,
-	    .timeout = c->timeout,
-	};
 	const struct channel_context context = {
 	    .http = service->http,
 	    .children = service->children,
@@ -380,7 +371,7 @@ open_channel(struct service *service, const struct config_channel *c, struct cha
 	    .now = courier_now,
 	    .arg = service,
 	};
-	return channel_open(&settings, &context, ret);
+	return channel_open(settings, &context, ret);
 }
 
 /* Opens the configuration's channels in place of the present ones. */
@@ -392,7 +383,7 @@ open_channels(struct service *service, const struct config *config)
 	if (channels == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < config->n_channels; i++) {
-		const struct config_channel *c = &config->channels[i];
+		const struct channel_settings *c = &config->channels[i];
 		int r = open_channel(service, c, &channels[n]);
 		if (r == 0) {
 			n++;

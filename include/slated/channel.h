@@ -3,22 +3,12 @@
 #ifndef SLATED_CHANNEL_H
 #define SLATED_CHANNEL_H
 
+#include "slated/channel_settings.h"
 #include "slated/delivery.h"
 #include "slated/retry.h"
 
 struct child_runner;
 struct http_client;
-
-/* What the configuration says; borrowed while the channel is made, copied as needed. Absent = NULL or 0. */
-struct channel_settings {
-	const char *name;
-	const char *type;
-	const char *url;            /* webhook */
-	const char *const *secrets; /* webhook: each signs; "whsec_" and base64, or the bytes themselves */
-	size_t n_secrets;
-	const char *const *command; /* exec: argv, ends with NULL */
-	struct duration timeout;    /* of one attempt; 0 = the type's own */
-};
 
 /* What all channels share; borrowed, outlives them. */
 struct channel_context {
@@ -51,7 +41,7 @@ struct channel_attempt {
 };
 
 struct channel_ops {
-	const char *type;
+	enum channel_type type;
 	const struct retry_policy *retry;
 
 	/* 0, -EINVAL for settings that cannot work, -ENOMEM. The caller fills in the struct channel. */
@@ -70,10 +60,7 @@ struct channel_ops {
 extern const struct channel_ops webhook_ops;
 extern const struct channel_ops exec_ops;
 
-/* The type of that name, or NULL. */
-const struct channel_ops *channel_ops_find(const char *type);
-
-/* Makes a channel. 0, -ENOTSUP for an unknown type, -EINVAL for settings that cannot work, -ENOMEM. */
+/* Makes a channel; the settings are borrowed for the call. 0, -EINVAL for settings that cannot work, -ENOMEM. */
 int channel_open(const struct channel_settings *settings, const struct channel_context *context, struct channel **ret)
     __attribute__((warn_unused_result));
 

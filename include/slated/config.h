@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "slated/instant.h"
+#include "slated/channel_settings.h"
 
 struct policy_set;
 
@@ -29,19 +29,6 @@ void config_problems_print(const struct config_problems *problems, FILE *out);
 /* Frees what the list holds and makes it empty. */
 void config_problems_clear(struct config_problems *problems);
 
-enum channel_type {
-	CHANNEL_WEBHOOK,
-	CHANNEL_EXEC,
-	CHANNEL_PAGERDUTY,
-	CHANNEL_SLACK,
-	CHANNEL_EMAIL,
-	CHANNEL_ALERTMANAGER,
-	CHANNEL_TYPE_COUNT,
-};
-
-/* As the configuration writes them. */
-extern const char *const channel_type_names[CHANNEL_TYPE_COUNT];
-
 /* The roles that a ladder may notify, resolved when a step fires. */
 enum role {
 	ROLE_ASSIGNEE,
@@ -52,23 +39,6 @@ enum role {
 };
 
 extern const char *const role_names[ROLE_COUNT];
-
-/* What a type does not have is NULL or 0; so are secrets with CONFIG_NO_SECRETS. */
-struct config_channel {
-	char *name;
-	enum channel_type type;
-	char *fallback;          /* the name of another channel, or NULL */
-	struct duration timeout; /* 0 = the type's own */
-	char *url;               /* webhook, slack, pagerduty, alertmanager */
-	char **secrets;          /* webhook: each signs; "whsec_" and base64, or the bytes themselves */
-	size_t n_secrets;
-	char **command;    /* exec: argv, NULL-terminated */
-	char *routing_key; /* pagerduty */
-	char *smtp;        /* email */
-	char *from;
-	char **to;
-	size_t n_to;
-};
 
 struct config {
 	struct policy_set *policies;
@@ -81,7 +51,8 @@ struct config {
 	unsigned concurrency;
 	char *heartbeat_url; /* or NULL */
 	struct duration heartbeat_every;
-	struct config_channel *channels;
+	char *ticket_link;                 /* a URL with "%{external_id}" and the like in it, or NULL */
+	struct channel_settings *channels; /* without their secrets with CONFIG_NO_SECRETS */
 	size_t n_channels;
 	/* All that was read, feeds too, each file after a line with its kind, size and name. config_load_text() reads
 	 * it again. Holds no secret. */
@@ -107,6 +78,6 @@ int config_load_text(const char *source, size_t len, struct instant now, struct 
 void config_free(struct config *config);
 
 /* The channel of that name, or NULL. */
-const struct config_channel *config_channel(const struct config *config, const char *name);
+const struct channel_settings *config_channel(const struct config *config, const char *name);
 
 #endif

@@ -12,7 +12,8 @@ struct delivery {
 	const char *metric;             /* NULL where the milestone is of no clock */
 	uint32_t cycle;                 /* 0 without a metric */
 	const char *channel;            /* a channel's name */
-	const char *kind;               /* the milestone: "escalated", ... */
+	const char *address;            /* whom to send it to there; NULL: the channel's own recipients */
+	const char *kind;               /* escalated, acknowledged, resolved, test; digest */
 	const char *payload;            /* the text of a JSON object */
 	uint32_t attempts;              /* made so far */
 	struct instant at;              /* the milestone's instant */

@@ -13,6 +13,7 @@ void event_line_free(struct event_line *line);
 /* Reads one line (no newline needed). *ret_ticket and the texts of *ret_event live until the next call.
  * 0; -EINVAL with what is wrong in `problem`; -ENOMEM. */
 int event_line_parse(struct event_line *line, const char *text, size_t len, const char **ret_ticket,
-                     struct ticket_event *ret_event, char problem[static REFUSAL_SIZE]) __attribute__((warn_unused_result));
+                     struct ticket_event *ret_event, char problem[static REFUSAL_SIZE])
+    __attribute__((warn_unused_result));
 
 #endif

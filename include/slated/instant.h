@@ -27,9 +27,9 @@ struct date {
 	int32_t day;
 };
 
-#define US_PER_S INT64_C(1000000)
+#define US_PER_S   INT64_C(1000000)
 #define US_PER_MIN (60 * US_PER_S)
-#define US_PER_H (3600 * US_PER_S)
+#define US_PER_H   (3600 * US_PER_S)
 #define US_PER_DAY (86400 * US_PER_S)
 
 /* "No such instant": later than every real one. */

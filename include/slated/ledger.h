@@ -51,7 +51,7 @@ void ledger_add_ticket(struct ledger *ledger, const struct engine *engine, struc
 size_t ledger_rows(const struct ledger *ledger);
 
 struct ledger_result {
-	bool deliveries;     /* some were made */
+	bool deliveries;    /* some were made */
 	bool reassessments; /* some wait to be written to their tickets */
 };
 typedef void ledger_done(void *arg, const struct ledger_result *result, const char *error);

@@ -95,7 +95,7 @@ int name_index(const char *const *names, int n, const char *name);
 
 /* At most so many severities (a target names them in a bit set) and distinct level texts in a configuration. */
 #define SEVERITY_MAX 32
-#define LEVEL_MAX 64
+#define LEVEL_MAX    64
 #define SEVERITY_ALL UINT32_MAX
 
 struct severity {

@@ -28,7 +28,7 @@ judge() {
 		list("assert.h errno.h inttypes.h limits.h stdarg.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h " \
 			"strings.h", pure)
 		list("slated/channel.h slated/child.h slated/delivery.h slated/envelope.h slated/http_client.h slated/log.h " \
-			"slated/text.h", channels)
+			"slated/message.h slated/post.h slated/text.h", channels)
 	}
 	function folder(file) {
 		if (file ~ /^include\/slated\//)

@@ -131,7 +131,7 @@ main(int argc, char **argv)
 	const struct channel_context context = {.http = http, .instance = "test 1", .now = sender_now, .arg = &sender};
 	const struct channel_settings settings = {
 	    .name = "hook",
-	    .type = "webhook",
+	    .type = CHANNEL_WEBHOOK,
 	    .url = argv[1],
 	    .secrets = (const char *const *)(argv + 3),
 	    .n_secrets = (size_t)(argc - 3),

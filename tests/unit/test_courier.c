@@ -67,7 +67,7 @@ fake_cancel(struct channel_attempt *attempt)
 }
 
 static const struct channel_ops fake_ops = {
-    .type = "fake",
+    .type = CHANNEL_TYPE_COUNT,
     .retry = &retry_default,
     .send = fake_send,
     .cancel = fake_cancel,
