@@ -170,8 +170,10 @@ fire_until(struct engine *engine, struct ticket *ticket, struct instant now)
 	struct instant at;
 	if (engine->absence) {
 		engine->catch_start = ticket_next(ticket);
-		while ((at = next_deadline(ticket)).us <= now.us && engine->error == 0)
+		while ((at = next_deadline(ticket)).us <= now.us && engine->error == 0) {
 			fire_deadlines(engine, ticket, at, false);
+			ticket->last_at = instant_max(ticket->last_at, at);
+		}
 		engine->catch_start = INSTANT_NEVER;
 	}
 	while ((at = ticket_next(ticket)).us <= now.us && engine->error == 0)

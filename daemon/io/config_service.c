@@ -155,8 +155,12 @@ static void
 instance_load(struct loader *loader)
 {
 	const config_setting_t *group = service_group(loader, "instance", "name");
+	const config_setting_t *reload = service_group(loader, "instance", "reload");
+	static const char *const words[] = {"keep", "migrate"};
 	char host[HOST_NAME_MAX + 1] = "";
 
+	if (reload != NULL)
+		loader->config->migrate = loader_word(loader, setting_member(reload, "reload"), words, 2) == 1;
 	if (group != NULL) {
 		const char *name = loader_required(loader, group, "name");
 		loader->config->instance = loader_strdup(loader, name != NULL ? name : "");

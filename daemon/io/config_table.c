@@ -187,6 +187,10 @@ const struct config_row config_rows[] = {
     {SCOPE_ROOT, "instance", TYPE_GROUP, SCOPE_INSTANCE, NULL, NULL, false, 0, "This daemon."},
     {SCOPE_INSTANCE, "name", TYPE_STRING, 0, "the host's name", "\"support-1\"", false, 0,
      "Its name in leases and the ledger."},
+    {SCOPE_INSTANCE, "reload", TYPE_STRING, 0, "keep", "\"keep\"", true, 0,
+     "What a reload does to running clocks: keep (each keeps its target until an event of its ticket changes it) or "
+     "migrate "
+     "(all take the new one at once)."},
 
     {SCOPE_ROOT, "http", TYPE_GROUP, SCOPE_HTTP, NULL, NULL, false, 0, "The HTTP server: board, metrics, API."},
     {SCOPE_HTTP, "listen", TYPE_STRINGS, 0, NULL, "[ \"127.0.0.1:9464\" ]", false, 0,

@@ -22,7 +22,6 @@ struct row_reader {
 	json_t *json;
 	struct custom_attribute *custom;
 	size_t n_custom;
-	char (*scalars)[32];
 	struct pg_value *bounds;
 };
 
@@ -49,7 +48,6 @@ row_reader_free(struct row_reader *reader)
 	json_decref(reader->json);
 	free(reader->texts);
 	free(reader->custom);
-	free(reader->scalars);
 	free(reader->bounds);
 	free(reader);
 }
@@ -108,7 +106,7 @@ row_instant(struct pg_value value, struct instant absent, struct instant *ret)
 	return pg_read_instant(value, ret);
 }
 
-/* Reads a JSON object of attributes into reader->custom; numbers and booleans become texts, what is nested its JSON. */
+/* Reads an object of ATTRIBUTE_TEXTS() into reader->custom; null takes an attribute away. */
 static int
 row_custom(struct row_reader *reader, struct pg_value value, char problem[static REFUSAL_SIZE])
 {
@@ -125,23 +123,13 @@ row_custom(struct row_reader *reader, struct pg_value value, char problem[static
 	size_t n = json_object_size(reader->json);
 	struct custom_attribute *custom = realloc(reader->custom, n * sizeof(custom[0]));
 	reader->custom = custom != NULL ? custom : reader->custom;
-	void *scalars = realloc(reader->scalars, n * sizeof(reader->scalars[0]));
-	reader->scalars = scalars != NULL ? scalars : reader->scalars;
-	if (n > 0 && (custom == NULL || scalars == NULL))
+	if (n > 0 && custom == NULL)
 		return -ENOMEM;
 	json_object_foreach(reader->json, key, member)
 	{
 		size_t i = reader->n_custom++;
 		custom[i].key = key;
-		custom[i].value = NULL;
-		if (json_is_string(member)) {
-			custom[i].value = json_string_value(member);
-		} else if (!json_is_null(member)) {
-			size_t len = json_dumpb(member, reader->scalars[i], sizeof(reader->scalars[i]) - 1,
-			                        JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-			reader->scalars[i][len < sizeof(reader->scalars[i]) ? len : 0] = '\0';
-			custom[i].value = reader->scalars[i];
-		}
+		custom[i].value = json_string_value(member);
 	}
 	return 0;
 }

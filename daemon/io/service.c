@@ -498,6 +498,7 @@ reload(struct service *service)
 	engine_configure(service->engine, config->policies);
 	renumber_severities(service, former);
 	work_rematch(service);
+	work_migrate(service);
 	service->config_written = false;
 	if (!service->flushing)
 		(void)service_use_connection(service);

@@ -102,6 +102,8 @@ void work_flush(struct service *service);
 void work_arm(struct service *service);
 /* Finds each ticket's policy in the configuration in force. */
 void work_rematch(struct service *service);
+/* Brings clocks of former configurations to the one in force, where it says so. */
+void work_migrate(struct service *service);
 /* Whether nothing waits for a flush. */
 bool work_is_done(const struct service *service);
 extern const struct feed_hooks work_feed_hooks;

@@ -344,6 +344,7 @@ on_loaded(void *arg)
 	log_info("loaded", log_number("tickets", (int64_t)live_count(&service->live)),
 	         log_instant("next", wheel_next(service->wheel)));
 	(void)sd_notify(0, "READY=1"); /* nobody may be listening */
+	work_migrate(service);
 	event_active(service->timers, EV_TIMEOUT, 0);
 	service_open_outbox(service);
 }
@@ -449,6 +450,40 @@ work_rematch(struct service *service)
 	name_configs(service);
 	HASH_ITER (hh, service->live.tickets, live, next)
 		engine_rematch(service->engine, &live->ticket);
+}
+
+static bool
+is_of_former(const struct service *service, const struct ticket *ticket)
+{
+	for (const struct clock *clock = ticket->clocks; clock != NULL; clock = clock->next)
+		if (clock_is_active(clock) && clock->set != service->config->policies)
+			return true;
+	return false;
+}
+
+void
+work_migrate(struct service *service)
+{
+	struct live_ticket *live;
+	struct live_ticket *next;
+	struct instant now = service_now(service);
+	if (service->state != SERVICE_LIVE || !service->config->migrate)
+		return;
+	HASH_ITER (hh, service->live.tickets, live, next) {
+		if (!is_of_former(service, &live->ticket))
+			continue;
+		int r = engine_advance(service->engine, &live->ticket, now);
+		if (r == 0)
+			r = engine_migrate(service->engine, &live->ticket, now);
+		live_touch(&service->live, live);
+		plan_ticket(service, live);
+		if (r < 0) {
+			service_begin_anew(service, strerror(-r));
+			return;
+		}
+	}
+	work_flush(service);
+	work_arm(service);
 }
 
 int

@@ -45,6 +45,7 @@ struct config {
 	char *conninfo; /* NULL when not given; without the password */
 	char *password; /* or NULL */
 	char *instance;
+	bool migrate;  /* a reload takes running clocks along */
 	char **listen; /* "address:port" */
 	size_t n_listen;
 	char *token; /* or NULL */

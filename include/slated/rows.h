@@ -12,11 +12,17 @@ struct row_reader;
 int row_reader_new(struct row_reader **ret) __attribute__((warn_unused_result));
 void row_reader_free(struct row_reader *reader);
 
+/* An object of attributes with every value as text, as a match compares it: a number may be longer than any C type, a
+ * value nested deeper than a JSON reader goes. NULL for {}. */
+#define ATTRIBUTE_TEXTS(column)                                                                                        \
+	"CASE WHEN " column " <> '{}' THEN (SELECT jsonb_object_agg(key, value)::text FROM jsonb_each_text(" column    \
+	")) END"
+
 /* Columns of `sla.event e`. */
 #define EVENT_COLUMNS                                                                                                  \
 	"e.ticket_id, e.seq, e.at, e.kind, e.by, e.public, e.escalate, e.status, e.severity, "                         \
 	"(extract(epoch FROM e.\"for\") * 1000000)::bigint, e.changed, e.org, e.plan, e.channel, e.category, "         \
-	"e.product, e.environment, e.version, e.assignee, e.team, e.attributes::text"
+	"e.product, e.environment, e.version, e.assignee, e.team, " ATTRIBUTE_TEXTS("e.attributes")
 enum { EVENT_COLUMN_COUNT = 21 };
 
 struct event_row {
@@ -33,7 +39,7 @@ int row_read_event(struct row_reader *reader, const struct pg_value values[stati
 #define STATE_COLUMNS                                                                                                  \
 	"s.ticket_id, s.applied_seq, s.severity, s.status, s.opened_at, s.last_at, s.requested, s.reassessed, "        \
 	"s.ack_at, s.ladder, s.org, s.plan, s.channel, s.category, s.product, s.environment, s.version, s.assignee, "  \
-	"s.team, s.attributes::text"
+	"s.team, " ATTRIBUTE_TEXTS("s.attributes")
 enum { STATE_COLUMN_COUNT = 20 };
 
 /* Fills a zeroed ticket; *ret_ladder (may be NULL) is for row_restore_ladder() once the clocks are there. */

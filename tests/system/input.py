@@ -73,6 +73,14 @@ def test(bench):
     bench.equal(db.value(f"SELECT count(*) FROM sla.clock WHERE ticket_id IN ({unknown}, {missing})"), 0,
                 "a refused ticket has no clock")
 
+    # Numbers that no C type holds, and values nested deeper than a JSON reader goes, are texts like others.
+    huge = "1" + 30 * "0"
+    odd = db.insert("ticket", severity="low", attributes=f'{{"n": {huge}, "e": 1e300, "deep": {3000 * "["}{3000 * "]"}}}')
+    db.run(f"UPDATE sla.ticket SET attributes = attributes || '{{\"n\": {huge}1, \"e\": null}}' WHERE id = {odd}")
+    db.wait(f"(SELECT applied_seq FROM sla.ticket_state WHERE ticket_id = {odd}) = 2")
+    bench.equal(db.value(f"SELECT attributes ->> 'n' FROM sla.ticket_state WHERE ticket_id = {odd}"), huge + "1",
+                "a number of any length is an attribute like others")
+
     late = db.insert("ticket", severity="low")
     db.wait(f"(SELECT applied_seq FROM sla.ticket_state WHERE ticket_id = {late}) = 1")
     db.run(f"INSERT INTO sla.reply (ticket_id, author, at) VALUES ({late}, 'agent', clock_timestamp() - interval '1 day')")

@@ -97,6 +97,7 @@ class Comparison:
         self.superseded = 0
         self.late = sum(event["late"] for events in self.events.values() for event in events)
         self.problems = []
+        self.differing = []
         self.expected = self.compare()
 
     def compare(self):
@@ -114,6 +115,8 @@ class Comparison:
             else:
                 found, differences = self.explain(ticket)
             expected += found
+            if differences:
+                self.differing.append(ticket)
             self.problems += differences
         return expected
 
@@ -189,6 +192,14 @@ class Comparison:
                     return True
         return False
 
+    def tell_history(self, bench, ticket):
+        bench.note(f"ticket {ticket}:")
+        for event in self.events[ticket]:
+            bench.note(f"  {instant(event['at'])} event {event['seq']}{' late' if event['late'] else ''} "
+                       + json.dumps(line_of(event, event["at"])))
+        for m in self.of_ticket[ticket]:
+            bench.note(f"  {instant(m['recorded_at'])} recorded {self.describe(m)}")
+
     @staticmethod
     def describe(m):
         named = {name: m.get(name) for name in KEY + REST if m.get(name) is not None}
@@ -205,6 +216,8 @@ class Comparison:
         bench.check(not twice, f"{what}: nothing recorded twice", twice[:3])
         bench.check(not self.problems, f"{what}: just the milestones that slatectl simulate prints",
                     "\n  ".join([f"{len(self.problems)} differences", *self.problems[:12]]))
+        for ticket in self.differing[:2]:
+            self.tell_history(bench, ticket)
         early = [self.describe(m) for m in self.recorded if m["recorded_at"] < m["at"]]
         bench.check(not early, f"{what}: none recorded before its instant", early[:3])
 

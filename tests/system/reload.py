@@ -107,6 +107,23 @@ def test(bench):
             "WHERE ticket_id = 1)")
     bench.check(True, "restart: its next level is the former configuration's")
 
+    # Taken along at once, where the configuration says so; by a restart, too.
+    first = db.insert("ticket", severity="low")
+    bench.equal(budget(bench, first), 10800, "migrate: before")
+    write(within="4h", level="75%")
+    path.write_text(path.read_text().replace('instance = { ', 'instance = { reload = "migrate"; '))
+    reload(daemon, "^reloaded")
+    db.wait(f"(SELECT budget FROM sla.clock WHERE ticket_id = {first}) = 14400000000")
+    bench.equal(db.value(f"SELECT string_agg(milestone, ' ' ORDER BY id) FROM sla.milestone WHERE ticket_id = {first}"),
+                "started retargeted", "migrate: a running clock has the new target at once")
+    bench.stopped(daemon)
+    write(within="5h", level="75%")
+    path.write_text(path.read_text().replace('instance = { ', 'instance = { reload = "migrate"; '))
+    daemon = bench.daemon(path)
+    db.wait(f"(SELECT budget FROM sla.clock WHERE ticket_id = {first}) = 18000000000")
+    bench.check(True, "migrate: a restart takes it along, too")
+    db.run(f"UPDATE sla.ticket SET status = 'closed' WHERE id = {first}")
+
     # Channels change with a reload.
     channels = webhook("ops", receiver.url("second"))
     write(within="2s", level="50%", channels=channels)

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import http.server
 import json
+import sys
 import time
 
 TOLERANCE = 300  # seconds that webhook-timestamp may be away
@@ -41,7 +42,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 		line = {"id": self.headers.get("webhook-id"), "type": event.get("type"), "subject": event.get("subject"),
 			"time": event.get("time"), "verified": reason is None, "reason": reason, "path": self.path,
 			"data": event.get("data")}
-		print(json.dumps(line), flush=True)
+		# In one write: requests come on several threads.
+		sys.stdout.write(json.dumps(line) + "\n")
+		sys.stdout.flush()
 		self.send_response(200 if reason is None else 401)
 		self.send_header("Content-Length", "0")
 		self.end_headers()
