@@ -5,7 +5,8 @@ SQL_MIGRATIONS = \
 	sql/0001_schema.sql \
 	sql/0002_events.sql \
 	sql/0003_access.sql \
-	sql/0004_daemon.sql
+	sql/0004_daemon.sql \
+	sql/0005_alerts.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 

@@ -187,7 +187,8 @@ run_fire(struct engine *engine, struct ticket *ticket, struct run *run)
 	                               .repeat = run->repeat,
 	                               .trigger = trigger,
 	                               .notify = step->notify,
-	                               .n_notify = step->n_notify});
+	                               .n_notify = step->n_notify,
+	                               .ladder = run->ladder});
 	if (step->repeat_every.us == 0 || (step->repeat_max > 0 && run->repeat >= step->repeat_max))
 		return false;
 	run->repeat++;

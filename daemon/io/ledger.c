@@ -45,7 +45,7 @@ enum column {
 	M_TRIGGER,
 	M_REPEAT,
 	M_NOTIFY,
-	M_CHANNELS,
+	M_REACH,
 	M_PAYLOAD,
 	C_TICKET,
 	C_METRIC,
@@ -91,10 +91,12 @@ enum column {
 	R_NAMES,
 	R_SEVERITY,
 	R_REASON,
+	A_TICKET,
+	A_SEQ,
 	COLUMN_COUNT,
 };
 
-enum { FIXED_PARAMS = 4, PARAM_COUNT = FIXED_PARAMS + COLUMN_COUNT };
+enum { FIXED_PARAMS = 4, LAST_PARAMS = 4, PARAM_COUNT = FIXED_PARAMS + COLUMN_COUNT + LAST_PARAMS };
 
 struct ledger {
 	struct text columns[COLUMN_COUNT];
@@ -103,6 +105,9 @@ struct ledger {
 	bool shards[SHARDS];
 	struct text scratch;
 	struct ledger_names names;
+	struct text known; /* the channels' names, an array's text */
+	struct text heard; /* of those that hear of acknowledgements */
+	const char *mail;  /* the first channel for mail, or NULL */
 	struct ledger_result result;
 	ledger_done *done;
 	void *arg;
@@ -128,6 +133,8 @@ ledger_free(struct ledger *ledger)
 	for (unsigned i = 0; i < COLUMN_COUNT; i++)
 		free(ledger->columns[i].data);
 	free(ledger->scratch.data);
+	free(ledger->known.data);
+	free(ledger->heard.data);
 	free(ledger->error);
 	free(ledger);
 }
@@ -145,7 +152,23 @@ ledger_clear(struct ledger *ledger)
 void
 ledger_set_names(struct ledger *ledger, const struct ledger_names *names)
 {
+	/* Where people see that an alert is open, and should see that somebody is at it. */
+	const unsigned hearing = 1U << CHANNEL_PAGERDUTY | 1U << CHANNEL_SLACK | 1U << CHANNEL_TEAMS;
+	const struct config *config = names->config;
 	ledger->names = *names;
+	ledger->known.len = 0;
+	ledger->heard.len = 0;
+	ledger->mail = NULL;
+	for (size_t i = 0; i < config->n_channels; i++) {
+		const struct channel_settings *channel = &config->channels[i];
+		pg_array_add(&ledger->known, channel->name);
+		if ((hearing >> channel->type & 1) != 0)
+			pg_array_add(&ledger->heard, channel->name);
+		if (channel->type == CHANNEL_EMAIL && ledger->mail == NULL)
+			ledger->mail = channel->name;
+	}
+	pg_array_end(&ledger->known);
+	pg_array_end(&ledger->heard);
 }
 
 size_t
@@ -214,23 +237,123 @@ note_row(struct ledger *ledger, uint64_t ticket)
 
 /* Milestones ------------------------------------------------------------------------------------------------------- */
 
-/* Those of the names that are channels; roles are resolved when there is a directory of people. */
 static void
-put_channels(struct ledger *ledger, const struct milestone *m)
+add_names(struct text *json, char *const *names, size_t n)
 {
-	char *channels[64];
-	size_t n = 0;
-	for (size_t i = 0; i < m->n_notify && n < sizeof(channels) / sizeof(channels[0]); i++)
-		if (config_channel(ledger->names.config, m->notify[i]) != NULL)
-			channels[n++] = m->notify[i];
-	put_list(ledger, M_CHANNELS, channels, n);
+	text_add(json, "[", 1);
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			text_add(json, ",", 1);
+		text_add_json(json, names[i]);
+	}
+	text_add(json, "]", 1);
+}
+
+/* Whom the step reaches, for sla.recipients() and sla.silence_of(): its names and those of the steps after it. */
+static void
+put_reach(struct ledger *ledger, const struct policy_set *set, const struct ticket *ticket, const struct milestone *m)
+{
+	struct text *json = &ledger->scratch;
+	const struct clock *clock = m->metric != METRIC_COUNT ? ticket_clock(ticket, m->metric) : NULL;
+	const struct policy *policy = clock != NULL ? clock->policy : ticket->policy;
+	json->len = 0;
+	text_add_string(json, "{\"severity\": ");
+	text_add_json(json, set->severities[ticket->severity].name);
+	text_add_string(json, ", \"policy\": ");
+	text_add_json(json, policy != NULL ? policy->name : NULL);
+	text_add_string(json, m->always ? ", \"always\": true, \"steps\": [" : ", \"steps\": [");
+	add_names(json, m->notify, m->n_notify);
+	for (size_t i = m->step; m->ladder != NULL && i < m->ladder->n_steps; i++) {
+		text_add(json, ",", 1);
+		add_names(json, m->ladder->steps[i].notify, m->ladder->steps[i].n_notify);
+	}
+	text_add_string(json, "]}");
+	put_text(ledger, M_REACH, json->failed ? NULL : json->data);
+}
+
+/* How grave an alert is: as message.h has it. */
+static const char *
+alert_severity(const struct ticket *ticket, const struct clock *clock, const struct milestone *m)
+{
+	if (m->kind != MILESTONE_ESCALATED)
+		return "info";
+	if (clock != NULL && clock->state == CLOCK_BREACHED)
+		return ticket->severity == 0 ? "critical" : "error";
+	bool told = clock != NULL && clock->fired != 0;
+	return told || strncmp(m->trigger, "reassessed", strlen("reassessed")) != 0 ? "warning" : "info";
+}
+
+/* One key from at risk to resolved. */
+static void
+add_alert(struct text *text, const struct ticket *ticket, const struct clock *clock, const struct milestone *m)
+{
+	char key[96];
+	const char *state = m->kind != MILESTONE_ESCALATED ? milestone_names[m->kind]
+	                    : clock == NULL                ? "asked"
+	                                                   : clock_state_names[clock->state];
+	int n = snprintf(key, sizeof(key), "sla-%" PRIu64, ticket->id);
+	if (m->metric != METRIC_COUNT)
+		(void)snprintf(key + n, sizeof(key) - (size_t)n, "-%s-%" PRIu32, metric_names[m->metric], m->cycle);
+	text_add_string(text, ", \"alert\": {\"key\": ");
+	text_add_json(text, key);
+	text_add_string(text, ", \"state\": ");
+	text_add_json(text, state);
+	text_add_string(text, ", \"severity\": ");
+	text_add_json(text, alert_severity(ticket, clock, m));
+	text_add_string(text, "}");
+}
+
+/* "Mon 2026-03-02 17:00 America/Los_Angeles" */
+static void
+add_local(struct text *text, const struct calendar *calendar, struct instant at)
+{
+	static const char *const days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
+	const struct zone *zone = calendar_zone(calendar);
+	struct wall wall = zone != NULL ? zone_wall(zone, at) : (struct wall){at.us};
+	struct date date = date_of_wall(wall);
+	int64_t minutes = (wall.us - date_begin(date).us) / US_PER_MIN;
+	int year, month, day;
+	char words[128];
+	date_to_civil(date, &year, &month, &day);
+	(void)snprintf(words, sizeof(words), "%s %04d-%02d-%02d %02d:%02d %.80s", days[date_weekday(date)], year, month,
+	               day, (int)(minutes / 60), (int)(minutes % 60), zone != NULL ? zone_name(zone) : "UTC");
+	text_add_string(text, ", \"due_local\": ");
+	text_add_json(text, words);
 }
 
 static void
-put_payload(struct ledger *ledger, const struct milestone *m, struct instant now)
+add_clock(struct text *text, const struct policy_set *set, const struct ticket *ticket, const struct clock *clock)
+{
+	const struct target *target = clock->target;
+	char due[INSTANT_TEXT_SIZE];
+	text_add_string(text, ", \"clock\": {\"state\": ");
+	text_add_json(text, clock_state_names[clock->state]);
+	if (is_instant(clock->due_at)) {
+		(void)instant_format(clock->due_at, due);
+		text_add_string(text, ", \"due_at\": ");
+		text_add_json(text, due);
+		add_local(text, target->calendar, clock->due_at);
+	}
+	text_add_string(text, ", \"target\": \"");
+	text_add_string(text, target->under ? "under " : "within ");
+	text_add_string(text, target->text);
+	text_add_string(text, "\", \"policy\": ");
+	text_add_json(text, clock->policy->name);
+	text_add_string(text, ", \"calendar\": ");
+	text_add_json(text, calendar_name(target->calendar));
+	text_add_string(text, ", \"severity\": ");
+	text_add_json(text, set->severities[ticket->severity].name);
+	text_add_string(text, "}");
+}
+
+/* Its form is told at the head of channels/message.c. */
+static void
+put_payload(struct ledger *ledger, const struct policy_set *set, const struct ticket *ticket, const struct milestone *m,
+            struct instant now)
 {
 	struct text *text = &ledger->scratch;
 	bool tells = m->kind == MILESTONE_ESCALATED || m->kind == MILESTONE_MET || m->kind == MILESTONE_WITHDRAWN;
+	const struct clock *clock = m->metric != METRIC_COUNT ? ticket_clock(ticket, m->metric) : NULL;
 	struct duration late = instant_since(now, m->at);
 	if (!tells) {
 		put_text(ledger, M_PAYLOAD, NULL);
@@ -239,6 +362,9 @@ put_payload(struct ledger *ledger, const struct milestone *m, struct instant now
 	text->len = 0;
 	text_add_string(text, "{\"milestone\": ");
 	render_milestone(text, NULL, m);
+	add_alert(text, ticket, clock, m);
+	if (clock != NULL)
+		add_clock(text, set, ticket, clock);
 	if (m->by_timer && late.us > LATE_AFTER.us) {
 		text_add_string(text, ", \"late_by\": ");
 		text_add_seconds(text, late);
@@ -248,7 +374,8 @@ put_payload(struct ledger *ledger, const struct milestone *m, struct instant now
 }
 
 void
-ledger_add_milestone(struct ledger *ledger, const struct ticket *ticket, const struct milestone *m, struct instant now)
+ledger_add_milestone(struct ledger *ledger, const struct policy_set *set, const struct ticket *ticket,
+                     const struct milestone *m, struct instant now)
 {
 	bool has_clock = m->metric != METRIC_COUNT;
 	bool escalated = m->kind == MILESTONE_ESCALATED;
@@ -279,10 +406,10 @@ ledger_add_milestone(struct ledger *ledger, const struct ticket *ticket, const s
 	else
 		put_text(ledger, M_NOTIFY, NULL);
 	if (escalated)
-		put_channels(ledger, m);
+		put_reach(ledger, set, ticket, m);
 	else
-		put_text(ledger, M_CHANNELS, NULL);
-	put_payload(ledger, m, now);
+		put_text(ledger, M_REACH, NULL);
+	put_payload(ledger, set, ticket, m, now);
 }
 
 void
@@ -324,6 +451,14 @@ ledger_add_seen(struct ledger *ledger, int64_t ticket, int64_t seq)
 	note_row(ledger, (uint64_t)ticket);
 	put_number(ledger, V_TICKET, ticket);
 	put_number(ledger, V_SEQ, seq);
+}
+
+void
+ledger_add_acknowledgement(struct ledger *ledger, int64_t ticket, int64_t seq)
+{
+	note_row(ledger, (uint64_t)ticket);
+	put_number(ledger, A_TICKET, ticket);
+	put_number(ledger, A_SEQ, seq);
 }
 
 /* States and clocks ------------------------------------------------------------------------------------------------ */
@@ -490,6 +625,12 @@ ledger_flush(struct ledger *ledger, struct pg *pg, const char *run, const char *
 		failed |= column->failed;
 		params[FIXED_PARAMS + i] = column->data;
 	}
+	const char **last = params + FIXED_PARAMS + COLUMN_COUNT;
+	last[0] = ledger->known.data;
+	last[1] = ledger->mail;
+	last[2] = ledger->names.config->ticket_link;
+	last[3] = ledger->heard.data;
+	failed |= ledger->known.failed || ledger->heard.failed;
 	int r = failed || shards == NULL ? -ENOMEM : 0;
 	ledger->done = done;
 	ledger->arg = arg;

@@ -33,7 +33,7 @@ on_milestone(void *arg, struct ticket *ticket, const struct milestone *m)
 	struct duration lag = instant_since(now, m->at);
 	if (m->by_timer && !service->catching_up && lag.us > service->lag.us)
 		service->lag = lag;
-	ledger_add_milestone(service->ledger, ticket, m, now);
+	ledger_add_milestone(service->ledger, engine_policies(service->engine), ticket, m, now);
 	if (m->kind == MILESTONE_AT_RISK || m->kind == MILESTONE_BREACHED || m->kind == MILESTONE_ESCALATED)
 		log_info(milestone_names[m->kind], log_number("ticket", (int64_t)ticket->id),
 		         log_text("metric", m->metric == METRIC_COUNT ? NULL : metric_names[m->metric]),
@@ -175,6 +175,8 @@ apply_event(struct service *service, struct live_ticket *live, const struct even
 		return false;
 	else if (late)
 		ledger_add_event_note(service->ledger, row->ticket_id, row->seq, NULL, true);
+	if (r == 0 && row->event.kind == EVENT_ACK)
+		ledger_add_acknowledgement(service->ledger, row->ticket_id, row->seq);
 	live->applied_seq = row->seq;
 	live_touch(&service->live, live);
 	plan_ticket(service, live);

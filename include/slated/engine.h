@@ -81,6 +81,8 @@ struct milestone {
 	const char *trigger;
 	char *const *notify;
 	size_t n_notify;
+	const struct ladder *ladder; /* MILESTONE_ESCALATED */
+	bool always;                 /* its step: a silence does not hold it back */
 };
 
 /* A severity that a rule has set, or a hook that a rule asks for. */

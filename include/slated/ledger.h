@@ -30,8 +30,11 @@ struct ledger_names {
 void ledger_set_names(struct ledger *ledger, const struct ledger_names *names);
 
 /* Adds one milestone; `now` tells how late it is. Allocation failures come to light in ledger_flush(). */
-void ledger_add_milestone(struct ledger *ledger, const struct ticket *ticket, const struct milestone *milestone,
-                          struct instant now);
+void ledger_add_milestone(struct ledger *ledger, const struct policy_set *set, const struct ticket *ticket,
+                          const struct milestone *milestone, struct instant now);
+
+/* Adds an acknowledgement, by its event, to be told where the ticket's open alerts were. */
+void ledger_add_acknowledgement(struct ledger *ledger, int64_t ticket, int64_t seq);
 
 /* Adds a severity that a rule has set. */
 void ledger_add_reassessment(struct ledger *ledger, const struct policy_set *set, const struct ticket *ticket,

@@ -129,14 +129,16 @@ class Comparison:
         late = [i for i, (_, event) in enumerate(timed) if event["late"]]
         tries = [[]]
         for i in late:
-            # After a timer means a microsecond after it, which differences() forgives.
+            # After a timer means a microsecond after it, which differences() forgives; at the same instant where that
+            # microsecond would part dues which are equal.
             instants = sorted({m["at"] for m in self.of_ticket[ticket] if m["at"] >= timed[i][0]})
             floor = max((at for at, _ in timed[:i]), default=0)
-            tries = [chosen + [max(at, floor)] for chosen in tries for at in instants + [floor]][:400]
+            tries = [chosen + [max(at, floor) + after] for chosen in tries for at in instants + [floor]
+                     for after in (1, 0)][:400]
         for chosen in tries:
             shifted = list(timed)
             for i, at in zip(late, chosen):
-                shifted[i] = (at + 1, timed[i][1])
+                shifted[i] = (at, timed[i][1])
             ascending = all(a[0] <= b[0] for a, b in zip(shifted, shifted[1:]))
             if not ascending:
                 continue
