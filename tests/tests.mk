@@ -216,3 +216,12 @@ system_tests = \
 dist_check_SCRIPTS += $(system_tests)
 TESTS += $(system_tests)
 EXTRA_DIST += tests/system/harness.py tests/system/model.py
+
+# Rates and circuit breakers.
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/test_gate
+TESTS += tests/unit/test_gate
+tests_unit_test_gate_SOURCES = tests/unit/test_gate.c
+tests_unit_test_gate_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_gate_LDADD = libslated-core.a $(CRITERION_LIBS)
+endif

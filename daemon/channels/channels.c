@@ -15,17 +15,18 @@ channel_open(const struct channel_settings *settings, const struct channel_conte
 	const struct channel_ops *ops = types[settings->type];
 	if (!ops)
 		return -ENOTSUP;
-	char *name = strdup(settings->name);
-	if (!name)
-		return -ENOMEM;
+	char *name = strdup(settings->name), *fallback = settings->fallback ? strdup(settings->fallback) : NULL;
 	struct channel *channel;
-	int r = ops->open(settings, context, &channel);
+	int r = name && (fallback || !settings->fallback) ? ops->open(settings, context, &channel) : -ENOMEM;
 	if (r < 0) {
 		free(name);
+		free(fallback);
 		return r;
 	}
 	channel->ops = ops;
 	channel->name = name;
+	channel->fallback = fallback;
+	channel->rate = settings->rate;
 	*ret = channel;
 	return 0;
 }
@@ -36,6 +37,7 @@ channel_close(struct channel *channel)
 	if (!channel)
 		return;
 	free(channel->name);
+	free(channel->fallback);
 	channel->ops->close(channel);
 }
 

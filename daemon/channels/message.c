@@ -280,6 +280,7 @@ add_facts(struct letter *letter, const json_t *payload)
 	letter_fact(letter, "Assignee", letter_text(letter, ticket, "assignee"));
 	letter_fact(letter, "Team", letter_text(letter, ticket, "team"));
 	letter_fact(letter, "Sent to", joined(letter, json_object_get(payload, "notified")));
+	letter_fact(letter, "Instead of the failing channel", letter_text(letter, payload, "instead_of"));
 	if (late.us > 0)
 		letter_fact(letter, "Told late by", letter_length(letter, late));
 }

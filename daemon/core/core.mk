@@ -44,3 +44,5 @@ libslated_core_a_SOURCES += \
 # Retries of deliveries.
 libslated_core_a_SOURCES += include/slated/retry.h
 libslated_core_a_SOURCES += daemon/core/retry.c
+libslated_core_a_SOURCES += include/slated/gate.h
+libslated_core_a_SOURCES += daemon/core/gate.c

@@ -8,6 +8,18 @@ const struct retry_policy retry_default = {
     .give_up = {72 * US_PER_H},
 };
 
+const struct retry_policy retry_chat = {
+    .base = {US_PER_S},
+    .cap = {10 * US_PER_MIN},
+    .give_up = {6 * US_PER_H},
+};
+
+const struct retry_policy retry_page = {
+    .base = {US_PER_S},
+    .cap = {US_PER_MIN},
+    .give_up = {30 * US_PER_MIN},
+};
+
 /* sysexits.h */
 enum {
 	EXIT_FIRST = 64,

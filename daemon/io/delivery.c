@@ -8,6 +8,7 @@ const char *const outcome_names[OUTCOME_COUNT] = {
     [OUTCOME_DELIVERED] = "delivered",
     [OUTCOME_RETRY] = "retry",
     [OUTCOME_DEAD] = "dead",
+    [OUTCOME_SUPERSEDED] = "superseded",
 };
 
 /* Copies *text to *end, moves *end behind it and points *text at the copy. */

@@ -14,35 +14,39 @@
 #include "slated/pg_value.h"
 #include "slated/render.h"
 
-/* So many deliveries the courier may hold; the rest wait in the table. */
-#define HELD_MAX  4000
-#define CLAIM_MAX 500
+/* So many deliveries the courier may hold in all, and of one channel, so that one that stands still leaves the others
+ * room; the rest wait in the table. */
+#define HELD_MAX    20000
+#define CHANNEL_MAX 1000
+#define FULL_MAX    64
+#define CLAIM_MAX   500
 
 /* Looks for deliveries that nobody told it of so often. */
 #define SWEEP ((struct timeval){1, 0})
 
 /* In order of position: an earlier delivery of a ticket and channel is never claimed after a later one. */
 static const char claim_sql[] =
-    "WITH next AS (SELECT key FROM sla.delivery WHERE claimed_by IS NULL "
+    "WITH next AS (SELECT key FROM sla.delivery WHERE claimed_by IS NULL AND channel <> ALL ($3::text[]) "
     "  ORDER BY position LIMIT $2::integer FOR UPDATE SKIP LOCKED), "
     "claimed AS (UPDATE sla.delivery d SET claimed_by = $1 FROM next WHERE d.key = next.key RETURNING d.*) "
     "SELECT c.key, c.ticket_id, (SELECT t.external_id FROM sla.ticket t WHERE t.id = c.ticket_id), c.metric, c.cycle, "
     "c.channel, c.kind, c.payload::text, c.attempts, "
-    "  coalesce((c.payload -> 'milestone' ->> 'at')::timestamptz, c.created_at), c.created_at, c.next_attempt_at "
+    "  coalesce((c.payload -> 'milestone' ->> 'at')::timestamptz, c.created_at), c.created_at, c.next_attempt_at, "
+    "  c.address "
     "FROM claimed c ORDER BY c.position";
-enum { CLAIM_COLUMNS = 12 };
 
 /* Ended deliveries move to the log; the others note their attempt. */
 static const char outcome_sql[] =
     "WITH o AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], "
-    "$5::text[]) "
-    "  AS u (key, outcome, attempts, next_attempt_at, error)), "
+    "$5::text[], $6::text[]) "
+    "  AS u (key, outcome, attempts, next_attempt_at, error, digest)), "
     "ended AS (DELETE FROM sla.delivery d USING o WHERE d.key = o.key AND o.outcome <> 'retry' "
-    "  RETURNING d.*, o.outcome AS state_now, o.attempts AS attempts_now, o.error), "
-    "logged AS (INSERT INTO sla.delivery_log (key, position, ticket_id, metric, cycle, kind, channel, payload, state, "
-    "  attempts, next_attempt_at, last_error, claimed_by, created_at, outcome) "
-    "  SELECT key, position, ticket_id, metric, cycle, kind, channel, payload, state_now, attempts_now, NULL, "
-    "  coalesce(error, last_error), claimed_by, created_at, coalesce(error, 'delivered') FROM ended "
+    "  RETURNING d.*, o.outcome AS state_now, o.attempts AS attempts_now, o.error, o.digest), "
+    "logged AS (INSERT INTO sla.delivery_log (key, position, ticket_id, metric, cycle, kind, channel, address, "
+    "payload, state, "
+    "  attempts, next_attempt_at, last_error, claimed_by, created_at, outcome, digest) "
+    "  SELECT key, position, ticket_id, metric, cycle, kind, channel, address, payload, state_now, attempts_now, NULL, "
+    "  coalesce(error, last_error), claimed_by, created_at, coalesce(error, 'delivered'), digest FROM ended "
     "  ON CONFLICT (key) DO NOTHING) "
     "UPDATE sla.delivery d SET attempts = o.attempts, next_attempt_at = o.next_attempt_at, last_error = o.error "
     "FROM o WHERE d.key = o.key AND o.outcome = 'retry'";
@@ -55,7 +59,19 @@ static const char release_sql[] =
 static const char reassess_sql[] = "SELECT sla.apply_reassessments() "
                                    "WHERE EXISTS (SELECT FROM sla.reassessment WHERE outcome IS NULL)";
 
-enum { OUTCOME_COLUMNS = 5 };
+/* A copy for the channel that stands in, once: it keeps its order and its key for ever as well. */
+static const char fall_back_sql[] =
+    "INSERT INTO sla.delivery (key, ticket_id, metric, cycle, kind, channel, payload) "
+    "SELECT left(d.key, 200) || '-' || u.channel, d.ticket_id, d.metric, d.cycle, d.kind, u.channel, d.payload || "
+    "  jsonb_build_object('instead_of', d.channel) "
+    "FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u (key, channel, n) JOIN ("
+    "  SELECT key, ticket_id, metric, cycle, kind, channel, payload FROM sla.delivery UNION ALL "
+    "  SELECT key, ticket_id, metric, cycle, kind, channel, payload FROM sla.delivery_log WHERE state = 'dead') AS d "
+    "  ON d.key = u.key "
+    "WHERE NOT EXISTS (SELECT FROM sla.delivery_log l WHERE l.key = left(d.key, 200) || '-' || u.channel) ORDER BY u.n "
+    "ON CONFLICT (key) DO NOTHING";
+
+enum { OUTCOME_COLUMNS = 6, FALL_BACK_COLUMNS = 2 };
 
 struct outbox {
 	const char *instance;
@@ -65,6 +81,8 @@ struct outbox {
 	struct event *sweep;
 	struct text outcomes[OUTCOME_COLUMNS]; /* array texts, to be written next */
 	struct text sent[OUTCOME_COLUMNS];     /* being written, and kept until it is known that they were */
+	struct text fallen[FALL_BACK_COLUMNS]; /* copies to be made, and these kept likewise */
+	struct text copied[FALL_BACK_COLUMNS];
 	bool open;
 	bool released; /* of a former run */
 	bool wanted;   /* look for deliveries as soon as the connection is idle */
@@ -110,6 +128,10 @@ outbox_free(struct outbox *outbox)
 	for (unsigned i = 0; i < OUTCOME_COLUMNS; i++) {
 		free(outbox->outcomes[i].data);
 		free(outbox->sent[i].data);
+	}
+	for (unsigned i = 0; i < FALL_BACK_COLUMNS; i++) {
+		free(outbox->fallen[i].data);
+		free(outbox->copied[i].data);
 	}
 	free(outbox->error);
 	free(outbox);
@@ -161,7 +183,8 @@ outbox_drain(struct outbox *outbox)
 bool
 outbox_is_settled(const struct outbox *outbox)
 {
-	return outbox->sent[0].len == 0 && outbox->outcomes[0].len == 0;
+	return outbox->sent[0].len == 0 && outbox->outcomes[0].len == 0 && outbox->copied[0].len == 0 &&
+	       outbox->fallen[0].len == 0;
 }
 
 void
@@ -177,10 +200,12 @@ outbox_on_outcome(void *arg, const struct delivery *delivery, enum outcome outco
 	pg_array_add(&outbox->outcomes[2], attempts);
 	pg_array_add(&outbox->outcomes[3], outcome == OUTCOME_RETRY ? next : NULL);
 	pg_array_add(&outbox->outcomes[4], error);
-	if (outcome == OUTCOME_DELIVERED)
-		log_info("delivery delivered", log_text("delivery", delivery->key),
-		         log_number("ticket", delivery->ticket_id), log_text("channel", delivery->channel),
-		         log_text("kind", delivery->kind), log_number("attempts", delivery->attempts));
+	pg_array_add(&outbox->outcomes[5], delivery->digest);
+	if (outcome == OUTCOME_DELIVERED || outcome == OUTCOME_SUPERSEDED)
+		log_info(outcome == OUTCOME_DELIVERED ? "delivery delivered" : "delivery superseded",
+		         log_text("delivery", delivery->key), log_number("ticket", delivery->ticket_id),
+		         log_text("channel", delivery->channel), log_text("kind", delivery->kind),
+		         log_number("attempts", delivery->attempts), log_text("digest", delivery->digest));
 	else
 		log_warning(outcome == OUTCOME_DEAD ? "delivery given up" : "delivery failed, to be tried again",
 		            log_text("delivery", delivery->key), log_number("ticket", delivery->ticket_id),
@@ -188,6 +213,17 @@ outbox_on_outcome(void *arg, const struct delivery *delivery, enum outcome outco
 		            log_instant("next", outcome == OUTCOME_DEAD ? INSTANT_NEVER : delivery->next_attempt_at),
 		            log_text("error", error));
 	outbox_step(outbox);
+}
+
+void
+outbox_on_fall_back(void *arg, const struct delivery *delivery, const char *channel)
+{
+	struct outbox *outbox = arg;
+	pg_array_add(&outbox->fallen[0], delivery->key);
+	pg_array_add(&outbox->fallen[1], channel);
+	log_warning("the channel fails, its fallback is told", log_text("delivery", delivery->key),
+	            log_number("ticket", delivery->ticket_id), log_text("channel", delivery->channel),
+	            log_text("fallback", channel));
 }
 
 /* Answers ---------------------------------------------------------------------------------------------------------- */
@@ -247,6 +283,7 @@ read_claim(PGresult *result, int row, struct delivery *ret)
 		r = pg_read_instant(field(result, row, 11), &d.next_attempt_at);
 	if (r < 0)
 		return r;
+	d.address = PQgetisnull(result, row, 12) ? NULL : PQgetvalue(result, row, 12);
 	d.ticket_id = ticket;
 	d.cycle = (uint32_t)cycle;
 	d.attempts = (uint32_t)attempts;
@@ -299,6 +336,25 @@ on_outcomes(void *arg, PGresult *result)
 }
 
 static void
+on_fallen(void *arg, PGresult *result)
+{
+	struct outbox *outbox = arg;
+	if (result != NULL) {
+		if (PQresultStatus(result) != PGRES_COMMAND_OK)
+			note_error(outbox, result);
+		return;
+	}
+	if (!ended_well(outbox))
+		return; /* the sweep writes them again: twice is harmless */
+	for (unsigned i = 0; i < FALL_BACK_COLUMNS; i++)
+		outbox->copied[i].len = 0;
+	outbox->wanted = true;
+	outbox_step(outbox);
+	if (outbox_is_settled(outbox))
+		outbox->hooks.settled(outbox->hooks.arg);
+}
+
+static void
 on_released(void *arg, PGresult *result)
 {
 	struct outbox *outbox = arg;
@@ -341,20 +397,35 @@ run_query(struct outbox *outbox, const char *text, int n_params, const char *con
 	(void)r;
 }
 
+/* What is written next: what was sent before and is not known to be written, or what has gathered. */
+static void
+take_columns(struct text *gathered, struct text *sent, unsigned n, const char **params)
+{
+	bool again = sent[0].len > 0;
+	for (unsigned i = 0; i < n; i++) {
+		if (!again) {
+			struct text next = gathered[i];
+			gathered[i] = sent[i];
+			pg_array_end(&next);
+			sent[i] = next;
+		}
+		params[i] = sent[i].data;
+	}
+}
+
+static void
+write_fallen(struct outbox *outbox)
+{
+	const char *params[FALL_BACK_COLUMNS];
+	take_columns(outbox->fallen, outbox->copied, FALL_BACK_COLUMNS, params);
+	run_query(outbox, fall_back_sql, FALL_BACK_COLUMNS, params, false, on_fallen);
+}
+
 static void
 write_outcomes(struct outbox *outbox)
 {
 	const char *params[OUTCOME_COLUMNS];
-	bool again = outbox->sent[0].len > 0;
-	for (unsigned i = 0; i < OUTCOME_COLUMNS; i++) {
-		if (!again) {
-			struct text next = outbox->outcomes[i];
-			outbox->outcomes[i] = outbox->sent[i];
-			pg_array_end(&next);
-			outbox->sent[i] = next;
-		}
-		params[i] = outbox->sent[i].data;
-	}
+	take_columns(outbox->outcomes, outbox->sent, OUTCOME_COLUMNS, params);
 	run_query(outbox, outcome_sql, OUTCOME_COLUMNS, params, false, on_outcomes);
 }
 
@@ -364,8 +435,16 @@ claim(struct outbox *outbox, size_t held)
 	char limit[16];
 	size_t n = HELD_MAX - held < CLAIM_MAX ? HELD_MAX - held : CLAIM_MAX;
 	(void)snprintf(limit, sizeof(limit), "%zu", n);
+	const char *names[FULL_MAX];
+	size_t n_full = courier_full(outbox->courier, CHANNEL_MAX, names, FULL_MAX);
+	struct text full = {0};
+	for (size_t i = 0; i < n_full; i++)
+		pg_array_add(&full, names[i]);
+	pg_array_end(&full);
 	outbox->wanted = false;
-	run_query(outbox, claim_sql, 2, (const char *[]){outbox->instance, limit}, true, on_claimed);
+	if (!full.failed)
+		run_query(outbox, claim_sql, 3, (const char *[]){outbox->instance, limit, full.data}, true, on_claimed);
+	free(full.data);
 }
 
 /* Does the next thing that there is to do, if the connection is free. */
@@ -378,6 +457,8 @@ outbox_step(struct outbox *outbox)
 	size_t held = counts.behind + counts.later + counts.ready + counts.in_flight;
 	if (!outbox->released) {
 		run_query(outbox, release_sql, 1, (const char *[]){outbox->instance}, false, on_released);
+	} else if (outbox->copied[0].len > 0 || outbox->fallen[0].len > 0) {
+		write_fallen(outbox);
 	} else if (outbox->sent[0].len > 0 || outbox->outcomes[0].len > 0) {
 		write_outcomes(outbox);
 	} else if (outbox->wanted && held < HELD_MAX && !outbox->draining) {

@@ -610,6 +610,13 @@ on_outcome(void *arg, const struct delivery *delivery, enum outcome outcome, con
 }
 
 static void
+on_fall_back(void *arg, const struct delivery *delivery, const char *channel)
+{
+	struct service *service = arg;
+	outbox_on_fall_back(service->outbox, delivery, channel);
+}
+
+static void
 on_outbox_settled(void *arg)
 {
 	struct service *service = arg;
@@ -695,7 +702,7 @@ make_events(struct service *service)
 static int
 make_delivery(struct service *service)
 {
-	const struct courier_hooks courier = {courier_now, courier_random, on_outcome, service};
+	const struct courier_hooks courier = {courier_now, courier_random, on_outcome, on_fall_back, service};
 	const struct outbox_hooks outbox = {on_outbox_problem, on_outbox_settled, service};
 	int r = http_client_new(service->base, &service->http);
 	if (r == 0)

@@ -32,6 +32,8 @@ typedef void channel_done(void *arg, const struct channel_result *result);
 struct channel {
 	const struct channel_ops *ops;
 	char *name;
+	char *fallback;   /* the channel that gets what this one cannot deliver, or NULL */
+	struct rate rate; /* of messages */
 };
 
 struct channel_attempt {
@@ -43,6 +45,12 @@ struct channel_attempt {
 struct channel_ops {
 	enum channel_type type;
 	const struct retry_policy *retry;
+	/* Somebody is woken by it: it keeps a share of the attempts under way, and alerts go before what ends them. */
+	bool pages;
+	/* People read it: a later message of the same alert makes an earlier one that was not sent needless. */
+	bool supersedes;
+	/* With a rate: so many deliveries at most in one message of the kind "digest"; 0: each is sent by itself. */
+	unsigned digest_max;
 
 	/* 0, -EINVAL for settings that cannot work, -ENOMEM. The caller fills in the struct channel. */
 	int (*open)(const struct channel_settings *settings, const struct channel_context *context,

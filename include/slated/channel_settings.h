@@ -2,7 +2,7 @@
 #ifndef SLATED_CHANNEL_SETTINGS_H
 #define SLATED_CHANNEL_SETTINGS_H
 
-#include "slated/instant.h"
+#include "slated/gate.h"
 
 enum channel_type {
 	CHANNEL_WEBHOOK,
@@ -19,12 +19,6 @@ enum channel_type {
 
 /* As the configuration writes them. */
 extern const char *const channel_type_names[CHANNEL_TYPE_COUNT];
-
-/* So many in such a time. */
-struct rate {
-	uint32_t count; /* 0: without a limit */
-	struct duration per;
-};
 
 enum channel_tls {
 	TLS_OFFERED, /* where the server offers it */

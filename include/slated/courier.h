@@ -1,5 +1,6 @@
 /* The courier carries committed deliveries to their channels and tells what became of each attempt. It keeps the order
- * of one ticket's deliveries on one channel, retries with back-off, and bounds how many attempts are under way.
+ * of one ticket's deliveries on one channel, retries with back-off, keeps each channel's rate (what overflows becomes a
+ * digest) and bounds how many attempts are under way.
  * At least once: what it holds is in `sla.delivery` too, and what was not told of is sent again after a restart, with
  * the same key. */
 #ifndef SLATED_COURIER_H
@@ -17,6 +18,9 @@ struct courier_hooks {
 	 * `error` is NULL when delivered. Both live until it returns. After anything but OUTCOME_RETRY the courier has
 	 * let go of the delivery. May call courier_add(). */
 	void (*outcome)(void *arg, const struct delivery *delivery, enum outcome outcome, const char *error);
+	/* The delivery's channel has failed for minutes, or ended it dead: `channel` should tell of it, too. NULL:
+	 * there are no fallbacks. Must not call back. */
+	void (*fall_back)(void *arg, const struct delivery *delivery, const char *channel);
 	void *arg;
 };
 
@@ -45,6 +49,9 @@ void courier_set_concurrency(struct courier *courier, unsigned concurrency);
 /* Takes on a delivery (copied), behind those of its ticket and channel that were added before; one whose key it holds
  * already is ignored. Calls no hook but now(): everything else happens from the loop. 0 or -ENOMEM. */
 int courier_add(struct courier *courier, const struct delivery *delivery) __attribute__((warn_unused_result));
+
+/* The channels with `max` deliveries or more, `n` names at most; borrowed until the next call. Returns how many. */
+size_t courier_full(const struct courier *courier, size_t max, const char **names, size_t n);
 
 /* Whether it holds the delivery of that key. */
 bool courier_holds(const struct courier *courier, const char *key);

@@ -15,6 +15,7 @@ struct delivery {
 	const char *address;            /* whom to send it to there; NULL: the channel's own recipients */
 	const char *kind;               /* escalated, acknowledged, resolved, test; digest */
 	const char *payload;            /* the text of a JSON object */
+	const char *digest;             /* the key of the message that it went out in with others, or NULL */
 	uint32_t attempts;              /* made so far */
 	struct instant at;              /* the milestone's instant */
 	struct instant created_at;      /* from here on the channel's give-up time counts */
@@ -25,10 +26,11 @@ enum outcome {
 	OUTCOME_DELIVERED,
 	OUTCOME_RETRY,
 	OUTCOME_DEAD,
+	OUTCOME_SUPERSEDED, /* never sent: a later one of the same alert says more */
 	OUTCOME_COUNT,
 };
 
-/* "delivered", "retry", "dead". */
+/* "delivered", "retry", "dead", "superseded". */
 extern const char *const outcome_names[OUTCOME_COUNT];
 
 /* A copy in one block of its own, texts and all, to be given to free(). 0 or -ENOMEM. */

@@ -37,6 +37,9 @@ void outbox_wake(struct outbox *outbox);
 /* The courier's outcome hook; `arg` is the outbox. */
 void outbox_on_outcome(void *arg, const struct delivery *delivery, enum outcome outcome, const char *error);
 
+/* The courier's fall_back hook; `arg` is the outbox. */
+void outbox_on_fall_back(void *arg, const struct delivery *delivery, const char *channel);
+
 /* Whether every outcome told of has been written down. */
 bool outbox_is_settled(const struct outbox *outbox);
 

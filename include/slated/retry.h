@@ -11,8 +11,12 @@ struct retry_policy {
 	struct duration give_up; /* after the delivery's creation */
 };
 
-/* 1 s, 10 min, 72 h. */
+/* Webhooks and programs: 1 s, 10 min, 72 h. */
 extern const struct retry_policy retry_default;
+/* Chats and mail: 1 s, 10 min, 6 h. */
+extern const struct retry_policy retry_chat;
+/* Pagers: 1 s, 1 min, 30 min. */
+extern const struct retry_policy retry_page;
 
 /* 2xx: delivered. 408, 425, 429, 5xx: retry. All else, redirects among it: dead, since the same request would get
  * the same answer. */

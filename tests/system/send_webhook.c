@@ -105,9 +105,11 @@ sender_run(struct sender *sender)
 			return 0;
 		if (event_base_got_exit(sender->base))
 			return 3;
-		if (counts.later > 0 && counts.in_flight + counts.ready == 0) {
+		if (counts.in_flight == 0) {
+			/* Nothing under way: the time until the next attempt is jumped over; where ready ones wait, it
+			 * is the channel that holds them back. */
 			int64_t wait = instant_since(sender->next, sender_now(sender)).us;
-			sender->jumped_us += wait > 0 ? wait : 0;
+			sender->jumped_us += counts.ready > 0 ? US_PER_S / 2 : wait > 0 ? wait : 0;
 			sender->next = INSTANT_NEVER;
 			courier_wake(sender->courier);
 		}
@@ -124,7 +126,8 @@ main(int argc, char **argv)
 	struct sender sender = {.base = event_base_new(), .next = INSTANT_NEVER};
 	struct http_client *http = NULL;
 	struct channel *channel = NULL;
-	const struct courier_hooks hooks = {sender_now, sender_random, sender_outcome, &sender};
+	const struct courier_hooks hooks = {
+	    .now = sender_now, .random = sender_random, .outcome = sender_outcome, .arg = &sender};
 	if (!sender.base || http_client_new(sender.base, &http) < 0 ||
 	    courier_new(sender.base, 64, &hooks, &sender.courier) < 0)
 		return 2;

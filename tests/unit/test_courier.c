@@ -24,7 +24,8 @@ struct fake {
 	struct channel channel;
 	struct fake_attempt *under_way; /* newest first */
 	size_t n_under_way, most_under_way, n_started, n_cancelled;
-	int refuse; /* what send returns instead of starting */
+	unsigned failures; /* in a row */
+	int refuse;        /* what send returns instead of starting */
 };
 
 static int
@@ -55,6 +56,12 @@ fake_remove(struct fake_attempt *attempt)
 		link = &(*link)->next;
 	*link = attempt->next;
 	attempt->fake->n_under_way--;
+}
+
+static bool
+fake_is_failing(const struct fake *fake)
+{
+	return fake->failures >= GATE_FAILURES;
 }
 
 static void
@@ -127,10 +134,11 @@ world_new(unsigned concurrency)
 	world->base = event_base_new();
 	struct channel *channels[3];
 	for (size_t i = 0; i < 3; i++) {
-		world->fakes[i].channel = (struct channel){&fake_ops, fake_names[i]};
+		world->fakes[i].channel = (struct channel){.ops = &fake_ops, .name = fake_names[i]};
 		channels[i] = &world->fakes[i].channel;
 	}
-	const struct courier_hooks hooks = {world_now, world_random, world_outcome, world};
+	const struct courier_hooks hooks = {
+	    .now = world_now, .random = world_random, .outcome = world_outcome, .arg = world};
 	cr_assert_eq(courier_new(world->base, concurrency, &hooks, &world->courier), 0);
 	cr_assert_eq(courier_set_channels(world->courier, channels, 3), 0);
 	return world;
@@ -188,6 +196,7 @@ static void
 attempt_end(struct fake_attempt *attempt, enum outcome outcome, int64_t retry_after_us)
 {
 	fake_remove(attempt);
+	attempt->fake->failures = outcome == OUTCOME_RETRY ? attempt->fake->failures + 1 : 0;
 	const struct channel_result result = {outcome, {retry_after_us}, outcome == OUTCOME_DELIVERED ? NULL : "no"};
 	attempt->attempt.done(attempt->attempt.arg, &result);
 	free(attempt);
@@ -343,6 +352,9 @@ Test(courier, back_off)
 	world_end(world, "1", OUTCOME_RETRY);
 	cr_expect_eq(world->last.next_attempt_at.us, start.us + 72 * US_PER_H);
 	world_advance(world, 1);
+	/* It has failed all the time, so the last attempt waits for the next probe. */
+	cr_expect_str_eq(world_under_way(world, 0), "");
+	world_advance(world, 30 * US_PER_S);
 	world_end(world, "1", OUTCOME_RETRY);
 	cr_expect_str_eq(world->error, "given up after 72 hours: no");
 	cr_expect(!courier_holds(world->courier, "1"));
@@ -434,7 +446,7 @@ Test(courier, change_of_channels)
 	world_add(world, "3", 1, "c");
 	world_turn(world);
 	/* a stays, b is made anew, c is gone. */
-	struct fake anew = {.channel = {&fake_ops, fake_names[1]}};
+	struct fake anew = {.channel = {.ops = &fake_ops, .name = fake_names[1]}};
 	struct channel *channels[] = {&world->fakes[0].channel, &anew.channel};
 	cr_assert_eq(courier_set_channels(world->courier, channels, 2), 0);
 	cr_expect(world->fakes[0].n_cancelled == 0 && world->fakes[1].n_cancelled == 1 &&
@@ -558,9 +570,232 @@ Test(courier, random_runs, .timeout = 60)
 			under_way += world->fakes[i].n_under_way;
 		struct courier_counts counts = courier_count(world->courier);
 		cr_assert(under_way <= concurrency && under_way == counts.in_flight, "seed %u", seed);
-		cr_assert(counts.ready == 0 || under_way == concurrency, "seed %u: idle hands", seed);
+		bool failing = false;
+		for (size_t i = 0; i < 3; i++)
+			failing |= fake_is_failing(&world->fakes[i]);
+		cr_assert(counts.ready == 0 || under_way == concurrency || failing, "seed %u: idle hands", seed);
 	}
 	struct courier_counts counts = courier_count(world->courier);
 	cr_expect_eq(counts.behind + counts.later + counts.ready + counts.in_flight, 0);
+	world_free(world);
+}
+
+/* Rates, digests, breakers and fallbacks ----------------------------------------------------------------------------
+ */
+
+static const struct channel_ops chat_ops = {
+    .type = CHANNEL_TYPE_COUNT,
+    .retry = &retry_chat,
+    .supersedes = true,
+    .digest_max = 4,
+    .send = fake_send,
+    .cancel = fake_cancel,
+};
+
+static const struct channel_ops pager_ops = {
+    .type = CHANNEL_TYPE_COUNT,
+    .retry = &retry_page,
+    .pages = true,
+    .supersedes = true,
+    .digest_max = 4,
+    .send = fake_send,
+    .cancel = fake_cancel,
+};
+
+/* A chat "a" and a pager "b" of these rates, and "c" as ever. */
+static struct world *
+world_new_rated(unsigned concurrency, struct rate chat, struct rate pager)
+{
+	struct world *world = world_new(concurrency);
+	struct channel *channels[3];
+	static char lead[] = "c";
+	cr_assert_eq(courier_set_channels(world->courier, NULL, 0), 0);
+	for (size_t i = 0; i < 3; i++)
+		channels[i] = &world->fakes[i].channel;
+	channels[0]->ops = &chat_ops;
+	channels[0]->rate = chat;
+	channels[1]->ops = &pager_ops;
+	channels[1]->rate = pager;
+	channels[1]->fallback = lead;
+	cr_assert_eq(courier_set_channels(world->courier, channels, 3), 0);
+	return world;
+}
+
+static void
+world_add_kind(struct world *world, const char *key, int64_t ticket, const char *channel, const char *kind)
+{
+	struct delivery delivery = world_delivery(world, key, ticket, channel);
+	delivery.kind = kind;
+	cr_assert_eq(courier_add(world->courier, &delivery), 0);
+}
+
+static const struct rate one_a_second = {1, {US_PER_S}};
+
+Test(courier, what_overflows_becomes_a_digest)
+{
+	struct world *world = world_new_rated(8, one_a_second, (struct rate){0});
+	char key[8];
+	for (int i = 1; i <= 7; i++) {
+		snprintf(key, sizeof(key), "%d", i);
+		world_add_kind(world, key, i, "a", "escalated");
+		world_turn(world);
+	}
+	cr_expect_str_eq(world_under_way(world, 0), "1", "the first goes out by itself");
+	world_end(world, "1", OUTCOME_DELIVERED);
+	cr_expect_null(world->last.digest);
+	world_advance(world, US_PER_S - 1);
+	cr_expect_eq(world->fakes[0].n_started, 1);
+	world_advance(world, 1);
+	cr_expect_eq(world->fakes[0].n_started, 2);
+	cr_expect_eq(strncmp(world_under_way(world, 0), "sla-digest-", 11), 0);
+	cr_expect_eq(courier_count(world->courier).in_flight, 4);
+	/* It fails: its deliveries are tried again, each by its own count. */
+	world->random = 0;
+	attempt_end(world->fakes[0].under_way, OUTCOME_RETRY, 0);
+	cr_expect_eq(world->last.attempts, 1);
+	cr_expect_null(world->last.digest);
+	world_advance(world, US_PER_S);
+	attempt_end(world->fakes[0].under_way, OUTCOME_DELIVERED, 0);
+	cr_expect_not_null(world->last.digest);
+	world_advance(world, US_PER_S);
+	attempt_end(world->fakes[0].under_way, OUTCOME_DELIVERED, 0);
+	struct courier_counts counts = courier_count(world->courier);
+	cr_expect_eq(counts.ready + counts.later + counts.in_flight + counts.behind, 0);
+	cr_expect_eq(world->fakes[0].n_started, 4, "1 and 4 and 4 and 2");
+	world_free(world);
+}
+
+Test(courier, a_pager_bundles_alerts_only_and_first)
+{
+	struct world *world = world_new_rated(8, (struct rate){0}, one_a_second);
+	world_add_kind(world, "r1", 1, "b", "resolved");
+	world_add_kind(world, "r2", 2, "b", "resolved");
+	world_add_kind(world, "e3", 3, "b", "escalated");
+	world_add_kind(world, "e4", 4, "b", "escalated");
+	world_turn(world);
+	cr_expect_eq(strncmp(world_under_way(world, 1), "sla-digest-", 11), 0);
+	cr_expect_eq(courier_count(world->courier).in_flight, 2);
+	attempt_end(world->fakes[1].under_way, OUTCOME_DELIVERED, 0);
+	cr_expect_str_eq(world->told, "e3 delivered, e4 delivered");
+	world_advance(world, US_PER_S);
+	cr_expect_str_eq(world_under_way(world, 1), "r1");
+	attempt_end(world->fakes[1].under_way, OUTCOME_DELIVERED, 0);
+	world_advance(world, US_PER_S);
+	cr_expect_str_eq(world_under_way(world, 1), "r2");
+	world_free(world);
+}
+
+Test(courier, many_late_ones_become_a_digest_whatever_the_rate)
+{
+	struct world *world = world_new_rated(64, (struct rate){100, {US_PER_S}}, (struct rate){0});
+	for (int i = 1; i <= 12; i++) {
+		char key[8];
+		snprintf(key, sizeof(key), "%d", i);
+		struct delivery delivery = world_delivery(world, key, i, "a");
+		delivery.kind = "escalated";
+		delivery.at.us -= US_PER_H;
+		cr_assert_eq(courier_add(world->courier, &delivery), 0);
+	}
+	world_turn(world);
+	/* Three digests of four, no: once ten or fewer are left, each goes by itself. */
+	cr_expect_eq(world->fakes[0].n_started, 1 + 8);
+	cr_expect_eq(courier_count(world->courier).in_flight, 12);
+	world_free(world);
+}
+
+Test(courier, a_later_message_of_the_same_alert_supersedes)
+{
+	struct world *world = world_new_rated(8, one_a_second, (struct rate){0});
+	world_add_kind(world, "0", 7, "a", "escalated");
+	world_turn(world);
+	world_end(world, "0", OUTCOME_DELIVERED);
+	world_add_kind(world, "1", 1, "a", "escalated");
+	world_add_kind(world, "2", 1, "a", "escalated");
+	world_add_kind(world, "3", 1, "a", "acknowledged");
+	world_turn(world);
+	cr_expect_str_eq(world->told, "0 delivered, 1 superseded");
+	world_advance(world, US_PER_S);
+	cr_expect_str_eq(world_under_way(world, 0), "2");
+	world_free(world);
+}
+
+Test(courier, pages_keep_a_share)
+{
+	struct world *world = world_new_rated(4, (struct rate){0}, (struct rate){0});
+	char key[8];
+	for (int i = 1; i <= 6; i++) {
+		snprintf(key, sizeof(key), "%d", i);
+		world_add_kind(world, key, i, "c", "escalated");
+	}
+	world_turn(world);
+	cr_expect_eq(world->fakes[2].n_under_way, 3, "a quarter is left free");
+	world_add_kind(world, "p", 9, "b", "escalated");
+	world_turn(world);
+	cr_expect_str_eq(world_under_way(world, 1), "p");
+	world_free(world);
+}
+
+/* What fell back, in order. */
+static char fallen[NAMES];
+
+static void
+note_fall_back(void *arg, const struct delivery *delivery, const char *channel)
+{
+	(void)arg;
+	size_t len = strlen(fallen);
+	snprintf(fallen + len, sizeof(fallen) - len, "%s%s to %s", len ? ", " : "", delivery->key, channel);
+}
+
+Test(courier, a_failing_channel_is_probed_and_its_fallback_told)
+{
+	struct world *world = calloc(1, sizeof(*world));
+	fallen[0] = '\0';
+	world->now.us = INT64_C(1767225600) * US_PER_S;
+	world->base = event_base_new();
+	static char name[] = "b", lead[] = "c";
+	world->fakes[1].channel = (struct channel){.ops = &pager_ops, .name = name, .fallback = lead};
+	struct channel *channel = &world->fakes[1].channel;
+	const struct courier_hooks hooks = {world_now, world_random, world_outcome, note_fall_back, world};
+	cr_assert_eq(courier_new(world->base, 8, &hooks, &world->courier), 0);
+	cr_assert_eq(courier_set_channels(world->courier, &channel, 1), 0);
+	for (int i = 1; i <= 6; i++) {
+		char key[8];
+		snprintf(key, sizeof(key), "%d", i);
+		world_add_kind(world, key, i, "b", "escalated");
+	}
+	world_turn(world);
+	cr_expect_eq(world->fakes[1].n_under_way, 6);
+	while (world->fakes[1].under_way)
+		attempt_end(world->fakes[1].under_way, OUTCOME_RETRY, 0);
+	world_turn(world);
+	cr_expect_eq(world->fakes[1].n_under_way, 0, "the breaker is open");
+	world_advance(world, US_PER_S);
+	cr_expect_eq(world->fakes[1].n_under_way, 1, "one probe");
+	attempt_end(world->fakes[1].under_way, OUTCOME_RETRY, 0);
+	world_advance(world, US_PER_S);
+	cr_expect_eq(world->fakes[1].n_under_way, 0, "the next comes later");
+	cr_expect_str_eq(fallen, "");
+	world_advance(world, 3 * US_PER_MIN);
+	cr_expect_str_eq(fallen, "1 to c, 2 to c, 3 to c, 4 to c, 5 to c, 6 to c");
+	/* One that comes now falls back at once, and none twice. */
+	world_add_kind(world, "7", 7, "b", "escalated");
+	world_turn(world);
+	world_turn(world);
+	cr_expect_str_eq(strrchr(fallen, ',') + 2, "7 to c");
+	cr_expect_eq(world->fakes[1].n_under_way, 1);
+	attempt_end(world->fakes[1].under_way, OUTCOME_DELIVERED, 0);
+	world_turn(world);
+	cr_expect_gt(world->fakes[1].n_under_way, 1, "one success closes the breaker");
+	while (world->fakes[1].under_way)
+		attempt_end(world->fakes[1].under_way, OUTCOME_RETRY, 0);
+	/* Given up after 30 minutes, attempted or not. */
+	for (int i = 0; i < 40 * 60; i++) {
+		while (world->fakes[1].under_way)
+			attempt_end(world->fakes[1].under_way, OUTCOME_RETRY, 0);
+		world_advance(world, US_PER_S);
+	}
+	struct courier_counts counts = courier_count(world->courier);
+	cr_expect_eq(counts.ready + counts.later + counts.in_flight + counts.behind, 0);
+	cr_expect_eq(strncmp(world->error, "given up after 0.5 hours: ", 26), 0, "%s", world->error);
 	world_free(world);
 }
