@@ -26,29 +26,10 @@
 #include "slated/log.h"
 #include "slated/rows.h"
 
-#define LEASE_LASTS "15 s"
-#define BEAT        ((struct timeval){1, 0})
-#define RENEW_BEATS 5 /* the lease, and our word where nothing happened */
-#define STOP_LIMIT  ((struct timeval){4, 0})
-#define PAUSE_MIN   ((struct duration){US_PER_S / 5})
-#define PAUSE_MAX   ((struct duration){10 * US_PER_S})
-
-static const char beat_sql[] =
-    "WITH said AS (INSERT INTO sla.instance AS i (name, version, pid, started_at, configuration, shards, poll_only, "
-    "  tickets, next_at, lag, refused, last_error, last_error_at) "
-    "  VALUES ($1, '" PACKAGE_VERSION
-    "', $4::integer, $5::timestamptz, $6, 256, $7::boolean, $8::bigint, $9::timestamptz, "
-    "  $10::bigint * interval '1 microsecond', $11::bigint, $12, $13::timestamptz) "
-    "  ON CONFLICT (name) DO UPDATE SET version = excluded.version, pid = excluded.pid, started_at = "
-    "excluded.started_at, "
-    "  seen_at = clock_timestamp(), stopped_at = NULL, configuration = excluded.configuration, shards = "
-    "excluded.shards, "
-    "  poll_only = excluded.poll_only, tickets = excluded.tickets, next_at = excluded.next_at, lag = excluded.lag, "
-    "  refused = excluded.refused, last_error = excluded.last_error, last_error_at = excluded.last_error_at) "
-    "SELECT CASE WHEN $14::boolean THEN sla.take_lease($1, $2::uuid, $3::interval) ELSE 256 END";
-
-static const char configuration_sql[] = "INSERT INTO sla.configuration (digest, source, instance) VALUES ($1, $2, $3) "
-                                        "ON CONFLICT (digest) DO NOTHING";
+#define BEAT       ((struct timeval){1, 0})
+#define STOP_LIMIT ((struct timeval){4, 0})
+#define PAUSE_MIN  ((struct duration){US_PER_S / 5})
+#define PAUSE_MAX  ((struct duration){10 * US_PER_S})
 
 static const char leave_sql[] =
     "WITH said AS (UPDATE sla.instance SET stopped_at = clock_timestamp(), seen_at = clock_timestamp(), shards = 0 "
@@ -60,8 +41,8 @@ service_now(const struct service *service)
 	return timebase_now(&service->timebase);
 }
 
-static struct instant
-courier_now(void *arg)
+struct instant
+service_clock(void *arg)
 {
 	return service_now(arg);
 }
@@ -199,312 +180,6 @@ on_outbox_problem(void *arg, const char *text)
 	service_problem(arg, "deliveries could not be read or written", text);
 }
 
-/* Lease and heartbeat -----------------------------------------------------------------------------------------------
- */
-
-/* An error that an operator can mend gets its remedy. */
-static void
-note_server_error(struct service *service, const char *what, PGresult *result)
-{
-	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	const char *hint = "";
-	char text[300];
-	if (state != NULL &&
-	    (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0 || strcmp(state, "42883") == 0))
-		hint = "; create or upgrade the schema with: slatectl migrate";
-	else if (state != NULL && strcmp(state, "42501") == 0)
-		hint = "; grant role sla_daemon to the daemon's database user";
-	(void)snprintf(text, sizeof(text), "%s%s", message == NULL ? PQresultErrorMessage(result) : message, hint);
-	service_problem(service, what, text);
-}
-
-static void
-on_beat_result(void *arg, PGresult *result)
-{
-	struct service *service = arg;
-	if (result == NULL) {
-		if (service->state == SERVICE_LEASING && service->config_written) {
-			service->state = SERVICE_LOADING;
-			feed_load(service->feed, service->config->digest);
-		}
-		work_flush(service);
-		return;
-	}
-	if (PQresultStatus(result) != PGRES_TUPLES_OK) {
-		note_server_error(service, "the lease could not be taken", result);
-		service_begin_anew(service, "no lease");
-	} else if (strcmp(PQgetvalue(result, 0, 0), "256") != 0) {
-		log_warning("another daemon holds the lease; waiting for its end",
-		            log_text("shards_held", PQgetvalue(result, 0, 0)));
-		service_begin_anew(service, "another daemon holds the lease");
-	} else {
-		service->lag = (struct duration){0};
-	}
-}
-
-static const char *
-instant_or_null(struct instant at, char text[static INSTANT_TEXT_SIZE])
-{
-	if (instant_equal(at, INSTANT_NEVER) || at.us == 0)
-		return NULL;
-	(void)instant_format(at, text);
-	return text;
-}
-
-static void
-send_beat(struct service *service)
-{
-	char started[INSTANT_TEXT_SIZE];
-	char next[INSTANT_TEXT_SIZE];
-	char failed[INSTANT_TEXT_SIZE];
-	char pid[16];
-	char tickets[24];
-	char lag[24];
-	char refused[24];
-	if (!service->timebase.known)
-		service->timebase = (struct timebase){(int64_t)time(NULL) * US_PER_S - timebase_ticks(), false};
-	if (service->started_at.us == 0)
-		service->started_at = service_now(service);
-	(void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
-	(void)snprintf(tickets, sizeof(tickets), "%zu", live_count(&service->live));
-	(void)snprintf(lag, sizeof(lag), "%lld", (long long)service->lag.us);
-	(void)snprintf(refused, sizeof(refused), "%llu", (unsigned long long)service->n_refused);
-	const char *params[] = {
-	    service->instance,
-	    service->run,
-	    LEASE_LASTS,
-	    pid,
-	    instant_or_null(service->started_at, started),
-	    service->config->digest,
-	    feed_is_poll_only(service->feed) ? "t" : "f",
-	    tickets,
-	    instant_or_null(wheel_next(service->wheel), next),
-	    lag,
-	    refused,
-	    service->last_error[0] == '\0' ? NULL : service->last_error,
-	    instant_or_null(service->last_error_at, failed),
-	    service->renew_wanted ? "t" : "f",
-	};
-	service->beat_wanted = service->renew_wanted = service->news = false;
-	if (pg_send(service->flush_pg, &(struct pg_query){.text = beat_sql,
-	                                                  .n_params = sizeof(params) / sizeof(params[0]),
-	                                                  .params = params,
-	                                                  .result = on_beat_result,
-	                                                  .arg = service}) < 0)
-		service->beat_wanted = service->renew_wanted = true;
-}
-
-static void
-on_beat(evutil_socket_t fd, short what, void *arg)
-{
-	struct service *service = arg;
-	(void)fd;
-	(void)what;
-	if (service->state != SERVICE_LIVE && service->state != SERVICE_LOADING)
-		return;
-	service->renew_wanted |= ++service->beats % RENEW_BEATS == 0;
-	service->beat_wanted = service->renew_wanted || service->news;
-	if (!service->flushing && pg_is_idle(service->flush_pg))
-		(void)service_use_connection(service);
-}
-
-static void
-on_configuration_result(void *arg, PGresult *result)
-{
-	struct service *service = arg;
-	if (result != NULL && PQresultStatus(result) != PGRES_COMMAND_OK) {
-		note_server_error(service, "the configuration could not be recorded", result);
-		service->config_written = false;
-		service_begin_anew(service, "the configuration could not be recorded");
-	} else if (result == NULL) {
-		if (service->state != SERVICE_DOWN && !service_use_connection(service))
-			work_flush(service);
-	}
-}
-
-static void
-write_configuration(struct service *service)
-{
-	const char *params[] = {service->config->digest, service->config->source, service->instance};
-	service->config_written = true;
-	if (pg_send(service->flush_pg, &(struct pg_query){.text = configuration_sql,
-	                                                  .n_params = 3,
-	                                                  .params = params,
-	                                                  .result = on_configuration_result,
-	                                                  .arg = service}) < 0)
-		service->config_written = false;
-}
-
-bool
-service_use_connection(struct service *service)
-{
-	if (service->state == SERVICE_DOWN || !pg_is_idle(service->flush_pg))
-		return false;
-	if (!service->config_written)
-		write_configuration(service);
-	else if (service->beat_wanted)
-		send_beat(service);
-	else
-		return false;
-	return true;
-}
-
-/* Channels ----------------------------------------------------------------------------------------------------------
- */
-
-static void
-close_channels(struct channel **channels, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		channel_close(channels[i]);
-	free(channels);
-}
-
-static int
-open_channel(struct service *service, const struct channel_settings *settings, struct channel **ret)
-{
-	const struct channel_context context = {
-	    .http = service->http,
-	    .children = service->children,
-	    .instance = service->instance,
-	    .now = courier_now,
-	    .arg = service,
-	};
-	return channel_open(settings, &context, ret);
-}
-
-/* Opens the configuration's channels in place of the present ones. */
-static int
-open_channels(struct service *service, const struct config *config)
-{
-	struct channel **channels = calloc(config->n_channels + 1, sizeof(channels[0]));
-	size_t n = 0;
-	if (channels == NULL)
-		return -ENOMEM;
-	for (size_t i = 0; i < config->n_channels; i++) {
-		const struct channel_settings *c = &config->channels[i];
-		int r = open_channel(service, c, &channels[n]);
-		if (r == 0) {
-			n++;
-			continue;
-		}
-		log_error(r == -ENOTSUP ? "this version cannot send to channels of this type"
-		                        : "a channel cannot be opened",
-		          log_text("channel", c->name), log_text("type", channel_type_names[c->type]), log_errno(r));
-		close_channels(channels, n);
-		return r;
-	}
-	int r = courier_set_channels(service->courier, channels, n);
-	if (r < 0) {
-		close_channels(channels, n);
-		return r;
-	}
-	close_channels(service->channels, service->n_channels);
-	service->channels = channels;
-	service->n_channels = n;
-	courier_set_concurrency(service->courier, config->concurrency);
-	return 0;
-}
-
-/* Configuration -----------------------------------------------------------------------------------------------------
- */
-
-static int
-load_config(const char *path, struct config **ret)
-{
-	struct config_problems problems = {0};
-	int r = config_load(path, (struct instant){(int64_t)time(NULL) * US_PER_S}, 0, &problems, ret);
-	for (size_t i = 0; i < problems.n; i++) {
-		const struct config_problem *p = &problems.items[i];
-		log_error("configuration", log_text("file", p->file), log_number("line", p->line),
-		          log_text("setting", p->setting), log_text("error", p->message));
-	}
-	config_problems_clear(&problems);
-	if (r == -ENOMEM)
-		log_error("out of memory");
-	return r;
-}
-
-static int
-know_config(struct service *service, struct config *config)
-{
-	struct known_config *known = calloc(1, sizeof(*known));
-	if (known == NULL)
-		return -ENOMEM;
-	known->config = config;
-	known->next = service->configs;
-	service->configs = known;
-	service->config = config;
-	return 0;
-}
-
-/* Why the configuration cannot follow the one in force while tickets are open, or NULL. */
-static const char *
-reload_obstacle(const struct service *service, const struct config *config)
-{
-	static char text[200];
-	const struct policy_set *now = service->config->policies;
-	for (const struct live_ticket *t = service->live.tickets; t != NULL; t = t->hh.next) {
-		const char *severity = now->severities[t->ticket.severity].name;
-		if (t->ticket.opened && policy_set_severity(config->policies, severity) < 0) {
-			(void)snprintf(text, sizeof(text), "severity \"%s\" is gone, but ticket %lld has it", severity,
-			               (long long)t->id);
-			return text;
-		}
-		for (const struct clock *c = t->ticket.clocks; c != NULL; c = c->next) {
-			const char *calendar = calendar_name(c->target->calendar);
-			if (!clock_is_active(c) || policy_set_calendar(config->policies, calendar) != NULL)
-				continue;
-			(void)snprintf(text, sizeof(text),
-			               "calendar \"%s\" is gone, but the %s clock of ticket %lld runs on it", calendar,
-			               metric_names[c->metric], (long long)t->id);
-			return text;
-		}
-	}
-	return NULL;
-}
-
-/* Severities may stand in another order from now on. */
-static void
-renumber_severities(struct service *service, const struct policy_set *former)
-{
-	for (struct live_ticket *t = service->live.tickets; t != NULL; t = t->hh.next)
-		if (t->ticket.opened)
-			t->ticket.severity = (uint8_t)policy_set_severity(service->config->policies,
-			                                                  former->severities[t->ticket.severity].name);
-}
-
-static void
-reload(struct service *service)
-{
-	struct config *config;
-	const struct policy_set *former = service->config->policies;
-	int r = load_config(service->path, &config);
-	const char *obstacle = r < 0 ? "it has errors" : reload_obstacle(service, config);
-	if (r == 0 && strcmp(config->digest, service->config->digest) == 0 && obstacle == NULL) {
-		log_info("reload: the configuration is unchanged", log_text("configuration", config->digest));
-		obstacle = "";
-	}
-	if (obstacle == NULL && (open_channels(service, config) < 0 || know_config(service, config) < 0))
-		obstacle = "a channel cannot be opened";
-	if (obstacle != NULL) {
-		if (*obstacle != '\0')
-			service_problem(service, "reload refused, the former configuration stays in force", obstacle);
-		if (r == 0)
-			config_free(config);
-		return;
-	}
-	engine_configure(service->engine, config->policies);
-	renumber_severities(service, former);
-	work_rematch(service);
-	work_migrate(service);
-	service->config_written = false;
-	if (!service->flushing)
-		(void)service_use_connection(service);
-	log_info("reloaded", log_text("configuration", config->digest));
-}
-
 /* Signals, clock, end ------------------------------------------------------------------------------------------------
  */
 
@@ -572,7 +247,7 @@ on_reload(evutil_socket_t signal, short what, void *arg)
 	(void)signal;
 	(void)what;
 	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)timebase_ticks());
-	reload(arg);
+	service_reload(arg);
 	(void)sd_notify(0, "READY=1");
 }
 
@@ -686,7 +361,7 @@ make_events(struct service *service)
 	}
 	service->retry = event_new(service->base, -1, 0, on_retry, service);
 	service->end = event_new(service->base, -1, 0, on_end, service);
-	service->beat = event_new(service->base, -1, EV_PERSIST, on_beat, service);
+	service->beat = event_new(service->base, -1, EV_PERSIST, service_on_beat, service);
 	if (service->retry == NULL || service->end == NULL || service->beat == NULL ||
 	    event_add(service->beat, &beat) < 0)
 		return -ENOMEM;
@@ -702,7 +377,7 @@ make_events(struct service *service)
 static int
 make_delivery(struct service *service)
 {
-	const struct courier_hooks courier = {courier_now, courier_random, on_outcome, on_fall_back, service};
+	const struct courier_hooks courier = {service_clock, courier_random, on_outcome, on_fall_back, service};
 	const struct outbox_hooks outbox = {on_outbox_problem, on_outbox_settled, service};
 	int r = http_client_new(service->base, &service->http);
 	if (r == 0)
@@ -714,7 +389,7 @@ make_delivery(struct service *service)
 	if (r < 0)
 		return r;
 	outbox_set_courier(service->outbox, service->courier);
-	return open_channels(service, service->config);
+	return service_open_channels(service, service->config);
 }
 
 static struct event_base *
@@ -742,10 +417,10 @@ static int
 make_parts(struct service *service, const char *path)
 {
 	struct config *config;
-	int r = load_config(path, &config);
+	int r = service_load_config(path, &config);
 	if (r < 0)
 		return r;
-	r = know_config(service, config);
+	r = service_know_config(service, config);
 	if (r < 0) {
 		config_free(config);
 		return r;
@@ -811,7 +486,7 @@ service_free(struct service *service)
 	pg_free(service->feed_pg);
 	courier_free(service->courier);
 	outbox_free(service->outbox);
-	close_channels(service->channels, service->n_channels);
+	service_close_channels(service);
 	child_runner_free(service->children);
 	http_client_free(service->http);
 	feed_free(service->feed);

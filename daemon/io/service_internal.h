@@ -1,5 +1,5 @@
-/* What the halves of the service share: service.c is its life (connections, lease, reload, end), work.c its work
- * (events, timers, flushes). */
+/* What the parts of the service share: service.c is its life (connections, signals, end), service_beat.c the lease,
+ * service_config.c the configuration and its channels, work.c its work (events, timers, flushes). */
 #ifndef SLATED_SERVICE_INTERNAL_H
 #define SLATED_SERVICE_INTERNAL_H
 
@@ -91,6 +91,22 @@ bool service_use_connection(struct service *service);
 void service_open_outbox(struct service *service);
 /* While stopping: goes on with that. */
 void service_stop_step(struct service *service);
+
+/* The same, for those who take a clock. */
+struct instant service_clock(void *service);
+
+/* service_beat.c */
+void service_on_beat(int fd, short what, void *service);
+
+/* service_config.c */
+/* Logs all problems. 0 or negative errno. */
+int service_load_config(const char *path, struct config **ret) __attribute__((warn_unused_result));
+/* Makes it the one in force, and its owner. 0 or -ENOMEM. */
+int service_know_config(struct service *service, struct config *config) __attribute__((warn_unused_result));
+/* Opens the configuration's channels in place of the present ones. */
+int service_open_channels(struct service *service, const struct config *config) __attribute__((warn_unused_result));
+void service_close_channels(struct service *service);
+void service_reload(struct service *service);
 
 /* work.c */
 int work_new(struct service *service);

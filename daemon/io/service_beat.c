@@ -1,0 +1,178 @@
+/* The lease and our word about ourselves, which go together, and the configuration's record. */
+#include <config.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "service_internal.h"
+#include "slated/log.h"
+
+#define LEASE_LASTS "15 s"
+#define RENEW_BEATS 5 /* the lease, and our word where nothing happened */
+
+static const char beat_sql[] =
+    "WITH said AS (INSERT INTO sla.instance AS i (name, version, pid, started_at, configuration, shards, poll_only, "
+    "  tickets, next_at, lag, refused, last_error, last_error_at) "
+    "  VALUES ($1, '" PACKAGE_VERSION
+    "', $4::integer, $5::timestamptz, $6, 256, $7::boolean, $8::bigint, $9::timestamptz, "
+    "  $10::bigint * interval '1 microsecond', $11::bigint, $12, $13::timestamptz) "
+    "  ON CONFLICT (name) DO UPDATE SET version = excluded.version, pid = excluded.pid, started_at = "
+    "excluded.started_at, "
+    "  seen_at = clock_timestamp(), stopped_at = NULL, configuration = excluded.configuration, shards = "
+    "excluded.shards, "
+    "  poll_only = excluded.poll_only, tickets = excluded.tickets, next_at = excluded.next_at, lag = excluded.lag, "
+    "  refused = excluded.refused, last_error = excluded.last_error, last_error_at = excluded.last_error_at) "
+    "SELECT CASE WHEN $14::boolean THEN sla.take_lease($1, $2::uuid, $3::interval) ELSE 256 END";
+
+static const char configuration_sql[] = "INSERT INTO sla.configuration (digest, source, instance) VALUES ($1, $2, $3) "
+                                        "ON CONFLICT (digest) DO NOTHING";
+
+/* An error that an operator can mend gets its remedy. */
+static void
+note_server_error(struct service *service, const char *what, PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *hint = "";
+	char text[300];
+	if (state != NULL &&
+	    (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0 || strcmp(state, "42883") == 0))
+		hint = "; create or upgrade the schema with: slatectl migrate";
+	else if (state != NULL && strcmp(state, "42501") == 0)
+		hint = "; grant role sla_daemon to the daemon's database user";
+	(void)snprintf(text, sizeof(text), "%s%s", message == NULL ? PQresultErrorMessage(result) : message, hint);
+	service_problem(service, what, text);
+}
+
+static void
+on_beat_result(void *arg, PGresult *result)
+{
+	struct service *service = arg;
+	if (result == NULL) {
+		if (service->state == SERVICE_LEASING && service->config_written) {
+			service->state = SERVICE_LOADING;
+			feed_load(service->feed, service->config->digest);
+		}
+		work_flush(service);
+		return;
+	}
+	if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+		note_server_error(service, "the lease could not be taken", result);
+		service_begin_anew(service, "no lease");
+	} else if (strcmp(PQgetvalue(result, 0, 0), "256") != 0) {
+		log_warning("another daemon holds the lease; waiting for its end",
+		            log_text("shards_held", PQgetvalue(result, 0, 0)));
+		service_begin_anew(service, "another daemon holds the lease");
+	} else {
+		service->lag = (struct duration){0};
+	}
+}
+
+static const char *
+instant_or_null(struct instant at, char text[static INSTANT_TEXT_SIZE])
+{
+	if (instant_equal(at, INSTANT_NEVER) || at.us == 0)
+		return NULL;
+	(void)instant_format(at, text);
+	return text;
+}
+
+static void
+send_beat(struct service *service)
+{
+	char started[INSTANT_TEXT_SIZE];
+	char next[INSTANT_TEXT_SIZE];
+	char failed[INSTANT_TEXT_SIZE];
+	char pid[16];
+	char tickets[24];
+	char lag[24];
+	char refused[24];
+	if (!service->timebase.known)
+		service->timebase = (struct timebase){(int64_t)time(NULL) * US_PER_S - timebase_ticks(), false};
+	if (service->started_at.us == 0)
+		service->started_at = service_now(service);
+	(void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	(void)snprintf(tickets, sizeof(tickets), "%zu", live_count(&service->live));
+	(void)snprintf(lag, sizeof(lag), "%lld", (long long)service->lag.us);
+	(void)snprintf(refused, sizeof(refused), "%llu", (unsigned long long)service->n_refused);
+	const char *params[] = {
+	    service->instance,
+	    service->run,
+	    LEASE_LASTS,
+	    pid,
+	    instant_or_null(service->started_at, started),
+	    service->config->digest,
+	    feed_is_poll_only(service->feed) ? "t" : "f",
+	    tickets,
+	    instant_or_null(wheel_next(service->wheel), next),
+	    lag,
+	    refused,
+	    service->last_error[0] == '\0' ? NULL : service->last_error,
+	    instant_or_null(service->last_error_at, failed),
+	    service->renew_wanted ? "t" : "f",
+	};
+	service->beat_wanted = service->renew_wanted = service->news = false;
+	if (pg_send(service->flush_pg, &(struct pg_query){.text = beat_sql,
+	                                                  .n_params = sizeof(params) / sizeof(params[0]),
+	                                                  .params = params,
+	                                                  .result = on_beat_result,
+	                                                  .arg = service}) < 0)
+		service->beat_wanted = service->renew_wanted = true;
+}
+
+void
+service_on_beat(int fd, short what, void *arg)
+{
+	struct service *service = arg;
+	(void)fd;
+	(void)what;
+	if (service->state != SERVICE_LIVE && service->state != SERVICE_LOADING)
+		return;
+	service->renew_wanted |= ++service->beats % RENEW_BEATS == 0;
+	service->beat_wanted = service->renew_wanted || service->news;
+	if (!service->flushing && pg_is_idle(service->flush_pg))
+		(void)service_use_connection(service);
+}
+
+static void
+on_configuration_result(void *arg, PGresult *result)
+{
+	struct service *service = arg;
+	if (result != NULL && PQresultStatus(result) != PGRES_COMMAND_OK) {
+		note_server_error(service, "the configuration could not be recorded", result);
+		service->config_written = false;
+		service_begin_anew(service, "the configuration could not be recorded");
+	} else if (result == NULL) {
+		if (service->state != SERVICE_DOWN && !service_use_connection(service))
+			work_flush(service);
+	}
+}
+
+static void
+write_configuration(struct service *service)
+{
+	const char *params[] = {service->config->digest, service->config->source, service->instance};
+	service->config_written = true;
+	if (pg_send(service->flush_pg, &(struct pg_query){.text = configuration_sql,
+	                                                  .n_params = 3,
+	                                                  .params = params,
+	                                                  .result = on_configuration_result,
+	                                                  .arg = service}) < 0)
+		service->config_written = false;
+}
+
+bool
+service_use_connection(struct service *service)
+{
+	if (service->state == SERVICE_DOWN || !pg_is_idle(service->flush_pg))
+		return false;
+	if (!service->config_written)
+		write_configuration(service);
+	else if (service->beat_wanted)
+		send_beat(service);
+	else
+		return false;
+	return true;
+}

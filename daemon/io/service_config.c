@@ -1,0 +1,171 @@
+/* The configuration in force, its channels, and what a reload does. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "service_internal.h"
+#include "slated/log.h"
+
+static void
+close_channels(struct channel **channels, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		channel_close(channels[i]);
+	free(channels);
+}
+
+void
+service_close_channels(struct service *service)
+{
+	close_channels(service->channels, service->n_channels);
+	service->channels = NULL;
+	service->n_channels = 0;
+}
+
+static int
+open_channel(struct service *service, const struct channel_settings *settings, struct channel **ret)
+{
+	const struct channel_context context = {
+	    .http = service->http,
+	    .children = service->children,
+	    .instance = service->instance,
+	    .now = service_clock,
+	    .arg = service,
+	};
+	return channel_open(settings, &context, ret);
+}
+
+/* Opens the configuration's channels in place of the present ones. */
+int
+service_open_channels(struct service *service, const struct config *config)
+{
+	struct channel **channels = calloc(config->n_channels + 1, sizeof(channels[0]));
+	size_t n = 0;
+	if (channels == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->n_channels; i++) {
+		const struct channel_settings *c = &config->channels[i];
+		int r = open_channel(service, c, &channels[n]);
+		if (r == 0) {
+			n++;
+			continue;
+		}
+		log_error(r == -ENOTSUP ? "this version cannot send to channels of this type"
+		                        : "a channel cannot be opened",
+		          log_text("channel", c->name), log_text("type", channel_type_names[c->type]), log_errno(r));
+		close_channels(channels, n);
+		return r;
+	}
+	int r = courier_set_channels(service->courier, channels, n);
+	if (r < 0) {
+		close_channels(channels, n);
+		return r;
+	}
+	service_close_channels(service);
+	service->channels = channels;
+	service->n_channels = n;
+	courier_set_concurrency(service->courier, config->concurrency);
+	return 0;
+}
+
+/* Configuration -----------------------------------------------------------------------------------------------------
+ */
+
+int
+service_load_config(const char *path, struct config **ret)
+{
+	struct config_problems problems = {0};
+	int r = config_load(path, (struct instant){(int64_t)time(NULL) * US_PER_S}, 0, &problems, ret);
+	for (size_t i = 0; i < problems.n; i++) {
+		const struct config_problem *p = &problems.items[i];
+		log_error("configuration", log_text("file", p->file), log_number("line", p->line),
+		          log_text("setting", p->setting), log_text("error", p->message));
+	}
+	config_problems_clear(&problems);
+	if (r == -ENOMEM)
+		log_error("out of memory");
+	return r;
+}
+
+int
+service_know_config(struct service *service, struct config *config)
+{
+	struct known_config *known = calloc(1, sizeof(*known));
+	if (known == NULL)
+		return -ENOMEM;
+	known->config = config;
+	known->next = service->configs;
+	service->configs = known;
+	service->config = config;
+	return 0;
+}
+
+/* Why the configuration cannot follow the one in force while tickets are open, or NULL. */
+static const char *
+reload_obstacle(const struct service *service, const struct config *config)
+{
+	static char text[200];
+	const struct policy_set *now = service->config->policies;
+	for (const struct live_ticket *t = service->live.tickets; t != NULL; t = t->hh.next) {
+		const char *severity = now->severities[t->ticket.severity].name;
+		if (t->ticket.opened && policy_set_severity(config->policies, severity) < 0) {
+			(void)snprintf(text, sizeof(text), "severity \"%s\" is gone, but ticket %lld has it", severity,
+			               (long long)t->id);
+			return text;
+		}
+		for (const struct clock *c = t->ticket.clocks; c != NULL; c = c->next) {
+			const char *calendar = calendar_name(c->target->calendar);
+			if (!clock_is_active(c) || policy_set_calendar(config->policies, calendar) != NULL)
+				continue;
+			(void)snprintf(text, sizeof(text),
+			               "calendar \"%s\" is gone, but the %s clock of ticket %lld runs on it", calendar,
+			               metric_names[c->metric], (long long)t->id);
+			return text;
+		}
+	}
+	return NULL;
+}
+
+/* Severities may stand in another order from now on. */
+static void
+renumber_severities(struct service *service, const struct policy_set *former)
+{
+	for (struct live_ticket *t = service->live.tickets; t != NULL; t = t->hh.next)
+		if (t->ticket.opened)
+			t->ticket.severity = (uint8_t)policy_set_severity(service->config->policies,
+			                                                  former->severities[t->ticket.severity].name);
+}
+
+void
+service_reload(struct service *service)
+{
+	struct config *config;
+	const struct policy_set *former = service->config->policies;
+	int r = service_load_config(service->path, &config);
+	const char *obstacle = r < 0 ? "it has errors" : reload_obstacle(service, config);
+	if (r == 0 && strcmp(config->digest, service->config->digest) == 0 && obstacle == NULL) {
+		/* Secrets are not part of the digest, and may be others now. */
+		obstacle = service_open_channels(service, config) < 0 ? "a channel cannot be opened" : "";
+		log_info("reload: the configuration is unchanged", log_text("configuration", config->digest));
+	}
+	if (obstacle == NULL &&
+	    (service_open_channels(service, config) < 0 || service_know_config(service, config) < 0))
+		obstacle = "a channel cannot be opened";
+	if (obstacle != NULL) {
+		if (*obstacle != '\0')
+			service_problem(service, "reload refused, the former configuration stays in force", obstacle);
+		if (r == 0)
+			config_free(config);
+		return;
+	}
+	engine_configure(service->engine, config->policies);
+	renumber_severities(service, former);
+	work_rematch(service);
+	work_migrate(service);
+	service->config_written = false;
+	if (!service->flushing)
+		(void)service_use_connection(service);
+	log_info("reloaded", log_text("configuration", config->digest));
+}
