@@ -8,6 +8,7 @@ static const struct channel_ops *const types[CHANNEL_TYPE_COUNT] = {
     [CHANNEL_WEBHOOK] = &webhook_ops,
     [CHANNEL_EXEC] = &exec_ops,
     [CHANNEL_SLACK] = &slack_ops,
+    [CHANNEL_TEAMS] = &teams_ops,
 };
 
 int

@@ -23,6 +23,7 @@ libslated_io_a_SOURCES += daemon/channels/exec.c
 libslated_io_a_SOURCES += daemon/channels/message.c
 libslated_io_a_SOURCES += daemon/channels/post.c
 libslated_io_a_SOURCES += daemon/channels/slack.c
+libslated_io_a_SOURCES += daemon/channels/teams.c
 libslated_io_a_SOURCES += daemon/channels/webhook.c
 libslated_io_a_SOURCES += daemon/io/child.c
 libslated_io_a_SOURCES += daemon/io/courier.c
