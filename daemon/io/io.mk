@@ -21,6 +21,7 @@ libslated_io_a_SOURCES += daemon/channels/chat.h
 libslated_io_a_SOURCES += daemon/channels/envelope.c
 libslated_io_a_SOURCES += daemon/channels/exec.c
 libslated_io_a_SOURCES += daemon/channels/message.c
+libslated_io_a_SOURCES += daemon/channels/ntfy.c
 libslated_io_a_SOURCES += daemon/channels/post.c
 libslated_io_a_SOURCES += daemon/channels/slack.c
 libslated_io_a_SOURCES += daemon/channels/teams.c
