@@ -7,9 +7,8 @@
 
 /* Longer links are left out: five times this, as escaping may make it, still leaves room in Slack's 3,000. */
 #define LINK_LENGTH_MAX 400
-/* A ticket's name, and its number alone. */
-#define NAME_LENGTH_MAX   64
-#define NUMBER_LENGTH_MAX 40
+/* Shorter forms: the longest ticket's name (message.c). */
+#define SHORT_MAX 130
 
 const struct retry_policy chat_retry = {
     .base = {US_PER_S},
@@ -96,30 +95,14 @@ chat_link(const struct message *message)
 	return message->link && strlen(message->link) <= LINK_LENGTH_MAX ? message->link : NULL;
 }
 
-/* The ticket's name, of which the number at its end stays whole where there is room at all. */
-static void
-name_cut(const struct message *item, char words[static CHAT_WORDS_MAX + 1])
-{
-	const char *number = item->ticket + (item->org ? strlen(item->org) : 0);
-	size_t n_number = strlen(number), len = 0;
-	if (item->org && n_number < NAME_LENGTH_MAX)
-		len = message_cut(item->org, NAME_LENGTH_MAX - n_number, words);
-	else
-		number += *number == ' ';
-	(void)message_cut(number, NAME_LENGTH_MAX - len, words + len);
-}
-
 struct chat_line
 chat_line_of(const struct message *item, enum chat_form form)
 {
 	struct chat_line line = {.link = form <= CHAT_NAME_AND_LINK ? chat_link(item) : NULL};
-	if (form == CHAT_TITLE || !item->ticket) {
-		(void)message_cut(item->title, form == CHAT_TITLE ? CHAT_WORDS_MAX : NUMBER_LENGTH_MAX, line.words);
-	} else if (form == CHAT_NUMBER) {
-		const char *number = item->ticket + (item->org ? strlen(item->org) + 1 : 0);
-		(void)message_cut(number, NUMBER_LENGTH_MAX, line.words);
-	} else {
-		name_cut(item, line.words);
-	}
+	const char *name = form == CHAT_NUMBER ? item->number : item->ticket;
+	if (form == CHAT_TITLE)
+		(void)message_cut(item->title, CHAT_WORDS_MAX, line.words);
+	else
+		(void)message_cut(name ? name : item->title, SHORT_MAX, line.words);
 	return line;
 }

@@ -22,6 +22,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of a customer's name and of a ticket's number, in titles. */
+#define NAME_MAX_BYTES 64
+
 const char *const message_severity_names[MESSAGE_SEVERITY_COUNT] = {"info", "warning", "error", "critical"};
 
 /* What the reader calls a metric, with the word that leads to the ticket. */
@@ -126,15 +129,18 @@ letter_capital(struct letter *letter, const char *word)
 	return letter_print(letter, "%c%s", *word - 'a' + 'A', word + 1);
 }
 
-/* "ACME #4711", "#4711", "ACME T-1". */
-static const char *
-ticket_name(struct letter *letter, const json_t *ticket)
+/* "ACME #4711", "#4711", "ACME T-1". Neither part so long that a title cut at its end no longer tells the ticket. */
+static void
+name_ticket(struct letter *letter, const json_t *ticket)
 {
-	const char *org = letter->message.org, *external = letter_text(letter, ticket, "external_id");
-	if (!external)
-		external = letter->message.ticket_id;
-	const char *sign = *external >= '0' && *external <= '9' ? "#" : "";
-	return letter_print(letter, "%s%s%s%s", org ? org : "", org ? " " : "", sign, external);
+	struct message *message = &letter->message;
+	char org[NAME_MAX_BYTES + 1] = "", number[NAME_MAX_BYTES + 1];
+	const char *external = letter_text(letter, ticket, "external_id");
+	(void)message_cut(external ? external : message->ticket_id, NAME_MAX_BYTES, number);
+	if (message->org)
+		(void)message_cut(message->org, NAME_MAX_BYTES, org);
+	message->number = letter_print(letter, "%s%s", *number >= '0' && *number <= '9' ? "#" : "", number);
+	message->ticket = letter_print(letter, "%s%s%s", org, *org ? " " : "", message->number);
 }
 
 static void
@@ -147,19 +153,19 @@ read_ticket(struct letter *letter, const json_t *payload)
 	message->org = letter_text(letter, ticket, "org");
 	message->plan = letter_text(letter, ticket, "plan");
 	message->link = letter_text(letter, ticket, "link");
-	message->ticket = ticket_name(letter, ticket);
+	name_ticket(letter, ticket);
 }
 
-/* " (Critical, enterprise-gold)", of what is known. */
-static const char *
-title_tail(struct letter *letter, const char *severity)
+/* Ends the title with " (Critical, enterprise-gold)", of what is known. */
+static void
+title_set(struct letter *letter, const char *words, const char *severity)
 {
 	const char *plan = letter->message.plan;
 	severity = letter_capital(letter, severity);
-	if (!severity && !plan)
-		return "";
-	return letter_print(letter, " (%s%s%s)", severity ? severity : "", severity && plan ? ", " : "",
-	                    plan ? plan : "");
+	if (severity || plan)
+		words = letter_print(letter, "%s (%s%s%s)", words, severity ? severity : "",
+		                     severity && plan ? ", " : "", plan ? plan : "");
+	letter->message.title = words;
 }
 
 /* "due in 15 min", "overdue by 2 h", "paused". */
@@ -199,13 +205,11 @@ word_alert(struct letter *letter, const json_t *payload, struct instant now)
 		asked = "the customer asks for escalation";
 	else if (trigger && strncmp(trigger, "reassessed", 10) == 0)
 		asked = letter_print(letter, "the severity was set to %s", severity ? severity : "another one");
-	const char *tail = title_tail(letter, severity);
 	if (promise && asked)
-		message->title = letter_print(letter, "%s: %s%s", promise, asked, tail);
-	else if (promise)
-		message->title = letter_print(letter, "%s%s", promise, tail);
-	else
-		message->title = letter_print(letter, "%s: %s%s", message->ticket, asked ? asked : "escalated", tail);
+		promise = letter_print(letter, "%s: %s", promise, asked);
+	else if (!promise)
+		promise = letter_print(letter, "%s: %s", message->ticket, asked ? asked : "escalated");
+	title_set(letter, promise, severity);
 }
 
 static void
@@ -214,21 +218,20 @@ word_resolved(struct letter *letter, const json_t *payload)
 	struct message *message = &letter->message;
 	const json_t *milestone = json_object_get(payload, "milestone");
 	const char *kind = json_string_value(json_object_get(milestone, "milestone"));
-	const char *lead = metric_lead(message->metric);
-	const char *tail = title_tail(letter, json_string_value(json_object_get(milestone, "severity")));
+	const char *lead = metric_lead(message->metric), *words;
 	struct duration late = member_seconds(milestone, "late_by");
 	if (!lead)
 		lead = "Alert about";
 	if (kind && strcmp(kind, "withdrawn") == 0) {
 		const char *reason = letter_text(letter, milestone, "reason");
-		message->title = letter_print(letter, "%s %s no longer promised%s%s%s", lead, message->ticket,
-		                              reason ? ": " : "", reason ? reason : "", tail);
+		words = letter_print(letter, "%s %s no longer promised%s%s", lead, message->ticket, reason ? ": " : "",
+		                     reason ? reason : "");
 	} else if (late.us > 0) {
-		message->title = letter_print(letter, "%s %s met %s late%s", lead, message->ticket,
-		                              letter_length(letter, late), tail);
+		words = letter_print(letter, "%s %s met %s late", lead, message->ticket, letter_length(letter, late));
 	} else {
-		message->title = letter_print(letter, "%s %s met in time%s", lead, message->ticket, tail);
+		words = letter_print(letter, "%s %s met in time", lead, message->ticket);
 	}
+	title_set(letter, words, json_string_value(json_object_get(milestone, "severity")));
 }
 
 static void
