@@ -216,3 +216,14 @@ system_tests = \
 dist_check_SCRIPTS += $(system_tests)
 TESTS += $(system_tests)
 EXTRA_DIST += tests/system/harness.py tests/system/model.py
+
+# Chats, and what all channels for people say.
+check_PROGRAMS += tests/channels/send_chat
+tests_channels_send_chat_SOURCES = tests/channels/send_chat.c
+tests_channels_send_chat_LDADD = $(COURIER_LIBS)
+TESTS += tests/channels/chat.py
+dist_check_SCRIPTS += tests/channels/chat.py
+EXTRA_DIST += \
+	tests/channels/schemas/ntfy.json \
+	tests/channels/schemas/slack.json \
+	tests/channels/schemas/teams.json
