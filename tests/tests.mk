@@ -218,6 +218,13 @@ TESTS += $(system_tests)
 EXTRA_DIST += tests/system/harness.py tests/system/model.py
 
 # Chats, and what all channels for people say.
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/test_message
+TESTS += tests/unit/test_message
+tests_unit_test_message_SOURCES = tests/unit/test_message.c
+tests_unit_test_message_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_message_LDADD = $(COURIER_LIBS) $(CRITERION_LIBS)
+endif
 check_PROGRAMS += tests/channels/send_chat
 tests_channels_send_chat_SOURCES = tests/channels/send_chat.c
 tests_channels_send_chat_LDADD = $(COURIER_LIBS)

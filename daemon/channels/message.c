@@ -161,7 +161,7 @@ static void
 title_set(struct letter *letter, const char *words, const char *severity)
 {
 	const char *plan = letter->message.plan;
-	severity = letter_capital(letter, severity);
+	severity = severity && *severity ? letter_capital(letter, severity) : NULL;
 	if (severity || plan)
 		words = letter_print(letter, "%s (%s%s%s)", words, severity ? severity : "",
 		                     severity && plan ? ", " : "", plan ? plan : "");
