@@ -113,6 +113,19 @@ member_instant(const json_t *object, const char *key, struct instant *ret)
 	return text && instant_parse(text, strlen(text), ret) == 0;
 }
 
+/* A member that holds an instant, to the second, or NULL. */
+static const char *
+letter_instant(struct letter *letter, const json_t *object, const char *key)
+{
+	struct instant at;
+	char text[INSTANT_TEXT_SIZE];
+	if (!member_instant(object, key, &at))
+		return NULL;
+	at.us -= at.us % US_PER_S;
+	(void)instant_format(at, text);
+	return letter_print(letter, "%s", text);
+}
+
 static struct duration
 member_seconds(const json_t *object, const char *key)
 {
@@ -241,7 +254,7 @@ word_acknowledged(struct letter *letter, const json_t *payload)
 	const json_t *ack = json_object_get(payload, "ack");
 	const char *by = letter_text(letter, ack, "by");
 	message->title = letter_print(letter, "%s acknowledged%s%s", message->ticket, by ? " by " : "", by ? by : "");
-	letter_fact(letter, "Acknowledged until", letter_text(letter, ack, "until"));
+	letter_fact(letter, "Acknowledged until", letter_instant(letter, ack, "until"));
 }
 
 /* "pager, lead" */
@@ -266,19 +279,13 @@ add_facts(struct letter *letter, const json_t *payload)
 	struct message *message = &letter->message;
 	const json_t *ticket = json_object_get(payload, "ticket"), *clock = json_object_get(payload, "clock");
 	struct duration late = member_seconds(payload, "late_by");
-	char at[INSTANT_TEXT_SIZE];
-	struct instant due;
+	const char *local = letter_text(letter, clock, "due_local");
 	letter_fact(letter, "Ticket", message->ticket);
 	letter_fact(letter, "Customer", message->org);
 	letter_fact(letter, "Plan", message->plan);
 	letter_fact(letter, "Severity", letter_capital(letter, letter_text(letter, ticket, "severity")));
 	letter_fact(letter, "Promise", letter_text(letter, clock, "target"));
-	if (member_instant(clock, "due_at", &due)) {
-		const char *local = letter_text(letter, clock, "due_local");
-		due.us -= due.us % US_PER_S;
-		(void)instant_format(due, at);
-		letter_fact(letter, "Due", local ? local : letter_print(letter, "%s", at));
-	}
+	letter_fact(letter, "Due", local ? local : letter_instant(letter, clock, "due_at"));
 	letter_fact(letter, "Policy", message->policy);
 	letter_fact(letter, "Assignee", letter_text(letter, ticket, "assignee"));
 	letter_fact(letter, "Team", letter_text(letter, ticket, "team"));

@@ -101,9 +101,9 @@ def payload(number=4711, org="ACME", severity="critical", stage="at_risk", alert
     result = {
         "ticket": ticket,
         "milestone": {"at": "2026-11-21T12:00:00Z", "milestone": stage, "metric": "first_response"},
-        "clock": {"state": state, "due_at": due, "due_local": "21 Nov 13:15 CET", "target": "1h", "policy": "gold",
-                  "severity": severity},
-        "alert": {"key": f"{number}/first_response/1", "state": "open", "severity": alert},
+        "clock": {"state": state, "due_at": due, "due_local": "Sat 2026-11-21 13:15 Europe/Berlin",
+                  "target": "within 1h", "policy": "gold", "severity": severity},
+        "alert": {"key": f"sla-{number}-first_response-1", "state": "open", "severity": alert},
         "notified": ["pager", "lead"],
     }
     for name, value in more.items():
@@ -131,8 +131,8 @@ MEAN = '&<>"\\é€😀*_[x](javascript:y)'
 # (name, delivery, what a reader must find, severity for the eye: ntfy's priority and Teams' colour)
 ROWS = [
     ("at risk", delivery("escalated", payload()),
-     ["First response to ACME #4711 due in 15 min (Critical, enterprise-gold)", "ACME", "enterprise-gold", "1h",
-      "21 Nov 13:15 CET", "pager, lead"], 3, "Warning"),
+     ["First response to ACME #4711 due in 15 min (Critical, enterprise-gold)", "ACME", "enterprise-gold",
+      "within 1h", "Sat 2026-11-21 13:15 Europe/Berlin", "pager, lead"], 3, "Warning"),
     ("breached", delivery("escalated", payload(**BREACHED)),
      ["First response to ACME #4711 overdue by 2 h (Critical, enterprise-gold)"], 5, "Attention"),
     ("breached, told late", delivery("escalated", payload(**BREACHED, late_by=5400)),
@@ -143,8 +143,8 @@ ROWS = [
      ["First response to ACME #4711 met 60 min late"], 2, "Good"),
     ("withdrawn", delivery("resolved", payload(milestone={"milestone": "withdrawn", "reason": "plan changed"})),
      ["First response to ACME #4711 no longer promised: plan changed"], 2, "Good"),
-    ("acknowledged", delivery("acknowledged", payload(ack={"by": "Zoë", "until": "14:00"})),
-     ["ACME #4711 acknowledged by Zoë", "14:00"], 2, "Default"),
+    ("acknowledged", delivery("acknowledged", payload(ack={"by": "Zoë", "until": "2026-11-21T14:00:00+00:00"})),
+     ["ACME #4711 acknowledged by Zoë", "2026-11-21T14:00:00Z"], 2, "Default"),
     ("test", delivery("test", {"test": {"by": "root"}}),
      ["Test message from slated to channel chat: nothing needs to be done", "root"], 3, "Default"),
     ("test by nobody", delivery("test", {}), ["Test message from slated"], 3, "Default"),
@@ -372,6 +372,17 @@ def test_addresses():
             check(json.loads(receiver.requests[0][2])[name] == expect, f"{kind}: to {address}", receiver.requests)
 
 
+def test_mentions():
+    """No name calls a whole channel; an address in a text stays one."""
+    channel = CHANNELS["slack"]
+    with Receiver([channel["ok"]]) as receiver:
+        send("slack", receiver.url(channel["path"]),
+             [delivery("escalated", payload(org="@all (@here) \u00e9@channel", ticket={"assignee": "zoe@example.com"}))])
+        text = json.loads(receiver.requests[0][2])["text"]
+        check(not re.search("@(all|here|channel)", text), "slack: nobody is called by a name", text)
+        has(text, ["zoe@example.com", "@\u200ball"], "slack: addresses in texts")
+
+
 def test_settings():
     rows = [("ntfy", "https://ntfy.example.com", 2), ("ntfy", "https://ntfy.example.com/", 2),
             ("ntfy", "https://ntfy.example.com/a b", 2), ("ntfy", "https://ntfy.example.com/topic/", 2),
@@ -393,6 +404,7 @@ def main():
         test_answers(kind, channel)
         test_refusals(kind, channel)
     test_addresses()
+    test_mentions()
     test_settings()
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
