@@ -7,6 +7,7 @@
 #include "slated/text.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,23 +33,35 @@ slack_entity(char c)
 	return c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : NULL;
 }
 
+/* What stands in the place of a text's byte, or NULL. Mattermost and Rocket.Chat take "@all" in a customer's name for a
+ * call to the whole channel, unless an invisible blank parts it; an address such as zoe@example.com stays as it is. */
+static const char *
+slack_escape(const char *string, size_t i)
+{
+	if (string[i] == '@' && (i == 0 || !isalnum((unsigned char)string[i - 1])))
+		return "@\u200b";
+	return slack_entity(string[i]);
+}
+
 /* Adds a text escaped, cut so that at most `max` bytes are added. */
 static void
 slack_add(struct text *text, const char *string, size_t max)
 {
 	static const char mark[] = "\u2026";
 	size_t whole = 0, len = strlen(string);
-	for (size_t i = 0; i < len; i++)
-		whole += slack_entity(string[i]) ? strlen(slack_entity(string[i])) : 1;
+	for (size_t i = 0; i < len; i++) {
+		const char *escape = slack_escape(string, i);
+		whole += escape ? strlen(escape) : 1;
+	}
 	size_t room = whole > max ? max - strlen(mark) : max;
 	for (size_t i = 0; i < len;) {
 		size_t step = text_utf8(string + i, len - i);
 		step = step ? step : 1;
-		const char *entity = slack_entity(string[i]);
-		size_t n = entity ? strlen(entity) : step;
+		const char *escape = slack_escape(string, i);
+		size_t n = escape ? strlen(escape) : step;
 		if (n > room)
 			break;
-		text_add(text, entity ? entity : string + i, n);
+		text_add(text, escape ? escape : string + i, n);
 		room -= n;
 		i += step;
 	}
