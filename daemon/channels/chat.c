@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Longer links are left out: five times this, as escaping may make it, still leaves room in Slack's 3,000. */
-#define LINK_LENGTH_MAX 400
 /* Shorter forms: the longest ticket's name (message.c). */
 #define SHORT_MAX 130
 
@@ -92,7 +90,7 @@ chat_mark(const struct message *message)
 const char *
 chat_link(const struct message *message)
 {
-	return message->link && strlen(message->link) <= LINK_LENGTH_MAX ? message->link : NULL;
+	return message->link && strlen(message->link) <= CHAT_LINK_MAX ? message->link : NULL;
 }
 
 struct chat_line

@@ -36,6 +36,7 @@ int chat_send(const struct chat *chat, const char *url, const struct delivery *d
 const char *chat_mark(const struct message *message);
 
 /* The message's link; NULL where it has none, or one so long that it would take the words' room. */
+#define CHAT_LINK_MAX 400
 const char *chat_link(const struct message *message);
 
 #define CHAT_WORDS_MAX 300

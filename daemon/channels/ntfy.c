@@ -11,15 +11,16 @@
 #include <string.h>
 
 /* A message of 4,096 bytes or more becomes an attachment, or is refused where the server keeps none; of the JSON twice
- * as much is read (ntfy's message-size-limit, and server.go). */
-#define MESSAGE_MAX 4000
+ * as much is read (ntfy's message-size-limit, and server.go), and what is one line of text doubles at most there. */
 #define JSON_MAX    8192
+#define MESSAGE_MAX 3300
 #define TITLE_MAX   250
 #define VALUE_MAX   300
 #define TOPIC_MAX   64
+static_assert(2 * (MESSAGE_MAX + TITLE_MAX + CHAT_LINK_MAX) + TOPIC_MAX + 128 <= JSON_MAX, "the JSON fits");
 /* So many messages in a digest: each has the room of a usual title and its link. */
-#define NTFY_DIGEST_MAX 30
-static_assert(MESSAGE_MAX / NTFY_DIGEST_MAX >= 130, "room for a title and its link");
+#define NTFY_DIGEST_MAX 25
+static_assert(MESSAGE_MAX / NTFY_DIGEST_MAX >= 130, "room for each message");
 
 static bool
 topic_valid(const char *topic)
@@ -98,9 +99,9 @@ line_add(struct text *text, const struct message *item, size_t room)
 	}
 }
 
-/* What stands below the title, at most `max` bytes; NULL when out of memory. */
+/* What stands below the title; NULL when out of memory. */
 static char *
-body_new(const struct message *message, size_t max)
+body_new(const struct message *message)
 {
 	struct text text = {0};
 	char value[VALUE_MAX + 1];
@@ -111,27 +112,27 @@ body_new(const struct message *message, size_t max)
 		text_add_string(&text, value);
 		text_add_string(&text, "\n");
 	}
-	for (size_t i = 0; i < message->n_items && text.len < max; i++)
-		line_add(&text, message->items[i], (max - text.len) / (message->n_items - i));
+	for (size_t i = 0; i < message->n_items && text.len < MESSAGE_MAX; i++)
+		line_add(&text, message->items[i], (MESSAGE_MAX - text.len) / (message->n_items - i));
 	/* ntfy puts a word of its own where a message is empty. */
 	if (text.len == 0)
 		text_add_string(&text, message->kind == MESSAGE_TEST ? "Test" : message->title);
 	text_add(&text, "", 1);
-	char *body = text.failed ? NULL : malloc(max + 1);
+	char *body = text.failed ? NULL : malloc(MESSAGE_MAX + 1);
 	if (body)
-		(void)message_cut(text.data, max, body);
+		(void)message_cut(text.data, MESSAGE_MAX, body);
 	free(text.data);
 	return body;
 }
 
 static char *
-json_new(const struct chat *chat, const struct message *message, size_t max)
+ntfy_render(const struct chat *chat, const struct message *message)
 {
 	char title[TITLE_MAX + 1];
 	(void)message_cut(message->title, TITLE_MAX, title);
 	/* A contact's own topic, where one is told. */
 	const char *topic = message->address && topic_valid(message->address) ? message->address : url_topic(chat->url);
-	char *body = body_new(message, max);
+	char *body = body_new(message);
 	json_t *json =
 	    body ? json_pack("{ss ss ss si s[s] ss*}", "topic", topic, "title", title, "message", body, "priority",
 	                     ntfy_priority(message), "tags", ntfy_tag(message), "click", chat_link(message))
@@ -139,18 +140,6 @@ json_new(const struct chat *chat, const struct message *message, size_t max)
 	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	json_decref(json);
 	free(body);
-	return text;
-}
-
-static char *
-ntfy_render(const struct chat *chat, const struct message *message)
-{
-	char *text = json_new(chat, message, MESSAGE_MAX);
-	/* Escaping at most doubles what is one line of text, so that half of it fits. */
-	if (text && strlen(text) > JSON_MAX) {
-		free(text);
-		text = json_new(chat, message, MESSAGE_MAX / 2);
-	}
 	return text;
 }
 

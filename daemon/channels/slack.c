@@ -22,9 +22,11 @@
 #define VALUE_MAX   500
 #define WORDS_MAX   600
 #define DIGEST_ROOM 11500
+/* An ampersand grows to five bytes. */
+static_assert(5 * CHAT_LINK_MAX + TITLE_MAX + 32 <= SECTION_MAX, "room for a title and its link");
 /* So many messages in a digest: each has the room of a usual title with its link. */
 #define SLACK_DIGEST_MAX 100
-static_assert(DIGEST_ROOM / SLACK_DIGEST_MAX >= 115, "room for a title and its link");
+static_assert(DIGEST_ROOM / SLACK_DIGEST_MAX >= 115, "room for each message");
 
 /* Three characters mean something to Slack, and no others are to be escaped ("Formatting message text"). */
 static const char *

@@ -18,7 +18,7 @@
 #define VALUE_MAX 250
 /* So many messages in a digest: each has the room of a usual title with its link and the block that they stand in. */
 #define TEAMS_DIGEST_MAX 40
-static_assert((CARD_MAX - FRAME_MAX) / TEAMS_DIGEST_MAX >= 290, "room for a title and its link");
+static_assert((CARD_MAX - FRAME_MAX) / TEAMS_DIGEST_MAX >= 290, "room for each message");
 
 static const char *
 title_color(const struct message *message)

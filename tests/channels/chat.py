@@ -156,9 +156,14 @@ ROWS = [
     ("mean names", delivery("escalated", payload(org="<!channel> " + MEAN)), ["<!channel> " + MEAN + " #4711"], 3,
      "Warning"),
 ]
+QUOTES = '"' * 2000
+ROWS.append(("quotes", delivery("escalated", payload(
+    org=QUOTES, notified=[QUOTES], ticket={"plan": QUOTES, "severity": QUOTES, "assignee": QUOTES, "team": QUOTES,
+                                           "link": "https://d.example/?q=" + QUOTES[:379]},
+    clock={"due_local": QUOTES, "target": QUOTES, "policy": QUOTES})), ["… #4711 due in 15 min"], 3, "Warning"))
 # Long names are cut within no character, wherever the cut falls.
-ROWS += [(f"long names, {n} bytes before", delivery("escalated", payload(org="x" * n + "€é😀" * 3000)), ["x" * n + "€é", "… #4711 due in 15 min"],
-          3, "Warning") for n in range(9)]
+ROWS += [(f"long names, {n} bytes before", delivery("escalated", payload(org="x" * n + "€é😀" * 3000)),
+          ["x" * n + "€é", "… #4711 due in 15 min"], 3, "Warning") for n in range(9)]
 
 
 def digests(limit):
@@ -167,6 +172,7 @@ def digests(limit):
         ("a digest of usual messages", digest([member(n, **BREACHED) for n in numbers]), True),
         ("a digest of long names", digest([member(n, org="Company " * 200, **BREACHED) for n in numbers]), False),
         ("a digest of mean names", digest([member(n, org=MEAN * 40) for n in numbers]), False),
+        ("a digest of quotes", digest([member(n, org=QUOTES, ticket={"plan": QUOTES}) for n in numbers]), False),
         ("a digest of long links",
          digest([member(n, ticket={"link": f"https://desk.example.com/{n}/" + "x" * 300}) for n in numbers]), False),
     ]
@@ -254,10 +260,10 @@ CHANNELS = {
             (202, {}, "", "delivered", 0, None),
             (200, {}, "1", "delivered", 0, None),
             (200, {}, "", "delivered", 0, None),
-            (200, {}, "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429 with "
-             "ContextId tcid=0", "retry", 0, "HTTP error 429"),
-            (200, {}, "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 413 with "
-             "ContextId tcid=0", "dead", 0, "HTTP error 413"),
+            (200, {}, "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429 "
+             "with ContextId tcid=0", "retry", 0, "HTTP error 429"),
+            (200, {}, "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 413 "
+             "with ContextId tcid=0", "dead", 0, "HTTP error 413"),
             (200, {}, "HTTP error 200", "retry", 0, "HTTP error 200"),
             (400, {}, '{"error":{"code":"TriggerInputSchemaMismatch"}}', "dead", 0, "TriggerInputSchemaMismatch"),
             (404, {}, '{"error":{"code":"WorkflowNotFound"}}', "dead", 0, "WorkflowNotFound"),
@@ -265,8 +271,8 @@ CHANNELS = {
         ],
     },
     "ntfy": {
-        "path": "/on-call_1", "to": "/", "ok": (200, {}, '{"id":"x","event":"message","topic":"on-call_1"}'), "limit": 30,
-        "words": ntfy_words, "size": ntfy_size,
+        "path": "/on-call_1", "to": "/", "ok": (200, {}, '{"id":"x","event":"message","topic":"on-call_1"}'),
+        "limit": 25, "words": ntfy_words, "size": ntfy_size,
         "answers": [
             (200, {}, '{"id":"x","event":"message"}', "delivered", 0, None),
             (200, {}, "", "retry", 0, "HTTP 200"),
@@ -352,13 +358,14 @@ def test_refusals(kind, channel):
         digest([{"key": "k1", "kind": "escalated"}]), digest([{"key": "k1", "kind": "digest", "payload": {}}])]
     with Receiver([channel["ok"]]) as receiver:
         results = send(kind, receiver.url(channel["path"]), broken)
-        check([result["outcome"] for result in results] == ["refused"] * len(broken), f"{kind}: broken payloads", results)
+        check([result["outcome"] for result in results] == ["refused"] * len(broken), f"{kind}: broken payloads",
+              results)
         check(not receiver.requests, f"{kind}: nothing is sent of them", receiver.requests)
         url = receiver.url(channel["path"])
     results = send(kind, url, [delivery("escalated", payload())])
-    check([result["outcome"] for result in results] == ["retry"] and results[0]["error"], f"{kind}: nobody listens", results)
-    check("sig=x" not in results[0]["error"] and "/B0/x" not in results[0]["error"], f"{kind}: the address stays secret",
-          results)
+    check([result["outcome"] for result in results] == ["retry"], f"{kind}: nobody listens", results)
+    error = results[0].get("error", "")
+    check(error and "sig=x" not in error and "/B0/x" not in error, f"{kind}: the error, without the address", results)
 
 
 def test_addresses():
@@ -377,7 +384,7 @@ def test_mentions():
     channel = CHANNELS["slack"]
     with Receiver([channel["ok"]]) as receiver:
         send("slack", receiver.url(channel["path"]),
-             [delivery("escalated", payload(org="@all (@here) \u00e9@channel", ticket={"assignee": "zoe@example.com"}))])
+             [delivery("escalated", payload(org="@all (@here) é@channel", ticket={"assignee": "zoe@example.com"}))])
         text = json.loads(receiver.requests[0][2])["text"]
         check(not re.search("@(all|here|channel)", text), "slack: nobody is called by a name", text)
         has(text, ["zoe@example.com", "@\u200ball"], "slack: addresses in texts")
