@@ -225,3 +225,20 @@ tests_unit_test_gate_SOURCES = tests/unit/test_gate.c
 tests_unit_test_gate_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_gate_LDADD = libslated-core.a $(CRITERION_LIBS)
 endif
+# Chats, and what all channels for people say.
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/test_message
+TESTS += tests/unit/test_message
+tests_unit_test_message_SOURCES = tests/unit/test_message.c
+tests_unit_test_message_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_message_LDADD = $(COURIER_LIBS) $(CRITERION_LIBS)
+endif
+check_PROGRAMS += tests/channels/send_chat
+tests_channels_send_chat_SOURCES = tests/channels/send_chat.c
+tests_channels_send_chat_LDADD = $(COURIER_LIBS)
+TESTS += tests/channels/chat.py
+dist_check_SCRIPTS += tests/channels/chat.py
+EXTRA_DIST += \
+	tests/channels/schemas/ntfy.json \
+	tests/channels/schemas/slack.json \
+	tests/channels/schemas/teams.json

@@ -7,6 +7,9 @@
 static const struct channel_ops *const types[CHANNEL_TYPE_COUNT] = {
     [CHANNEL_WEBHOOK] = &webhook_ops,
     [CHANNEL_EXEC] = &exec_ops,
+    [CHANNEL_SLACK] = &slack_ops,
+    [CHANNEL_TEAMS] = &teams_ops,
+    [CHANNEL_NTFY] = &ntfy_ops,
 };
 
 int

@@ -22,6 +22,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of a customer's name and of a ticket's number, in titles. */
+#define NAME_MAX_BYTES 64
+
 const char *const message_severity_names[MESSAGE_SEVERITY_COUNT] = {"info", "warning", "error", "critical"};
 
 /* What the reader calls a metric, with the word that leads to the ticket. */
@@ -110,6 +113,19 @@ member_instant(const json_t *object, const char *key, struct instant *ret)
 	return text && instant_parse(text, strlen(text), ret) == 0;
 }
 
+/* A member that holds an instant, to the second, or NULL. */
+static const char *
+letter_instant(struct letter *letter, const json_t *object, const char *key)
+{
+	struct instant at;
+	char text[INSTANT_TEXT_SIZE];
+	if (!member_instant(object, key, &at))
+		return NULL;
+	at.us -= at.us % US_PER_S;
+	(void)instant_format(at, text);
+	return letter_print(letter, "%s", text);
+}
+
 static struct duration
 member_seconds(const json_t *object, const char *key)
 {
@@ -126,15 +142,18 @@ letter_capital(struct letter *letter, const char *word)
 	return letter_print(letter, "%c%s", *word - 'a' + 'A', word + 1);
 }
 
-/* "ACME #4711", "#4711", "ACME T-1". */
-static const char *
-ticket_name(struct letter *letter, const json_t *ticket)
+/* "ACME #4711", "#4711", "ACME T-1". Neither part so long that a title cut at its end no longer tells the ticket. */
+static void
+name_ticket(struct letter *letter, const json_t *ticket)
 {
-	const char *org = letter->message.org, *external = letter_text(letter, ticket, "external_id");
-	if (!external)
-		external = letter->message.ticket_id;
-	const char *sign = *external >= '0' && *external <= '9' ? "#" : "";
-	return letter_print(letter, "%s%s%s%s", org ? org : "", org ? " " : "", sign, external);
+	struct message *message = &letter->message;
+	char org[NAME_MAX_BYTES + 1] = "", number[NAME_MAX_BYTES + 1];
+	const char *external = letter_text(letter, ticket, "external_id");
+	(void)message_cut(external ? external : message->ticket_id, NAME_MAX_BYTES, number);
+	if (message->org)
+		(void)message_cut(message->org, NAME_MAX_BYTES, org);
+	message->number = letter_print(letter, "%s%s", *number >= '0' && *number <= '9' ? "#" : "", number);
+	message->ticket = letter_print(letter, "%s%s%s", org, *org ? " " : "", message->number);
 }
 
 static void
@@ -147,19 +166,19 @@ read_ticket(struct letter *letter, const json_t *payload)
 	message->org = letter_text(letter, ticket, "org");
 	message->plan = letter_text(letter, ticket, "plan");
 	message->link = letter_text(letter, ticket, "link");
-	message->ticket = ticket_name(letter, ticket);
+	name_ticket(letter, ticket);
 }
 
-/* " (Critical, enterprise-gold)", of what is known. */
-static const char *
-title_tail(struct letter *letter, const char *severity)
+/* Ends the title with " (Critical, enterprise-gold)", of what is known. */
+static void
+title_set(struct letter *letter, const char *words, const char *severity)
 {
 	const char *plan = letter->message.plan;
-	severity = letter_capital(letter, severity);
-	if (!severity && !plan)
-		return "";
-	return letter_print(letter, " (%s%s%s)", severity ? severity : "", severity && plan ? ", " : "",
-	                    plan ? plan : "");
+	severity = severity && *severity ? letter_capital(letter, severity) : NULL;
+	if (severity || plan)
+		words = letter_print(letter, "%s (%s%s%s)", words, severity ? severity : "",
+		                     severity && plan ? ", " : "", plan ? plan : "");
+	letter->message.title = words;
 }
 
 /* "due in 15 min", "overdue by 2 h", "paused". */
@@ -199,13 +218,11 @@ word_alert(struct letter *letter, const json_t *payload, struct instant now)
 		asked = "the customer asks for escalation";
 	else if (trigger && strncmp(trigger, "reassessed", 10) == 0)
 		asked = letter_print(letter, "the severity was set to %s", severity ? severity : "another one");
-	const char *tail = title_tail(letter, severity);
 	if (promise && asked)
-		message->title = letter_print(letter, "%s: %s%s", promise, asked, tail);
-	else if (promise)
-		message->title = letter_print(letter, "%s%s", promise, tail);
-	else
-		message->title = letter_print(letter, "%s: %s%s", message->ticket, asked ? asked : "escalated", tail);
+		promise = letter_print(letter, "%s: %s", promise, asked);
+	else if (!promise)
+		promise = letter_print(letter, "%s: %s", message->ticket, asked ? asked : "escalated");
+	title_set(letter, promise, severity);
 }
 
 static void
@@ -214,21 +231,20 @@ word_resolved(struct letter *letter, const json_t *payload)
 	struct message *message = &letter->message;
 	const json_t *milestone = json_object_get(payload, "milestone");
 	const char *kind = json_string_value(json_object_get(milestone, "milestone"));
-	const char *lead = metric_lead(message->metric);
-	const char *tail = title_tail(letter, json_string_value(json_object_get(milestone, "severity")));
+	const char *lead = metric_lead(message->metric), *words;
 	struct duration late = member_seconds(milestone, "late_by");
 	if (!lead)
 		lead = "Alert about";
 	if (kind && strcmp(kind, "withdrawn") == 0) {
 		const char *reason = letter_text(letter, milestone, "reason");
-		message->title = letter_print(letter, "%s %s no longer promised%s%s%s", lead, message->ticket,
-		                              reason ? ": " : "", reason ? reason : "", tail);
+		words = letter_print(letter, "%s %s no longer promised%s%s", lead, message->ticket, reason ? ": " : "",
+		                     reason ? reason : "");
 	} else if (late.us > 0) {
-		message->title = letter_print(letter, "%s %s met %s late%s", lead, message->ticket,
-		                              letter_length(letter, late), tail);
+		words = letter_print(letter, "%s %s met %s late", lead, message->ticket, letter_length(letter, late));
 	} else {
-		message->title = letter_print(letter, "%s %s met in time%s", lead, message->ticket, tail);
+		words = letter_print(letter, "%s %s met in time", lead, message->ticket);
 	}
+	title_set(letter, words, json_string_value(json_object_get(milestone, "severity")));
 }
 
 static void
@@ -238,7 +254,7 @@ word_acknowledged(struct letter *letter, const json_t *payload)
 	const json_t *ack = json_object_get(payload, "ack");
 	const char *by = letter_text(letter, ack, "by");
 	message->title = letter_print(letter, "%s acknowledged%s%s", message->ticket, by ? " by " : "", by ? by : "");
-	letter_fact(letter, "Acknowledged until", letter_text(letter, ack, "until"));
+	letter_fact(letter, "Acknowledged until", letter_instant(letter, ack, "until"));
 }
 
 /* "pager, lead" */
@@ -263,19 +279,13 @@ add_facts(struct letter *letter, const json_t *payload)
 	struct message *message = &letter->message;
 	const json_t *ticket = json_object_get(payload, "ticket"), *clock = json_object_get(payload, "clock");
 	struct duration late = member_seconds(payload, "late_by");
-	char at[INSTANT_TEXT_SIZE];
-	struct instant due;
+	const char *local = letter_text(letter, clock, "due_local");
 	letter_fact(letter, "Ticket", message->ticket);
 	letter_fact(letter, "Customer", message->org);
 	letter_fact(letter, "Plan", message->plan);
 	letter_fact(letter, "Severity", letter_capital(letter, letter_text(letter, ticket, "severity")));
 	letter_fact(letter, "Promise", letter_text(letter, clock, "target"));
-	if (member_instant(clock, "due_at", &due)) {
-		const char *local = letter_text(letter, clock, "due_local");
-		due.us -= due.us % US_PER_S;
-		(void)instant_format(due, at);
-		letter_fact(letter, "Due", local ? local : letter_print(letter, "%s", at));
-	}
+	letter_fact(letter, "Due", local ? local : letter_instant(letter, clock, "due_at"));
 	letter_fact(letter, "Policy", message->policy);
 	letter_fact(letter, "Assignee", letter_text(letter, ticket, "assignee"));
 	letter_fact(letter, "Team", letter_text(letter, ticket, "team"));

@@ -229,7 +229,7 @@ const struct config_row config_rows[] = {
      "the "
      "type, for webhook, exec and alertmanager none."},
     {SCOPE_CHANNEL, "url", TYPE_STRING, 0, NULL, "\"http://127.0.0.1:8080/sla\"", true, EVERY_TYPE & ~(EXEC | EMAIL),
-     "The address. Optional with pagerduty."},
+     "The address; with ntfy the topic's. Optional with pagerduty."},
     {SCOPE_CHANNEL, "url_credential", TYPE_STRING, 0, NULL, "\"slack-url\"", true,
      EVERY_TYPE & ~(EXEC | EMAIL | PAGERDUTY), "Or the systemd credential with it."},
     {SCOPE_CHANNEL, "url_file", TYPE_STRING, 0, NULL, "\"slack.secret\"", true,

@@ -41,6 +41,7 @@ struct message {
 	const char *alert;     /* the dedup key: the same from at risk to resolved; a test's and a digest's own key */
 	const char *title;     /* "First response to ACME #4711 due in 15 min (Critical, enterprise-gold)" */
 	const char *ticket;    /* "ACME #4711", or NULL for a test and a digest */
+	const char *number;    /* "#4711": of `ticket` what is not the customer's name; NULL with it */
 	const char *ticket_id; /* the ticket's number in the database, for threads, or NULL */
 	const char *org;       /* these four as the ticket has them, or NULL */
 	const char *plan;
