@@ -8,12 +8,6 @@
 /* Shorter forms: the longest ticket's name (message.c). */
 #define SHORT_MAX 130
 
-const struct retry_policy chat_retry = {
-    .base = {US_PER_S},
-    .cap = {10 * US_PER_MIN},
-    .give_up = {6 * US_PER_H},
-};
-
 int
 chat_open(const struct channel_settings *settings, const struct channel_context *context, struct channel **ret)
 {

@@ -17,9 +17,6 @@ struct chat {
 	struct duration timeout;
 };
 
-/* 1 s, 10 min, 6 h: nobody reads a chat's alert that is older. */
-extern const struct retry_policy chat_retry;
-
 /* ops->open and ops->close; close takes NULL. */
 int chat_open(const struct channel_settings *settings, const struct channel_context *context, struct channel **ret)
     __attribute__((warn_unused_result));

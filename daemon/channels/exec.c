@@ -186,6 +186,7 @@ exec_cancel(struct channel_attempt *attempt)
 const struct channel_ops exec_ops = {
     .type = CHANNEL_EXEC,
     .retry = &retry_default,
+    .digest_max = 100,
     .open = exec_open,
     .close = exec_close,
     .send = exec_send,

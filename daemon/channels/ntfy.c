@@ -171,7 +171,9 @@ ntfy_send(struct channel *channel, const struct delivery *delivery, struct chann
 
 const struct channel_ops ntfy_ops = {
     .type = CHANNEL_NTFY,
-    .retry = &chat_retry,
+    .retry = &retry_chat,
+    .supersedes = true,
+    .digest_max = NTFY_DIGEST_MAX,
     .open = ntfy_open,
     .close = chat_close,
     .send = ntfy_send,

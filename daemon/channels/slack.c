@@ -254,7 +254,9 @@ slack_send(struct channel *channel, const struct delivery *delivery, struct chan
 
 const struct channel_ops slack_ops = {
     .type = CHANNEL_SLACK,
-    .retry = &chat_retry,
+    .retry = &retry_chat,
+    .supersedes = true,
+    .digest_max = SLACK_DIGEST_MAX,
     .open = chat_open,
     .close = chat_close,
     .send = slack_send,

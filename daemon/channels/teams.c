@@ -172,7 +172,9 @@ teams_send(struct channel *channel, const struct delivery *delivery, struct chan
 
 const struct channel_ops teams_ops = {
     .type = CHANNEL_TEAMS,
-    .retry = &chat_retry,
+    .retry = &retry_chat,
+    .supersedes = true,
+    .digest_max = TEAMS_DIGEST_MAX,
     .open = chat_open,
     .close = chat_close,
     .send = teams_send,

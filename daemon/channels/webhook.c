@@ -193,6 +193,7 @@ webhook_send(struct channel *channel, const struct delivery *delivery, struct ch
 const struct channel_ops webhook_ops = {
     .type = CHANNEL_WEBHOOK,
     .retry = &retry_default,
+    .digest_max = 500,
     .open = webhook_open,
     .close = webhook_close,
     .send = webhook_send,
