@@ -206,6 +206,7 @@ endif
 
 # The daemon as a whole, against a private PostgreSQL and a receiver of webhooks.
 system_tests = \
+	tests/system/alerts.py \
 	tests/system/input.py \
 	tests/system/kill.py \
 	tests/system/lifecycle.py \

@@ -8,6 +8,9 @@
 
 #include "config_secret.h"
 
+/* Two renewals of the lease, which prove that the ledger can be written where nothing else is. */
+#define HEARTBEAT_MIN_US (10 * US_PER_S)
+
 const char *const channel_type_names[CHANNEL_TYPE_COUNT] = {
     [CHANNEL_WEBHOOK] = "webhook", [CHANNEL_EXEC] = "exec",   [CHANNEL_PAGERDUTY] = "pagerduty",
     [CHANNEL_SLACK] = "slack",     [CHANNEL_EMAIL] = "email", [CHANNEL_ALERTMANAGER] = "alertmanager",
@@ -282,8 +285,10 @@ heartbeat_load(struct loader *loader)
 	if (url != NULL && secret != NULL && url != secret)
 		loader_problem(loader, secret, NULL, "cannot stand beside url at %s:%u", setting_source(url)->display,
 		               config_setting_source_line(url));
-	if (every != NULL)
-		(void)loader_duration(loader, every, "every", NULL, &config->heartbeat_every); /* it has reported */
+	if (every != NULL && loader_duration(loader, every, "every", NULL, &config->heartbeat_every) &&
+	    config->heartbeat_every.us < HEARTBEAT_MIN_US)
+		loader_problem(loader, every, "every",
+		               "is shorter than 10s: the daemon itself looks after its lease every 5s");
 	else if (period_parse(initial, &period) == 0)
 		config->heartbeat_every = period.elapsed;
 }

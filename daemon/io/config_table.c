@@ -210,7 +210,7 @@ const struct config_row config_rows[] = {
      "Or the systemd credential with it."},
     {SCOPE_HEARTBEAT, "url_file", TYPE_STRING, 0, NULL, "\"heartbeat.secret\"", true, 0,
      "Or a file with it, not readable by others."},
-    {SCOPE_HEARTBEAT, "every", TYPE_STRING, 0, "1m", "\"1m\"", true, 0, "How often."},
+    {SCOPE_HEARTBEAT, "every", TYPE_STRING, 0, "1m", "\"1m\"", true, 0, "How often; 10s at least."},
 
     {SCOPE_ROOT, "links", TYPE_GROUP, SCOPE_LINKS, NULL, NULL, true, 0, "Addresses that messages point to."},
     {SCOPE_LINKS, "ticket", TYPE_STRING, 0, NULL, "\"https://desk.example.com/t/%{external_id}\"", true, 0,

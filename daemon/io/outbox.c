@@ -296,8 +296,10 @@ on_claimed(void *arg, PGresult *result)
 {
 	struct outbox *outbox = arg;
 	if (result == NULL) {
-		if (ended_well(outbox) && outbox->n_claimed == CLAIM_MAX)
-			outbox->wanted = true;
+		if (ended_well(outbox)) {
+			outbox->wanted |= outbox->n_claimed == CLAIM_MAX;
+			outbox->hooks.looked(outbox->hooks.arg);
+		}
 		outbox_step(outbox);
 		return;
 	}

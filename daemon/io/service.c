@@ -292,6 +292,13 @@ on_fall_back(void *arg, const struct delivery *delivery, const char *channel)
 }
 
 static void
+on_outbox_looked(void *arg)
+{
+	struct service *service = arg;
+	heartbeat_note(service->heartbeat, HEARTBEAT_DELIVER);
+}
+
+static void
 on_outbox_settled(void *arg)
 {
 	struct service *service = arg;
@@ -378,7 +385,7 @@ static int
 make_delivery(struct service *service)
 {
 	const struct courier_hooks courier = {service_clock, courier_random, on_outcome, on_fall_back, service};
-	const struct outbox_hooks outbox = {on_outbox_problem, on_outbox_settled, service};
+	const struct outbox_hooks outbox = {on_outbox_problem, on_outbox_settled, on_outbox_looked, service};
 	int r = http_client_new(service->base, &service->http);
 	if (r == 0)
 		r = child_runner_new(service->base, &service->children);
@@ -386,6 +393,8 @@ make_delivery(struct service *service)
 		r = courier_new(service->base, service->config->concurrency, &courier, &service->courier);
 	if (r == 0)
 		r = outbox_new(service->base, service->instance, &outbox, &service->outbox);
+	if (r == 0)
+		r = heartbeat_new(service->base, service->http, &service->heartbeat);
 	if (r < 0)
 		return r;
 	outbox_set_courier(service->outbox, service->courier);
@@ -487,6 +496,7 @@ service_free(struct service *service)
 	courier_free(service->courier);
 	outbox_free(service->outbox);
 	service_close_channels(service);
+	heartbeat_free(service->heartbeat);
 	child_runner_free(service->children);
 	http_client_free(service->http);
 	feed_free(service->feed);

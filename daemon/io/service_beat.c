@@ -10,6 +10,8 @@
 #include "slated/log.h"
 
 #define LEASE_LASTS "15 s"
+/* A timer that is so much overdue says that something stands still. */
+#define OVERDUE_US  (5 * US_PER_S)
 #define RENEW_BEATS 5 /* the lease, and our word where nothing happened */
 
 static const char beat_sql[] =
@@ -67,6 +69,7 @@ on_beat_result(void *arg, PGresult *result)
 		service_begin_anew(service, "another daemon holds the lease");
 	} else {
 		service->lag = (struct duration){0};
+		heartbeat_note(service->heartbeat, HEARTBEAT_WRITE);
 	}
 }
 
@@ -130,6 +133,9 @@ service_on_beat(int fd, short what, void *arg)
 	(void)what;
 	if (service->state != SERVICE_LIVE && service->state != SERVICE_LOADING)
 		return;
+	struct instant next = wheel_next(service->wheel), now = service_now(service);
+	if (instant_equal(next, INSTANT_NEVER) || instant_since(now, next).us < OVERDUE_US)
+		heartbeat_note(service->heartbeat, HEARTBEAT_ENGINE);
 	service->renew_wanted |= ++service->beats % RENEW_BEATS == 0;
 	service->beat_wanted = service->renew_wanted || service->news;
 	if (!service->flushing && pg_is_idle(service->flush_pg))

@@ -67,7 +67,7 @@ service_open_channels(struct service *service, const struct config *config)
 	service->channels = channels;
 	service->n_channels = n;
 	courier_set_concurrency(service->courier, config->concurrency);
-	return 0;
+	return heartbeat_configure(service->heartbeat, config->heartbeat_url, config->heartbeat_every);
 }
 
 /* Configuration -----------------------------------------------------------------------------------------------------

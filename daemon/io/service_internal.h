@@ -6,6 +6,7 @@
 #include "slated/config.h"
 #include "slated/courier.h"
 #include "slated/feed.h"
+#include "slated/heartbeat.h"
 #include "slated/ledger.h"
 #include "slated/live.h"
 #include "slated/outbox.h"
@@ -46,6 +47,7 @@ struct service {
 	struct courier *courier;
 	struct http_client *http;
 	struct child_runner *children;
+	struct heartbeat *heartbeat;
 	struct channel **channels;
 	size_t n_channels;
 	struct pg *feed_pg;

@@ -355,6 +355,7 @@ static void
 on_polled(void *arg)
 {
 	struct service *service = arg;
+	heartbeat_note(service->heartbeat, HEARTBEAT_READ);
 	work_flush(service);
 	work_arm(service);
 }
@@ -397,6 +398,7 @@ on_flushed(void *arg, const struct ledger_result *result, const char *error)
 		service_begin_anew(service, error);
 		return;
 	}
+	heartbeat_note(service->heartbeat, HEARTBEAT_WRITE);
 	if (result->deliveries || result->reassessments)
 		outbox_wake(service->outbox);
 	if (service->state == SERVICE_STOPPING) {

@@ -13,6 +13,8 @@ struct outbox_hooks {
 	void (*problem)(void *arg, const char *text);
 	/* All outcomes told of have been written down. */
 	void (*settled)(void *arg);
+	/* It has just asked the database for deliveries, and was answered. */
+	void (*looked)(void *arg);
 	void *arg;
 };
 
