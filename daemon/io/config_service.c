@@ -285,12 +285,12 @@ heartbeat_load(struct loader *loader)
 	if (url != NULL && secret != NULL && url != secret)
 		loader_problem(loader, secret, NULL, "cannot stand beside url at %s:%u", setting_source(url)->display,
 		               config_setting_source_line(url));
+	if (period_parse(initial, &period) == 0)
+		config->heartbeat_every = period.elapsed;
 	if (every != NULL && loader_duration(loader, every, "every", NULL, &config->heartbeat_every) &&
 	    config->heartbeat_every.us < HEARTBEAT_MIN_US)
 		loader_problem(loader, every, "every",
 		               "is shorter than 10s: the daemon itself looks after its lease every 5s");
-	else if (period_parse(initial, &period) == 0)
-		config->heartbeat_every = period.elapsed;
 }
 
 /* Settings of other types. */
