@@ -2,24 +2,13 @@
 #include "slated/channel.h"
 #include "slated/envelope.h"
 #include "slated/post.h"
+#include "slated/signature.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SECRET_PREFIX      "whsec_"
-#define SHA256_SIZE        32
-#define SHA256_BASE64_SIZE 44
-
-struct secret {
-	unsigned char *bytes;
-	size_t len;
-};
 
 struct webhook {
 	struct channel channel;
@@ -29,7 +18,7 @@ struct webhook {
 	char *instance;
 	char *url;
 	struct duration timeout;
-	struct secret *secrets;
+	struct signing_key *secrets;
 	size_t n_secrets;
 };
 
@@ -37,53 +26,12 @@ static void
 webhook_close(struct channel *channel)
 {
 	struct webhook *webhook = (struct webhook *)channel;
-	for (size_t i = 0; i < webhook->n_secrets; i++) {
-		OPENSSL_cleanse(webhook->secrets[i].bytes, webhook->secrets[i].len);
-		free(webhook->secrets[i].bytes);
-	}
+	for (size_t i = 0; i < webhook->n_secrets; i++)
+		signing_key_clear(&webhook->secrets[i]);
 	free(webhook->secrets);
 	free(webhook->instance);
 	free(webhook->url);
 	free(webhook);
-}
-
-/* Decodes padded base64 into `bytes` (room for the text's length). EVP_DecodeBlock() alone passes over blanks and
- * counts padding as bytes. */
-static int
-base64_decode(const char *text, unsigned char *bytes, size_t *ret_len)
-{
-	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t len = strlen(text);
-	size_t padding = len - strspn(text, alphabet);
-	if (len == 0 || len % 4 != 0 || len > INT32_MAX || padding > 2 || strspn(text + len - padding, "=") != padding)
-		return -EINVAL;
-	int n = EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)len);
-	if (n < 0)
-		return -EINVAL;
-	*ret_len = (size_t)n - padding;
-	return 0;
-}
-
-static int
-secret_read(const char *text, struct secret *ret)
-{
-	size_t len = strlen(text);
-	if (len == 0 || len > INT32_MAX)
-		return -EINVAL;
-	unsigned char *bytes = malloc(len);
-	if (!bytes)
-		return -ENOMEM;
-	if (strncmp(text, SECRET_PREFIX, strlen(SECRET_PREFIX)) == 0) {
-		int r = base64_decode(text + strlen(SECRET_PREFIX), bytes, &len);
-		if (r < 0) {
-			free(bytes);
-			return r;
-		}
-	} else {
-		memcpy(bytes, text, len);
-	}
-	*ret = (struct secret){bytes, len};
-	return 0;
 }
 
 static int
@@ -103,7 +51,7 @@ webhook_open(const struct channel_settings *settings, const struct channel_conte
 	webhook->secrets = calloc(settings->n_secrets + 1, sizeof(*webhook->secrets));
 	int r = webhook->instance && webhook->url && webhook->secrets ? 0 : -ENOMEM;
 	for (size_t i = 0; r == 0 && i < settings->n_secrets; i++) {
-		r = secret_read(settings->secrets[i], &webhook->secrets[i]);
+		r = signing_key_read(settings->secrets[i], &webhook->secrets[i]);
 		if (r == 0)
 			webhook->n_secrets++;
 	}
@@ -115,33 +63,26 @@ webhook_open(const struct channel_settings *settings, const struct channel_conte
 	return 0;
 }
 
-/* "webhook-signature: v1,... v1,...": one of each secret, over "id.timestamp.body". */
+/* "webhook-signature: v1,... v1,...": one of each secret. */
 static int
-signature_format(const struct webhook *webhook, const char *key, int64_t timestamp, const char *body, char **ret)
+signature_format(const struct webhook *webhook, const char *key, const char *timestamp, const char *body, char **ret)
 {
 	static const char head[] = "webhook-signature:";
-	char *message;
-	int len = asprintf(&message, "%s.%" PRId64 ".%s", key, timestamp, body);
-	if (len < 0)
+	char *text = malloc(sizeof(head) + webhook->n_secrets * SIGNATURE_V1_SIZE);
+	if (!text)
 		return -ENOMEM;
-	char *text = malloc(sizeof(head) + webhook->n_secrets * (strlen(" v1,") + SHA256_BASE64_SIZE));
-	int r = text ? 0 : -ENOMEM;
-	char *end = text ? stpcpy(text, head) : NULL;
-	for (size_t i = 0; r == 0 && i < webhook->n_secrets; i++) {
-		const struct secret *secret = &webhook->secrets[i];
-		unsigned char mac[SHA256_SIZE];
-		if (!HMAC(EVP_sha256(), secret->bytes, (int)secret->len, (const unsigned char *)message, (size_t)len,
-		          mac, NULL))
-			r = -ENOMEM;
-		end = stpcpy(end, " v1,");
-		end += EVP_EncodeBlock((unsigned char *)end, mac, sizeof(mac));
+	char *end = stpcpy(text, head);
+	for (size_t i = 0; i < webhook->n_secrets; i++) {
+		char signature[SIGNATURE_V1_SIZE];
+		int r = signature_v1(&webhook->secrets[i], key, timestamp, body, strlen(body), signature);
+		if (r < 0) {
+			free(text);
+			return r;
+		}
+		end = stpcpy(stpcpy(end, " "), signature);
 	}
-	free(message);
-	if (r < 0)
-		free(text);
-	else
-		*ret = text;
-	return r;
+	*ret = text;
+	return 0;
 }
 
 enum { HEADER_TYPE, HEADER_ID, HEADER_TIMESTAMP, HEADER_SIGNATURE, HEADER_COUNT };
@@ -150,11 +91,12 @@ enum { HEADER_TYPE, HEADER_ID, HEADER_TIMESTAMP, HEADER_SIGNATURE, HEADER_COUNT 
 static int
 headers_format(const struct webhook *webhook, const char *key, const char *body, char *headers[static HEADER_COUNT])
 {
-	int64_t timestamp = webhook->now(webhook->arg).us / US_PER_S;
+	char timestamp[24];
+	(void)snprintf(timestamp, sizeof(timestamp), "%" PRId64, webhook->now(webhook->arg).us / US_PER_S);
 	headers[HEADER_TYPE] = strdup("Content-Type: " ENVELOPE_MEDIA_TYPE);
 	if (asprintf(&headers[HEADER_ID], "webhook-id: %s", key) < 0)
 		headers[HEADER_ID] = NULL;
-	if (asprintf(&headers[HEADER_TIMESTAMP], "webhook-timestamp: %" PRId64, timestamp) < 0)
+	if (asprintf(&headers[HEADER_TIMESTAMP], "webhook-timestamp: %s", timestamp) < 0)
 		headers[HEADER_TIMESTAMP] = NULL;
 	headers[HEADER_SIGNATURE] = NULL;
 	if (!headers[HEADER_TYPE] || !headers[HEADER_ID] || !headers[HEADER_TIMESTAMP])

@@ -89,3 +89,7 @@ libslated_io_a_SOURCES += \
 	daemon/io/config_table.h \
 	daemon/io/holidays.c \
 	daemon/io/holidays.h
+
+# Signatures, out and in.
+libslated_io_a_SOURCES += include/slated/signature.h
+libslated_io_a_SOURCES += daemon/io/signature.c
