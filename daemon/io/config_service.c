@@ -1,6 +1,8 @@
 /* What belongs to the service: database, instance, HTTP server, outbox, heartbeat and channels. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -189,10 +191,28 @@ address_is_right(const char *text)
 	return *end == '\0' && port <= 65535;
 }
 
+/* Whether only this host can reach it. A name but "localhost" could be any address. */
+static bool
+address_is_loopback(const char *text)
+{
+	struct in_addr v4;
+	char host[64];
+	size_t len = (size_t)(strrchr(text, ':') - text);
+
+	if (len >= sizeof host)
+		return false;
+	memcpy(host, text, len);
+	host[len] = '\0';
+	if (inet_pton(AF_INET, host, &v4) == 1)
+		return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+	return strcmp(host, "[::1]") == 0 || strcasecmp(host, "localhost") == 0;
+}
+
 static void
 http_load(struct loader *loader)
 {
 	struct config *config = loader->config;
+	config_setting_t *token = service_group_either(loader, "http", "token_credential", "token_file");
 	config_setting_t *group = service_group(loader, "http", "listen");
 	config_setting_t *list = group != NULL ? setting_member(group, "listen") : NULL;
 
@@ -203,12 +223,16 @@ http_load(struct loader *loader)
 		if (text != NULL && !address_is_right(text))
 			loader_problem(loader, element, NULL,
 			               "\"%s\" is not of the form \"127.0.0.1:9464\" or \"[::1]:9464\"", text);
+		else if (text != NULL && token == NULL && !address_is_loopback(text))
+			loader_problem(loader, element, NULL,
+			               "\"%s\" can be reached from other hosts: give http a token_credential or a "
+			               "token_file, or listen on 127.0.0.1 or [::1]",
+			               text);
 	}
 	if (list != NULL && strings_count(list) > 0)
 		config->listen = loader_texts(loader, list, &config->n_listen);
-	group = service_group_either(loader, "http", "token_credential", "token_file");
-	if (group != NULL)
-		config->token = loader_secret(loader, group, "token_credential", "token_file");
+	if (token != NULL)
+		config->token = loader_secret(loader, token, "token_credential", "token_file");
 }
 
 static void

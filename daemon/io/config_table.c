@@ -194,9 +194,9 @@ const struct config_row config_rows[] = {
 
     {SCOPE_ROOT, "http", TYPE_GROUP, SCOPE_HTTP, NULL, NULL, false, 0, "The HTTP server: board, metrics, API."},
     {SCOPE_HTTP, "listen", TYPE_STRINGS, 0, NULL, "[ \"127.0.0.1:9464\" ]", false, 0,
-     "Addresses with ports. When absent: no server."},
+     "Addresses with ports. When absent: no server. Addresses that other hosts reach need a token."},
     {SCOPE_HTTP, "token_credential", TYPE_STRING, 0, NULL, "\"http-token\"", false, 0,
-     "The systemd credential with the bearer token that requests must carry."},
+     "The systemd credential with the bearer token that requests must carry, or be signed with (Standard Webhooks)."},
     {SCOPE_HTTP, "token_file", TYPE_STRING, 0, NULL, "\"http.secret\"", false, 0,
      "Or a file with it, not readable by others."},
 
