@@ -1,0 +1,317 @@
+/* Requests: which route they take, who may, and how they are answered. */
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/queue.h>
+#include <time.h>
+
+#include "http_internal.h"
+
+#define JSON_TYPE "application/json"
+/* How far a signature's timestamp may be off, in seconds: what Standard Webhooks' own libraries allow. */
+#define TIMESTAMP_TOLERANCE 300
+#define MESSAGE_ID_MAX      200
+
+/* The request ------------------------------------------------------------------------------------------------------ */
+
+const char *
+http_call_segment(const struct http_call *call)
+{
+	return call->segment;
+}
+
+const char *
+http_call_query(const struct http_call *call, const char *name)
+{
+	return evhttp_find_header(&call->query, name);
+}
+
+const char *
+http_call_header(const struct http_call *call, const char *name)
+{
+	return evhttp_find_header(evhttp_request_get_input_headers(call->request), name);
+}
+
+const char *
+http_call_body(const struct http_call *call, size_t *ret_len)
+{
+	struct evbuffer *body = evhttp_request_get_input_buffer(call->request);
+	*ret_len = evbuffer_get_length(body);
+	const char *text = *ret_len > 0 ? (const char *)evbuffer_pullup(body, -1) : NULL;
+	if (!text)
+		*ret_len = 0;
+	return text ? text : "";
+}
+
+const char *
+http_call_message_id(const struct http_call *call)
+{
+	return call->signed_by_token ? http_call_header(call, "webhook-id") : NULL;
+}
+
+static const char *
+method_name(const struct http_call *call)
+{
+	static const struct {
+		enum evhttp_cmd_type method;
+		const char *name;
+	} names[] = {
+	    {EVHTTP_REQ_GET, "GET"},         {EVHTTP_REQ_POST, "POST"},   {EVHTTP_REQ_HEAD, "HEAD"},
+	    {EVHTTP_REQ_PUT, "PUT"},         {EVHTTP_REQ_PATCH, "PATCH"}, {EVHTTP_REQ_DELETE, "DELETE"},
+	    {EVHTTP_REQ_OPTIONS, "OPTIONS"},
+	};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].method == evhttp_request_get_command(call->request))
+			return names[i].name;
+	return "";
+}
+
+/* The answer ------------------------------------------------------------------------------------------------------- */
+
+void
+http_call_free(struct http_call *call)
+{
+	evhttp_clear_headers(&call->query);
+	free(call->segment);
+	free(call);
+}
+
+void
+http_call_add_header(struct http_call *call, const char *name, const char *value)
+{
+	(void)evhttp_add_header(evhttp_request_get_output_headers(call->request), name, value);
+}
+
+void
+http_answer(struct http_call *call, int status, const char *content_type, const char *body, size_t n_body)
+{
+	struct http_server *server = call->server;
+	struct evbuffer *buffer = evhttp_request_get_output_buffer(call->request);
+	struct evhttp_connection *connection = evhttp_request_get_connection(call->request);
+	struct http_call **link = &server->calls;
+	char length[24];
+	while (*link != call)
+		link = &(*link)->next;
+	*link = call->next;
+	(void)snprintf(length, sizeof(length), "%zu", n_body);
+	http_call_add_header(call, "Content-Type", content_type);
+	http_call_add_header(call, "Content-Length", length);
+	http_call_add_header(call, "Cache-Control", "no-store");
+	http_call_add_header(call, "X-Content-Type-Options", "nosniff");
+	/* Where this fails the length does not fit and the client sees a broken answer, as it should. */
+	if (n_body > 0 && evhttp_request_get_command(call->request) != EVHTTP_REQ_HEAD)
+		(void)evbuffer_add(buffer, body, n_body);
+	if (connection)
+		http_connection_set_busy(server, evhttp_connection_get_bufferevent(connection), false);
+	evhttp_send_reply(call->request, status, NULL, NULL);
+	http_call_free(call);
+}
+
+void
+http_answer_json(struct http_call *call, int status, json_t *body)
+{
+	static const char no_memory[] = "{\"error\": \"out of memory; try again\"}\n";
+	char *text = body ? json_dumps(body, JSON_ENSURE_ASCII) : NULL;
+	char *line;
+	int n = text ? asprintf(&line, "%s\n", text) : -1;
+	if (n >= 0) {
+		http_answer(call, status, JSON_TYPE, line, (size_t)n);
+		free(line);
+	} else {
+		http_answer(call, HTTP_SERVUNAVAIL, JSON_TYPE, no_memory, strlen(no_memory));
+	}
+	free(text);
+	json_decref(body);
+}
+
+void
+http_answer_error(struct http_call *call, int status, const char *format, ...)
+{
+	char text[400];
+	va_list args;
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	http_answer_json(call, status, json_pack("{s:s}", "error", text));
+}
+
+/* Authority -------------------------------------------------------------------------------------------------------- */
+
+enum authority {
+	AUTHORITY_GRANTED,
+	AUTHORITY_MISSING,
+	AUTHORITY_EXPIRED,
+};
+
+static bool
+timestamp_is_fresh(const char *text)
+{
+	char *end;
+	errno = 0;
+	long long at = *text >= '0' && *text <= '9' ? strtoll(text, &end, 10) : -1;
+	if (at < 0 || errno != 0 || *end != '\0')
+		return false;
+	/* The host's clock, since a signer has nothing else to go by. */
+	long long now = (long long)time(NULL);
+	return at >= now - TIMESTAMP_TOLERANCE && at <= now + TIMESTAMP_TOLERANCE;
+}
+
+static enum authority
+check_token(struct http_call *call)
+{
+	static const char bearer[] = "Bearer ";
+	const struct http_server *server = call->server;
+	const char *given = http_call_header(call, "Authorization");
+	const char *id = http_call_header(call, "webhook-id");
+	const char *timestamp = http_call_header(call, "webhook-timestamp");
+	const char *signatures = http_call_header(call, "webhook-signature");
+	char signature[SIGNATURE_V1_SIZE];
+	size_t n_body;
+	if (given && strncasecmp(given, bearer, strlen(bearer)) == 0)
+		return secret_equal(given + strlen(bearer), server->token) ? AUTHORITY_GRANTED : AUTHORITY_MISSING;
+	if (!id || *id == '\0' || strlen(id) > MESSAGE_ID_MAX || !timestamp || !signatures)
+		return AUTHORITY_MISSING;
+	/* Before the signature is looked at, so that this tells nothing about it. */
+	if (!timestamp_is_fresh(timestamp))
+		return AUTHORITY_EXPIRED;
+	const char *body = http_call_body(call, &n_body);
+	if (signature_v1(&server->key, id, timestamp, body, n_body, signature) < 0 ||
+	    !signature_among(signature, signatures, ' '))
+		return AUTHORITY_MISSING;
+	call->signed_by_token = true;
+	return AUTHORITY_GRANTED;
+}
+
+/* Whether the call may go on; it has been answered where not. */
+static bool
+call_is_allowed(struct http_call *call, const struct http_route *route)
+{
+	if (route->authority != HTTP_TOKEN)
+		return true;
+	if (!call->server->token) {
+		http_answer_error(
+		    call, 403, "this is switched off: give http a token_credential or a token_file and restart slated");
+		return false;
+	}
+	enum authority authority = check_token(call);
+	if (authority == AUTHORITY_GRANTED)
+		return true;
+	http_call_add_header(call, "WWW-Authenticate", "Bearer");
+	if (authority == AUTHORITY_EXPIRED)
+		http_answer_error(
+		    call, 401,
+		    "webhook-timestamp is no number of seconds since 1970 within %d s of now: sign again, and "
+		    "check the clocks of both hosts",
+		    TIMESTAMP_TOLERANCE);
+	else
+		http_answer_error(call, 401,
+		                  "not allowed: send \"Authorization: Bearer TOKEN\" with the token of slated's "
+		                  "configuration, or webhook-id, webhook-timestamp and webhook-signature made with it");
+	return false;
+}
+
+/* Routes ----------------------------------------------------------------------------------------------------------- */
+
+/* Whether a path takes the pattern; what {...} stood for lies at *ret_segment, or NULL. */
+static bool
+path_fits(const char *pattern, const char *path, const char **ret_segment, size_t *ret_len)
+{
+	*ret_segment = NULL;
+	*ret_len = 0;
+	while (*pattern) {
+		if (*pattern == '{') {
+			size_t len = strcspn(path, "/");
+			if (len == 0)
+				return false;
+			*ret_segment = path;
+			*ret_len = len;
+			path += len;
+			pattern = strchr(pattern, '}') + 1;
+		} else if (*pattern++ != *path++) {
+			return false;
+		}
+	}
+	return *path == '\0';
+}
+
+static bool
+method_fits(const struct http_route *route, const char *method)
+{
+	return strcmp(route->method, method) == 0 || (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
+}
+
+/* "GET, HEAD, POST": what the path can be asked for. */
+static void
+allow_add(char *allow, size_t size, const char *method)
+{
+	size_t len = strlen(allow);
+	if (!strstr(allow, method))
+		(void)snprintf(allow + len, size - len, "%s%s%s", len > 0 ? ", " : "", method,
+		               strcmp(method, "GET") == 0 ? ", HEAD" : "");
+}
+
+static void
+call_route(struct http_call *call, const char *path)
+{
+	const char *method = method_name(call);
+	const struct http_server *server = call->server;
+	char allow[64] = "";
+	for (size_t i = 0; i < server->n_tables; i++) {
+		const struct http_table *table = &server->tables[i];
+		for (size_t j = 0; j < table->n; j++) {
+			const struct http_route *route = &table->routes[j];
+			const char *segment;
+			size_t len;
+			if (!path_fits(route->path, path, &segment, &len))
+				continue;
+			allow_add(allow, sizeof(allow), route->method);
+			if (!method_fits(route, method))
+				continue;
+			call->segment = segment ? strndup(segment, len) : NULL;
+			if (call_is_allowed(call, route))
+				route->serve(table->arg, call);
+			return;
+		}
+	}
+	if (*allow == '\0') {
+		http_answer_error(call, 404, "there is nothing here: check the path");
+		return;
+	}
+	http_call_add_header(call, "Allow", allow);
+	http_answer_error(call, 405, "this path takes %s only", allow);
+}
+
+void
+http_call_begin(struct evhttp_request *request, void *arg)
+{
+	struct http_server *server = arg;
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
+	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
+	const char *query = uri ? evhttp_uri_get_query(uri) : NULL;
+	struct http_call *call = calloc(1, sizeof(*call));
+	if (!call) {
+		evhttp_send_error(request, HTTP_SERVUNAVAIL, NULL);
+		return;
+	}
+	call->server = server;
+	call->request = request;
+	call->next = server->calls;
+	server->calls = call;
+	TAILQ_INIT(&call->query);
+	http_connection_set_busy(server, evhttp_connection_get_bufferevent(evhttp_request_get_connection(request)),
+	                         true);
+	if (server->stopped) {
+		http_call_add_header(call, "Connection", "close");
+		http_answer_error(call, 503, "slated is stopping: try again");
+	} else if (query && evhttp_parse_query_str(query, &call->query) < 0) {
+		http_answer_error(call, 400, "what follows \"?\" is not of the form name=value&name=value");
+	} else {
+		call_route(call, path && *path ? path : "/");
+	}
+}
