@@ -243,3 +243,7 @@ EXTRA_DIST += \
 	tests/channels/schemas/ntfy.json \
 	tests/channels/schemas/slack.json \
 	tests/channels/schemas/teams.json
+# What comes in over HTTP.
+dist_check_SCRIPTS += tests/system/inbound.py
+TESTS += tests/system/inbound.py
+EXTRA_DIST += tests/system/sign.mjs

@@ -93,3 +93,14 @@ libslated_io_a_SOURCES += \
 # Signatures, out and in.
 libslated_io_a_SOURCES += include/slated/signature.h
 libslated_io_a_SOURCES += daemon/io/signature.c
+
+# The HTTP server, and what comes in through it.
+libslated_io_a_SOURCES += include/slated/http_server.h
+libslated_io_a_SOURCES += include/slated/inbound.h
+libslated_io_a_SOURCES += daemon/io/http_call.c
+libslated_io_a_SOURCES += daemon/io/http_internal.h
+libslated_io_a_SOURCES += daemon/io/http_server.c
+libslated_io_a_SOURCES += daemon/io/inbound.c
+libslated_io_a_SOURCES += daemon/io/inbound_internal.h
+libslated_io_a_SOURCES += daemon/io/inbound_pager.c
+libslated_io_a_SOURCES += daemon/io/service_http.c

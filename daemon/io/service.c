@@ -235,6 +235,7 @@ on_stop(evutil_socket_t signal, short what, void *arg)
 	(void)event_del(service->timers);
 	(void)event_del(service->beat);
 	(void)event_add(service->end, &limit);
+	service_http_stop(service);
 	outbox_drain(service->outbox);
 	courier_drain(service->courier);
 	work_flush(service);
@@ -323,8 +324,9 @@ make_run(struct service *service)
 	return 0;
 }
 
-static int
-make_connection(struct service *service, const char *name, const struct pg_callbacks *callbacks, struct pg **ret)
+int
+service_make_connection(struct service *service, const char *name, const struct pg_callbacks *callbacks,
+                        struct pg **ret)
 {
 	char *problem;
 	const char *conninfo = service->config->conninfo == NULL ? "" : service->config->conninfo;
@@ -341,11 +343,11 @@ make_connections(struct service *service)
 	const struct pg_callbacks feed = {on_pg_ready, on_pg_lost, on_notified, service};
 	const struct pg_callbacks flush = {on_pg_ready, on_flush_lost, NULL, service};
 	const struct pg_callbacks outbox = {on_outbox_ready, on_outbox_lost, NULL, service};
-	int r = make_connection(service, "feed", &feed, &service->feed_pg);
+	int r = service_make_connection(service, "feed", &feed, &service->feed_pg);
 	if (r == 0)
-		r = make_connection(service, "ledger", &flush, &service->flush_pg);
+		r = service_make_connection(service, "ledger", &flush, &service->flush_pg);
 	if (r == 0)
-		r = make_connection(service, "outbox", &outbox, &service->outbox_pg);
+		r = service_make_connection(service, "outbox", &outbox, &service->outbox_pg);
 	if (r < 0)
 		return r;
 	feed_set_connection(service->feed, service->feed_pg);
@@ -450,6 +452,8 @@ make_parts(struct service *service, const char *path)
 		r = make_connections(service);
 	if (r == 0)
 		r = make_events(service);
+	if (r == 0)
+		r = service_http_new(service);
 	return r;
 }
 
@@ -482,6 +486,7 @@ service_free(struct service *service)
 {
 	if (service == NULL)
 		return;
+	service_http_free(service);
 	free_event(service->clock_event);
 	if (service->clock_fd >= 0)
 		(void)close(service->clock_fd);
@@ -521,6 +526,7 @@ service_run(struct service *service)
 	pg_start(service->feed_pg);
 	pg_start(service->flush_pg);
 	pg_start(service->outbox_pg);
+	service_http_start(service);
 	if (event_base_dispatch(service->base) < 0) {
 		log_error("the loop failed");
 		return EXIT_FAILURE;

@@ -164,6 +164,7 @@ service_reload(struct service *service)
 	renumber_severities(service, former);
 	work_rematch(service);
 	work_migrate(service);
+	service_http_configure(service);
 	service->config_written = false;
 	if (!service->flushing)
 		(void)service_use_connection(service);

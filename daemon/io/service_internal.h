@@ -1,5 +1,6 @@
 /* What the parts of the service share: service.c is its life (connections, signals, end), service_beat.c the lease,
- * service_config.c the configuration and its channels, work.c its work (events, timers, flushes). */
+ * service_config.c the configuration and its channels, service_http.c its HTTP server, work.c its work (events, timers,
+ * flushes). */
 #ifndef SLATED_SERVICE_INTERNAL_H
 #define SLATED_SERVICE_INTERNAL_H
 
@@ -53,6 +54,9 @@ struct service {
 	struct pg *feed_pg;
 	struct pg *flush_pg;
 	struct pg *outbox_pg;
+	struct http_server *http_server; /* NULL without http.listen, like the two below */
+	struct inbound *inbound;
+	struct pg *http_pg;
 	struct timebase timebase;
 	struct instant started_at;
 	char run[37]; /* a uuid that names this run */
@@ -109,6 +113,20 @@ int service_know_config(struct service *service, struct config *config) __attrib
 int service_open_channels(struct service *service, const struct config *config) __attribute__((warn_unused_result));
 void service_close_channels(struct service *service);
 void service_reload(struct service *service);
+
+/* Makes one more connection to the database; logs what is wrong with its conninfo. */
+int service_make_connection(struct service *service, const char *name, const struct pg_callbacks *callbacks,
+                            struct pg **ret);
+
+/* service_http.c: the HTTP server, and what stands on it. */
+/* Listens. 0, or negative errno, of which it has told. */
+int service_http_new(struct service *service);
+void service_http_start(struct service *service);
+/* Another configuration is in force. */
+void service_http_configure(struct service *service);
+/* Takes no new requests. */
+void service_http_stop(struct service *service);
+void service_http_free(struct service *service);
 
 /* work.c */
 int work_new(struct service *service);

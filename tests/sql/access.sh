@@ -65,6 +65,10 @@ d|DELETE FROM sla.milestone
 d|DELETE FROM sla.clock
 d|INSERT INTO sla.migration VALUES (5, 'x', 'x')
 d|SELECT * FROM sla.reply
+d|SELECT * FROM sla.inbound
+d|DELETE FROM sla.inbound
+w|SELECT sla.acknowledge(1, 'x', NULL, NULL)
+r|SELECT sla.acknowledge(1, 'x', NULL, NULL)
 r|INSERT INTO sla.reply (ticket_id, author) VALUES (1, 'agent')
 r|SELECT source FROM sla.configuration
 r|UPDATE sla.lease SET owner = 'r'

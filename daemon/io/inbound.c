@@ -1,0 +1,380 @@
+/* Acknowledgements over HTTP. Each becomes one call of sla.acknowledge(), which drops repeated messages; they wait in
+ * a short queue for the one connection. */
+#include "slated/inbound.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inbound_internal.h"
+#include "slated/log.h"
+#include "slated/message.h"
+#include "slated/pg.h"
+#include "slated/text.h"
+
+#define WAITING_MAX 64
+/* PagerDuty gives up after 5 s and sends again. */
+#define QUERY_LIMIT    ((struct duration){4 * US_PER_S})
+#define NAME_MAX_BYTES 200
+
+static const char acknowledge_sql[] = "SELECT t.id, sla.acknowledge(t.id, $2, $3::bigint * interval '1 microsecond', "
+                                      "$4) FROM (SELECT coalesce($1::bigint, "
+                                      "  (SELECT id FROM sla.ticket WHERE source = $5 AND external_id = $6)) AS id) t";
+
+static const char lost[] = "slated has lost its connection to the database";
+const char inbound_no_memory[] = "slated is out of memory";
+
+void
+ask_free(struct ask *ask)
+{
+	if (!ask)
+		return;
+	free(ask->source);
+	free(ask->external_id);
+	free(ask->by);
+	free(ask->message_id);
+	free(ask);
+}
+
+/* Answers -----------------------------------------------------------------------------------------------------------*/
+
+static const char *
+given_or_null(const char *text)
+{
+	return text && *text ? text : NULL;
+}
+
+void
+inbound_answer_busy(struct http_call *call, const char *why)
+{
+	http_call_add_header(call, "Retry-After", "2");
+	http_answer_error(call, 503, "%s: try again", why);
+}
+
+void
+inbound_answer_pager(struct http_call *call, const char *note)
+{
+	http_answer_json(call, 200, json_pack("{s:b, s:s}", "acknowledged", false, "note", note));
+}
+
+static void
+ask_log(const struct ask *ask)
+{
+	log_info(ask->outcome, log_text("ticket", given_or_null(ask->ticket)), log_text("source", ask->source),
+	         log_text("external_id", ask->external_id), log_text("by", ask->by),
+	         log_text("through", ask->pager ? "pagerduty" : "http"), log_text("message", ask->message_id));
+}
+
+static void
+ask_answer(const struct ask *ask)
+{
+	struct http_call *call = ask->call;
+	bool repeated = strcmp(ask->outcome, "repeated") == 0;
+	bool closed = strcmp(ask->outcome, "closed") == 0;
+	if (repeated || strcmp(ask->outcome, "acknowledged") == 0) {
+		json_int_t id = strtoll(ask->ticket, NULL, 10);
+		json_t *body = json_pack("{s:I, s:b}", "ticket", id, "acknowledged", true);
+		if (repeated && body)
+			(void)json_object_set_new(body, "repeated", json_true());
+		http_answer_json(call, 200, body);
+	} else if (ask->pager) {
+		inbound_answer_pager(call, closed ? "the ticket is closed" : "there is no such ticket");
+	} else if (closed) {
+		http_answer_error(call, 409, "ticket %s is closed: nothing is left to acknowledge", ask->ticket);
+	} else {
+		http_answer_error(call, 404, "there is no such ticket: check the id, or source and external_id");
+	}
+}
+
+/* The database ------------------------------------------------------------------------------------------------------*/
+
+static void inbound_step(struct inbound *inbound);
+
+static void
+note_refusal(struct inbound *inbound, struct ask *ask, const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	char text[300];
+	if (!state || strncmp(state, "08", 2) == 0 || strncmp(state, "57", 2) == 0) { /* the connection; the operator */
+		ask->trouble = lost;
+		return;
+	}
+	if (strcmp(state, "55P03") == 0) { /* lock_not_available */
+		ask->trouble = "another transaction holds the ticket";
+		return;
+	}
+	bool old = strcmp(state, "42883") == 0 || strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0;
+	(void)snprintf(text, sizeof(text), "%s%s", message ? message : PQresultErrorMessage(result),
+	               old ? "; create or upgrade the schema with: slatectl migrate" : "");
+	inbound->hooks.problem(inbound->hooks.arg, text);
+}
+
+static void
+on_result(void *arg, PGresult *result)
+{
+	struct inbound *inbound = arg;
+	struct ask *ask = inbound->running;
+	if (result) {
+		if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1) {
+			note_refusal(inbound, ask, result);
+			return;
+		}
+		(void)snprintf(ask->ticket, sizeof(ask->ticket), "%s", PQgetvalue(result, 0, 0));
+		(void)snprintf(ask->outcome, sizeof(ask->outcome), "%s", PQgetvalue(result, 0, 1));
+		return;
+	}
+	inbound->running = NULL;
+	if (*ask->outcome != '\0') {
+		ask_log(ask);
+		ask_answer(ask);
+	} else if (ask->trouble) {
+		inbound_answer_busy(ask->call, ask->trouble);
+	} else {
+		http_answer_error(ask->call, 500, "the database refused it: slated's log says why");
+	}
+	ask_free(ask);
+	inbound_step(inbound);
+}
+
+static void
+inbound_step(struct inbound *inbound)
+{
+	struct ask *ask = inbound->first;
+	if (!ask || inbound->running)
+		return;
+	const char *params[] = {
+	    given_or_null(ask->ticket), ask->by, given_or_null(ask->hold), ask->message_id, ask->source,
+	    ask->external_id,
+	};
+	int r = pg_send(inbound->pg, &(struct pg_query){.text = acknowledge_sql,
+	                                                .n_params = sizeof(params) / sizeof(params[0]),
+	                                                .params = params,
+	                                                .timeout = QUERY_LIMIT,
+	                                                .result = on_result,
+	                                                .arg = inbound});
+	assert(r == 0); /* nobody else uses it, and nobody waits while it is down */
+	(void)r;
+	inbound->first = ask->next;
+	if (!inbound->first)
+		inbound->last = &inbound->first;
+	inbound->n_waiting--;
+	inbound->running = ask;
+}
+
+/* Takes the ask. */
+void
+inbound_put(struct inbound *inbound, struct ask *ask)
+{
+	const char *obstacle = NULL;
+	if (!pg_is_ready(inbound->pg))
+		obstacle = "slated has no connection to the database at the moment";
+	else if (inbound->n_waiting >= WAITING_MAX)
+		obstacle = "too many requests are waiting";
+	if (obstacle) {
+		inbound_answer_busy(ask->call, obstacle);
+		ask_free(ask);
+		return;
+	}
+	*inbound->last = ask;
+	inbound->last = &ask->next;
+	inbound->n_waiting++;
+	inbound_step(inbound);
+}
+
+void
+inbound_on_lost(struct inbound *inbound)
+{
+	struct ask *ask = inbound->running;
+	inbound->running = NULL;
+	if (ask)
+		ask->next = inbound->first;
+	else
+		ask = inbound->first;
+	inbound->first = NULL;
+	inbound->last = &inbound->first;
+	inbound->n_waiting = 0;
+	while (ask) {
+		struct ask *next = ask->next;
+		inbound_answer_busy(ask->call, lost);
+		ask_free(ask);
+		ask = next;
+	}
+}
+
+/* Our own acknowledge -----------------------------------------------------------------------------------------------*/
+
+bool
+ticket_number_is_right(const char *text, size_t len)
+{
+	static const char most[] = "9223372036854775807";
+	if (len == 0 || len > strlen(most) || *text == '0' || strspn(text, "0123456789") < len)
+		return false;
+	return len < strlen(most) || strncmp(text, most, len) <= 0;
+}
+
+/* Well-formed UTF-8, which is all that the database takes. */
+static bool
+text_is_right(const char *text)
+{
+	size_t n = 1;
+	for (size_t left = strlen(text); left > 0 && n > 0; left -= n) {
+		n = text_utf8(text, left);
+		text += n;
+	}
+	return n > 0;
+}
+
+char *
+ask_name(const char *text, const char *instead)
+{
+	char name[NAME_MAX_BYTES + 1];
+	size_t len = message_cut(text, NAME_MAX_BYTES, name);
+	return strdup(text_clean(name, len) > 0 ? name : instead);
+}
+
+/* Reads {"by": "...", "for": "2h"}. NULL, or what is wrong with it. */
+static const char *
+read_body(const struct http_call *call, struct ask *ask)
+{
+	size_t len;
+	const char *body = http_call_body(call, &len), *key, *problem = NULL;
+	const json_t *by = NULL, *hold = NULL;
+	struct period period;
+	json_t *value;
+	json_t *object = len > 0 ? json_loadb(body, len, JSON_REJECT_DUPLICATES, NULL) : json_object();
+	if (!json_is_object(object))
+		problem = "the body is not a JSON object like {\"by\": \"Ann\", \"for\": \"2h\"}";
+	json_object_foreach(object, key, value)
+	{
+		if (strcmp(key, "by") == 0)
+			by = value;
+		else if (strcmp(key, "for") == 0)
+			hold = value;
+		else
+			problem = "the body has a member that is neither \"by\" nor \"for\"";
+	}
+	if (!problem && by && (!json_is_string(by) || json_string_length(by) > NAME_MAX_BYTES))
+		problem = "\"by\" is not a text of at most 200 bytes";
+	if (!problem) {
+		ask->by = ask_name(by ? json_string_value(by) : "", "agent");
+		problem = ask->by ? NULL : inbound_no_memory;
+	}
+	if (!problem && hold &&
+	    (!json_is_string(hold) || period_parse(json_string_value(hold), &period) < 0 || period.business_days > 0))
+		problem = "\"for\" is not a length of time like \"2h\", \"30m\" or \"1d12h\"";
+	else if (!problem && hold)
+		(void)snprintf(ask->hold, sizeof(ask->hold), "%" PRId64, period.elapsed.us);
+	json_decref(object);
+	return problem;
+}
+
+/* Finds out which ticket is meant. NULL, or what is wrong. */
+static const char *
+read_ticket(const struct http_call *call, struct ask *ask)
+{
+	const char *id = http_call_segment(call);
+	const char *external = http_call_query(call, "external_id"), *source = http_call_query(call, "source");
+	if (id) {
+		if (!ticket_number_is_right(id, strlen(id)))
+			return "the id in the path is not a ticket's number; by the ticket system's own name: "
+			       "/v1/tickets/ack?external_id=...&source=...";
+		(void)snprintf(ask->ticket, sizeof(ask->ticket), "%s", id);
+		return NULL;
+	}
+	if (!external || *external == '\0')
+		return "external_id is missing: /v1/tickets/ack?external_id=...&source=..., or /v1/tickets/ID/ack";
+	if (!source)
+		source = "native";
+	if (!text_is_right(external) || !text_is_right(source))
+		return "external_id or source is not well-formed UTF-8";
+	ask->external_id = strdup(external);
+	ask->source = strdup(source);
+	return ask->external_id && ask->source ? NULL : inbound_no_memory;
+}
+
+static void
+serve_acknowledge(void *arg, struct http_call *call)
+{
+	struct ask *ask = calloc(1, sizeof(*ask));
+	const char *message = http_call_message_id(call);
+	if (!ask) {
+		inbound_answer_busy(call, inbound_no_memory);
+		return;
+	}
+	ask->call = call;
+	const char *problem = read_ticket(call, ask);
+	if (!problem)
+		problem = read_body(call, ask);
+	if (!problem && message && !text_is_right(message))
+		problem = "webhook-id is not well-formed UTF-8";
+	if (!problem && message && asprintf(&ask->message_id, "webhook:%s", message) < 0) {
+		ask->message_id = NULL;
+		problem = inbound_no_memory;
+	}
+	if (problem) {
+		if (problem == inbound_no_memory)
+			inbound_answer_busy(call, problem);
+		else
+			http_answer_error(call, 400, "%s", problem);
+		ask_free(ask);
+	} else {
+		inbound_put(arg, ask);
+	}
+}
+
+/* Life --------------------------------------------------------------------------------------------------------------*/
+
+static const struct http_route routes[] = {
+    {"POST", "/v1/tickets/{id}/ack", HTTP_TOKEN, serve_acknowledge},
+    {"POST", "/v1/tickets/ack", HTTP_TOKEN, serve_acknowledge},
+    {"POST", "/v1/hooks/pagerduty", HTTP_OWN, inbound_serve_pager},
+};
+
+int
+inbound_new(struct http_server *server, const struct config *config, const struct inbound_hooks *hooks,
+            struct inbound **ret)
+{
+	struct inbound *inbound = calloc(1, sizeof(*inbound));
+	if (!inbound)
+		return -ENOMEM;
+	inbound->hooks = *hooks;
+	inbound->config = config;
+	inbound->last = &inbound->first;
+	int r = http_server_add(server, routes, sizeof(routes) / sizeof(routes[0]), inbound);
+	if (r < 0) {
+		inbound_free(inbound);
+		return r;
+	}
+	*ret = inbound;
+	return 0;
+}
+
+void
+inbound_free(struct inbound *inbound)
+{
+	if (!inbound)
+		return;
+	ask_free(inbound->running);
+	while (inbound->first) {
+		struct ask *ask = inbound->first;
+		inbound->first = ask->next;
+		ask_free(ask);
+	}
+	free(inbound);
+}
+
+void
+inbound_set_connection(struct inbound *inbound, struct pg *pg)
+{
+	inbound->pg = pg;
+}
+
+void
+inbound_configure(struct inbound *inbound, const struct config *config)
+{
+	inbound->config = config;
+}
