@@ -64,3 +64,10 @@ channel_cancel(struct channel_attempt *attempt)
 {
 	attempt->ops->cancel(attempt);
 }
+
+void
+channel_restore(struct channel *channel, const struct delivery *delivery)
+{
+	if (channel->ops->restore)
+		channel->ops->restore(channel, delivery);
+}

@@ -314,6 +314,7 @@ word_digest(struct letter *letter, const json_t *payload, const struct delivery 
 		one.key = key;
 		one.kind = kind;
 		one.payload = text;
+		(void)member_instant(json_object_get(json_object_get(member, "payload"), "milestone"), "at", &one.at);
 		int r = !text || !key || !kind || strcmp(kind, "digest") == 0
 		            ? -EBADMSG
 		            : message_new(&one, now, &message->items[i]);

@@ -28,6 +28,7 @@ static int
 open_channel(struct service *service, const struct channel_settings *settings, struct channel **ret)
 {
 	const struct channel_context context = {
+	    .base = service->base,
 	    .http = service->http,
 	    .children = service->children,
 	    .instance = service->instance,

@@ -8,10 +8,12 @@
 #include "slated/retry.h"
 
 struct child_runner;
+struct event_base;
 struct http_client;
 
 /* What all channels share; borrowed, outlives them. */
 struct channel_context {
+	struct event_base *base;
 	struct http_client *http;
 	struct child_runner *children;
 	const char *instance; /* this daemon's name */
@@ -63,6 +65,9 @@ struct channel_ops {
 	int (*send)(struct channel *channel, const struct delivery *delivery, struct channel_attempt **ret);
 	/* Ends an attempt without calling back. */
 	void (*cancel)(struct channel_attempt *attempt);
+	/* Takes up again what a former process, or this one with a former configuration, has told: for channels that
+	 * keep what they were told in memory. NULL for those that keep nothing. */
+	void (*restore)(struct channel *channel, const struct delivery *delivery);
 };
 
 extern const struct channel_ops webhook_ops;
@@ -82,5 +87,10 @@ void channel_close(struct channel *channel);
 int channel_send(struct channel *channel, const struct delivery *delivery, channel_done *done, void *arg,
                  struct channel_attempt **ret) __attribute__((warn_unused_result));
 void channel_cancel(struct channel_attempt *attempt);
+
+/* Tells a channel that was just opened of a delivery that it was given before; sends nothing by itself. Called for each
+ * delivered message of an alert that is open, or whose end the channel was not told yet, in their order; one too many
+ * does no harm. */
+void channel_restore(struct channel *channel, const struct delivery *delivery);
 
 #endif

@@ -16,6 +16,9 @@ int post_start(struct http_client *http, const struct http_request *request, pos
 int post_json(struct http_client *http, const char *url, const char *token, const char *json, struct duration timeout,
               post_judge *judge, struct channel_attempt **ret) __attribute__((warn_unused_result));
 
+/* An attempt that has nothing to send: it is delivered at the loop's next turn. 0 or -ENOMEM. */
+int post_nothing(struct event_base *base, struct channel_attempt **ret) __attribute__((warn_unused_result));
+
 /* For ops->cancel. */
 void post_cancel(struct channel_attempt *attempt);
 
