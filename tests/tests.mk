@@ -247,3 +247,11 @@ EXTRA_DIST += \
 dist_check_SCRIPTS += tests/system/inbound.py
 TESTS += tests/system/inbound.py
 EXTRA_DIST += tests/system/sign.mjs
+# Pagers.
+check_PROGRAMS += tests/channels/send_pager
+tests_channels_send_pager_SOURCES = tests/channels/send_pager.c
+tests_channels_send_pager_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/channels
+tests_channels_send_pager_LDADD = $(COURIER_LIBS)
+dist_check_SCRIPTS += tests/channels/alertmanager.py
+TESTS += tests/channels/alertmanager.py
+EXTRA_DIST += tests/channels/pager_bench.py

@@ -104,3 +104,8 @@ libslated_io_a_SOURCES += daemon/io/inbound.c
 libslated_io_a_SOURCES += daemon/io/inbound_internal.h
 libslated_io_a_SOURCES += daemon/io/inbound_pager.c
 libslated_io_a_SOURCES += daemon/io/service_http.c
+# Pagers.
+libslated_io_a_SOURCES += \
+	daemon/channels/alertmanager.c \
+	daemon/channels/alertmanager.h \
+	daemon/channels/alertmanager_alert.c
