@@ -10,7 +10,9 @@ static const struct channel_ops *const types[CHANNEL_TYPE_COUNT] = {
     [CHANNEL_SLACK] = &slack_ops,
     [CHANNEL_TEAMS] = &teams_ops,
     [CHANNEL_NTFY] = &ntfy_ops,
+    [CHANNEL_PAGERDUTY] = &pagerduty_ops,
     [CHANNEL_ALERTMANAGER] = &alertmanager_ops,
+    [CHANNEL_GOALERT] = &goalert_ops,
 };
 
 int

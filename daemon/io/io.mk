@@ -108,4 +108,6 @@ libslated_io_a_SOURCES += daemon/io/service_http.c
 libslated_io_a_SOURCES += \
 	daemon/channels/alertmanager.c \
 	daemon/channels/alertmanager.h \
-	daemon/channels/alertmanager_alert.c
+	daemon/channels/alertmanager_alert.c \
+	daemon/channels/goalert.c \
+	daemon/channels/pagerduty.c

@@ -75,6 +75,8 @@ extern const struct channel_ops exec_ops;
 extern const struct channel_ops slack_ops;
 extern const struct channel_ops teams_ops;
 extern const struct channel_ops ntfy_ops;
+extern const struct channel_ops pagerduty_ops;
+extern const struct channel_ops goalert_ops;
 extern const struct channel_ops alertmanager_ops;
 
 /* Makes a channel; the settings are borrowed for the call. 0, -EINVAL for settings that cannot work, -ENOMEM. */
