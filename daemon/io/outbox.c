@@ -24,16 +24,27 @@
 /* Looks for deliveries that nobody told it of so often. */
 #define SWEEP ((struct timeval){1, 0})
 
+#define DELIVERY_COLUMNS                                                                                               \
+	"c.key, c.ticket_id, (SELECT t.external_id FROM sla.ticket t WHERE t.id = c.ticket_id), c.metric, c.cycle, "   \
+	"c.channel, c.kind, c.payload::text, c.attempts, "                                                             \
+	"  coalesce((c.payload -> 'milestone' ->> 'at')::timestamptz, c.created_at), c.created_at, "                   \
+	"coalesce(c.next_attempt_at, c.created_at), c.address "
+
 /* In order of position: an earlier delivery of a ticket and channel is never claimed after a later one. */
 static const char claim_sql[] =
     "WITH next AS (SELECT key FROM sla.delivery WHERE claimed_by IS NULL AND channel <> ALL ($3::text[]) "
     "  ORDER BY position LIMIT $2::integer FOR UPDATE SKIP LOCKED), "
     "claimed AS (UPDATE sla.delivery d SET claimed_by = $1 FROM next WHERE d.key = next.key RETURNING d.*) "
-    "SELECT c.key, c.ticket_id, (SELECT t.external_id FROM sla.ticket t WHERE t.id = c.ticket_id), c.metric, c.cycle, "
-    "c.channel, c.kind, c.payload::text, c.attempts, "
-    "  coalesce((c.payload -> 'milestone' ->> 'at')::timestamptz, c.created_at), c.created_at, c.next_attempt_at, "
-    "  c.address "
-    "FROM claimed c ORDER BY c.position";
+    "SELECT " DELIVERY_COLUMNS "FROM claimed c ORDER BY c.position";
+
+/* What channels were told of alerts that are open: clocks that have not ended, and what belongs to no clock of a ticket
+ * that is open. */
+static const char restore_sql[] =
+    "SELECT " DELIVERY_COLUMNS "FROM sla.delivery_log c JOIN sla.ticket_state s USING (ticket_id) "
+    "LEFT JOIN sla.clock k ON (k.ticket_id, k.metric, k.cycle) = (c.ticket_id, c.metric, c.cycle) "
+    "WHERE c.channel = ANY ($1::text[]) AND c.state = 'delivered' AND c.kind IN ('escalated', 'acknowledged') "
+    "  AND CASE WHEN c.metric IS NULL THEN s.status NOT IN ('solved', 'closed') ELSE k.ended_at IS NULL END "
+    "ORDER BY c.position";
 
 /* Ended deliveries move to the log; the others note their attempt. */
 static const char outcome_sql[] =
@@ -83,6 +94,7 @@ struct outbox {
 	struct text sent[OUTCOME_COLUMNS];     /* being written, and kept until it is known that they were */
 	struct text fallen[FALL_BACK_COLUMNS]; /* copies to be made, and these kept likewise */
 	struct text copied[FALL_BACK_COLUMNS];
+	struct text restored; /* channels that are to hear what they had been told, an array's text; empty: none */
 	bool open;
 	bool released; /* of a former run */
 	bool wanted;   /* look for deliveries as soon as the connection is idle */
@@ -133,6 +145,7 @@ outbox_free(struct outbox *outbox)
 		free(outbox->fallen[i].data);
 		free(outbox->copied[i].data);
 	}
+	free(outbox->restored.data);
 	free(outbox->error);
 	free(outbox);
 }
@@ -147,6 +160,17 @@ void
 outbox_set_connection(struct outbox *outbox, struct pg *pg)
 {
 	outbox->pg = pg;
+}
+
+int
+outbox_restore(struct outbox *outbox, const char *const *channels, size_t n)
+{
+	outbox->restored.len = 0;
+	for (size_t i = 0; i < n; i++)
+		pg_array_add(&outbox->restored, channels[i]);
+	if (n > 0)
+		pg_array_end(&outbox->restored);
+	return outbox->restored.failed ? -ENOMEM : 0;
 }
 
 void
@@ -320,6 +344,30 @@ on_claimed(void *arg, PGresult *result)
 }
 
 static void
+on_restored(void *arg, PGresult *result)
+{
+	struct outbox *outbox = arg;
+	if (result == NULL) {
+		if (ended_well(outbox)) {
+			outbox->restored.len = 0;
+			outbox_step(outbox);
+		}
+		return;
+	}
+	if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+		note_error(outbox, result);
+		return;
+	}
+	for (int i = 0; i < PQntuples(result); i++) {
+		struct delivery delivery;
+		if (read_claim(result, i, &delivery) == 0)
+			outbox->hooks.restore(outbox->hooks.arg, &delivery);
+		else
+			log_error("delivery not read", log_text("delivery", PQgetvalue(result, i, 0)));
+	}
+}
+
+static void
 on_outcomes(void *arg, PGresult *result)
 {
 	struct outbox *outbox = arg;
@@ -459,6 +507,8 @@ outbox_step(struct outbox *outbox)
 	size_t held = counts.behind + counts.later + counts.ready + counts.in_flight;
 	if (!outbox->released) {
 		run_query(outbox, release_sql, 1, (const char *[]){outbox->instance}, false, on_released);
+	} else if (outbox->restored.len > 0) {
+		run_query(outbox, restore_sql, 1, (const char *[]){outbox->restored.data}, true, on_restored);
 	} else if (outbox->copied[0].len > 0 || outbox->fallen[0].len > 0) {
 		write_fallen(outbox);
 	} else if (outbox->sent[0].len > 0 || outbox->outcomes[0].len > 0) {

@@ -387,7 +387,8 @@ static int
 make_delivery(struct service *service)
 {
 	const struct courier_hooks courier = {service_clock, courier_random, on_outcome, on_fall_back, service};
-	const struct outbox_hooks outbox = {on_outbox_problem, on_outbox_settled, on_outbox_looked, service};
+	const struct outbox_hooks outbox = {on_outbox_problem, on_outbox_settled, on_outbox_looked,
+	                                    service_restore_channel, service};
 	int r = http_client_new(service->base, &service->http);
 	if (r == 0)
 		r = child_runner_new(service->base, &service->children);

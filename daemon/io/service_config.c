@@ -38,6 +38,31 @@ open_channel(struct service *service, const struct channel_settings *settings, s
 	return channel_open(settings, &context, ret);
 }
 
+void
+service_restore_channel(void *arg, const struct delivery *delivery)
+{
+	struct service *service = arg;
+	for (size_t i = 0; i < service->n_channels; i++)
+		if (strcmp(service->channels[i]->name, delivery->channel) == 0)
+			channel_restore(service->channels[i], delivery);
+}
+
+/* Those that keep what they were told begin with nothing. */
+static int
+restore_channels(struct service *service)
+{
+	const char **names = calloc(service->n_channels + 1, sizeof(names[0]));
+	size_t n = 0;
+	if (names == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < service->n_channels; i++)
+		if (service->channels[i]->ops->restore != NULL)
+			names[n++] = service->channels[i]->name;
+	int r = outbox_restore(service->outbox, names, n);
+	free(names);
+	return r;
+}
+
 /* Opens the configuration's channels in place of the present ones. */
 int
 service_open_channels(struct service *service, const struct config *config)
@@ -68,6 +93,9 @@ service_open_channels(struct service *service, const struct config *config)
 	service->channels = channels;
 	service->n_channels = n;
 	courier_set_concurrency(service->courier, config->concurrency);
+	r = restore_channels(service);
+	if (r < 0)
+		return r;
 	return heartbeat_configure(service->heartbeat, config->heartbeat_url, config->heartbeat_every);
 }
 

@@ -112,6 +112,8 @@ int service_know_config(struct service *service, struct config *config) __attrib
 /* Opens the configuration's channels in place of the present ones. */
 int service_open_channels(struct service *service, const struct config *config) __attribute__((warn_unused_result));
 void service_close_channels(struct service *service);
+/* The outbox's hook: gives a channel back what it was told. */
+void service_restore_channel(void *service, const struct delivery *delivery);
 void service_reload(struct service *service);
 
 /* Makes one more connection to the database; logs what is wrong with its conninfo. */

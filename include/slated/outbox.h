@@ -15,6 +15,8 @@ struct outbox_hooks {
 	void (*settled)(void *arg);
 	/* It has just asked the database for deliveries, and was answered. */
 	void (*looked)(void *arg);
+	/* For outbox_restore(): what a channel had been told. */
+	void (*restore)(void *arg, const struct delivery *delivery);
 	void *arg;
 };
 
@@ -29,6 +31,10 @@ void outbox_set_connection(struct outbox *outbox, struct pg *pg);
 
 /* The connection is up (again): claims begin. What a former run of this instance had claimed is claimed anew. */
 void outbox_open(struct outbox *outbox);
+
+/* Before anything is claimed next, `restore` is called for what these channels were told of alerts that are open, in
+ * order. Channels that keep what they were told have a new memory then. 0 or -ENOMEM. */
+int outbox_restore(struct outbox *outbox, const char *const *channels, size_t n) __attribute__((warn_unused_result));
 
 /* The connection is lost: outcomes wait until it is back. */
 void outbox_close(struct outbox *outbox);

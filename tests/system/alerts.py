@@ -46,7 +46,10 @@ class Sink:
                     self.send_header("Retry-After", "1")
                 self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
-                self.wfile.write(text.encode())
+                try:
+                    self.wfile.write(text.encode())
+                except BrokenPipeError:
+                    self.close_connection = True  # the daemon was stopped, or waits no longer
 
             do_POST = handle_one
             do_GET = handle_one
@@ -93,7 +96,7 @@ links = {{ ticket = "https://desk.example.com/t/%{{external_id}}"; }};
 
 
 def test_flood(bench):
-    sink = Sink(bench.stack, lambda path, n: (202, "{}") if path == "/pager" else (200, "ok"))
+    sink = Sink(bench.stack, lambda path, n: (202, '{"status": "success"}') if path == "/pager" else (200, "ok"))
     daemon = bench.daemon(bench.write_config(FLOOD.format(chat=sink.url("/chat"), pager=sink.url("/pager"))))
     mark = bench.db.value("SELECT coalesce(max(id), 0) FROM sla.ticket")
     # All come due within one second, far enough ahead for the clocks to be there.
@@ -206,6 +209,42 @@ def test_fallback(bench):
     bench.stopped(daemon)
 
 
+KEPT = """
+severities = ( {{ name = "critical"; }}, {{ name = "low"; }} );
+escalations = {{ loud = ( {{ on = "breached"; notify = [ "alerts" ]; }} ); }};
+policies = ( {{ name = "gold"; escalation = "loud"; targets = ( {{ metric = "first_response"; within = "1s"; }} ); }} );
+channels = {{ alerts = {{ type = "alertmanager"; url = "{url}"; }}; }};
+"""
+
+
+def test_kept(bench):
+    """A channel that keeps what it was told has it again after a restart of the daemon, and after a reload."""
+    sink = Sink(bench.stack)
+
+    def named(since=0):
+        return [r for r in sink.of("/api/v2/alerts")[since:] if '"KM-1"' in r["body"]]
+
+    path = bench.write_config(KEPT.format(url=sink.url()))
+    daemon = bench.daemon(path)
+    ticket = bench.db.insert("ticket", plan="gold", severity="low", external_id="KM-1")
+    bench.db.wait(f"(SELECT count(*) FROM sla.delivery_log WHERE ticket_id = {ticket}) = 1")
+    bench.check(named(), "kept: the alert is sent")
+    bench.stopped(daemon)
+    mark = len(sink.of("/api/v2/alerts"))
+    daemon = bench.daemon(path)
+    wait_until("the alert after a restart", lambda: named(mark), 90)
+    bench.check(True, "kept: and again by the next run of the daemon")
+    mark = len(sink.of("/api/v2/alerts"))
+    daemon.signal(1)
+    wait_until("the alert after a reload", lambda: named(mark), 90)
+    bench.check(True, "kept: and after a reload")
+    bench.db.insert("reply", ticket_id=ticket, author="agent")
+    bench.db.wait(f"(SELECT count(*) FROM sla.delivery_log WHERE ticket_id = {ticket}) = 2")
+    bench.check(re.search(r'"endsAt"', named()[-1]["body"]), "kept: its end is sent")
+    clear(bench)
+    bench.stopped(daemon)
+
+
 HEARTBEAT = """
 policies = ( {{ name = "gold"; targets = ( {{ metric = "first_response"; within = "1h"; }} ); }} );
 heartbeat = {{ url = "{url}"; every = "10s"; }};
@@ -234,6 +273,7 @@ def test_heartbeat(bench):
 def test(bench):
     test_trouble(bench)
     test_fallback(bench)
+    test_kept(bench)
     test_heartbeat(bench)
     test_flood(bench)
 
