@@ -10,6 +10,7 @@ static const struct channel_ops *const types[CHANNEL_TYPE_COUNT] = {
     [CHANNEL_SLACK] = &slack_ops,
     [CHANNEL_TEAMS] = &teams_ops,
     [CHANNEL_NTFY] = &ntfy_ops,
+    [CHANNEL_EMAIL] = &email_ops,
 };
 
 int

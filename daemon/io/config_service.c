@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config_secret.h"
+#include "slated/text.h"
 
 /* Two renewals of the lease, which prove that the ledger can be written where nothing else is. */
 #define HEARTBEAT_MIN_US (10 * US_PER_S)
@@ -357,8 +358,7 @@ address_check(struct loader *loader, const config_setting_t *setting)
 
 	if (text == NULL)
 		return;
-	const char *at = strchr(text, '@');
-	if (at == NULL || at == text || at[1] == '\0' || strpbrk(text, " \t\r\n<>") != NULL)
+	if (!text_is_mail_address(text))
 		loader_problem(loader, setting, NULL, "\"%s\" is not a mail address", text);
 }
 

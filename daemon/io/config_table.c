@@ -252,7 +252,9 @@ const struct config_row config_rows[] = {
     {SCOPE_CHANNEL, "smtp", TYPE_STRING, 0, NULL, "\"smtp://127.0.0.1:25\"", true, EMAIL,
      "The mail server; smtps:// for TLS from the start."},
     {SCOPE_CHANNEL, "tls", TYPE_STRING, 0, "offered", "\"required\"", true, EMAIL,
-     "STARTTLS: offered (used where the server offers it), required or never."},
+     "STARTTLS: offered (used where the server offers it; a password goes out in the clear where it does not), "
+     "required "
+     "or never."},
     {SCOPE_CHANNEL, "user", TYPE_STRING, 0, NULL, "\"slated\"", true, EMAIL, "Who logs in at the mail server."},
     {SCOPE_CHANNEL, "password_credential", TYPE_STRING, 0, NULL, "\"smtp-password\"", true, EMAIL,
      "The systemd credential with the password."},

@@ -104,3 +104,12 @@ libslated_io_a_SOURCES += daemon/io/inbound.c
 libslated_io_a_SOURCES += daemon/io/inbound_internal.h
 libslated_io_a_SOURCES += daemon/io/inbound_pager.c
 libslated_io_a_SOURCES += daemon/io/service_http.c
+# email.
+libslated_io_a_SOURCES += include/slated/mail_client.h
+libslated_io_a_SOURCES += daemon/channels/email.c
+libslated_io_a_SOURCES += daemon/channels/email_html.c
+libslated_io_a_SOURCES += daemon/channels/email_render.c
+libslated_io_a_SOURCES += daemon/channels/email_render.h
+libslated_io_a_SOURCES += daemon/channels/mime.c
+libslated_io_a_SOURCES += daemon/channels/mime.h
+libslated_io_a_SOURCES += daemon/io/mail_client.c

@@ -23,6 +23,7 @@
 #include "service_internal.h"
 #include "slated/child.h"
 #include "slated/http_client.h"
+#include "slated/mail_client.h"
 #include "slated/log.h"
 #include "slated/rows.h"
 
@@ -390,6 +391,8 @@ make_delivery(struct service *service)
 	const struct outbox_hooks outbox = {on_outbox_problem, on_outbox_settled, on_outbox_looked, service};
 	int r = http_client_new(service->base, &service->http);
 	if (r == 0)
+		r = mail_client_new(service->base, NULL, &service->mail);
+	if (r == 0)
 		r = child_runner_new(service->base, &service->children);
 	if (r == 0)
 		r = courier_new(service->base, service->config->concurrency, &courier, &service->courier);
@@ -503,6 +506,7 @@ service_free(struct service *service)
 	service_close_channels(service);
 	heartbeat_free(service->heartbeat);
 	child_runner_free(service->children);
+	mail_client_free(service->mail);
 	http_client_free(service->http);
 	feed_free(service->feed);
 	work_free(service);

@@ -29,6 +29,7 @@ open_channel(struct service *service, const struct channel_settings *settings, s
 {
 	const struct channel_context context = {
 	    .http = service->http,
+	    .mail = service->mail,
 	    .children = service->children,
 	    .instance = service->instance,
 	    .now = service_clock,
