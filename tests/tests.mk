@@ -73,7 +73,7 @@ tests_unit_test_courier_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_courier_LDADD = $(COURIER_LIBS) $(CRITERION_LIBS)
 endif
 check_PROGRAMS += tests/system/send_webhook
-tests_system_send_webhook_SOURCES = tests/system/send_webhook.c
+tests_system_send_webhook_SOURCES = tests/system/send_webhook.c tests/system/sender.c tests/system/sender.h
 tests_system_send_webhook_LDADD = $(COURIER_LIBS)
 TESTS += tests/system/webhook.sh
 dist_check_SCRIPTS += tests/system/webhook.sh tests/system/install-modules
@@ -247,3 +247,11 @@ EXTRA_DIST += \
 dist_check_SCRIPTS += tests/system/inbound.py
 TESTS += tests/system/inbound.py
 EXTRA_DIST += tests/system/sign.mjs
+# email.
+MAIL_LIBS = $(COURIER_LIBS) $(LIBCONFIG_LIBS) $(LIBICAL_LIBS)
+check_PROGRAMS += tests/system/send_mail
+tests_system_send_mail_SOURCES = tests/system/send_mail.c tests/system/sender.c tests/system/sender.h
+tests_system_send_mail_LDADD = $(MAIL_LIBS)
+TESTS += tests/system/mail.sh
+dist_check_SCRIPTS += tests/system/mail.sh
+EXTRA_DIST += tests/system/mail.mjs

@@ -162,10 +162,11 @@ setup_sum() {
 	done
 }
 
-# Modules that judge webhooks. Without them their tests are skipped, and say so.
+# Modules that judge webhooks and mails. Without them their tests are skipped, and say so.
 setup_modules() {
 	local modules=$root/tests/system/node_modules
-	if [ -d "$modules/standardwebhooks" ] && [ -d "$modules/cloudevents" ]; then
+	if [ -d "$modules/standardwebhooks" ] && [ -d "$modules/cloudevents" ] && [ -d "$modules/smtp-server" ] &&
+		[ -d "$modules/mailparser" ]; then
 		return 0
 	fi
 	if ! command -v npm >/dev/null || ! timeout 180 "$root/tests/system/install-modules" >/dev/null 2>&1 </dev/null; then
