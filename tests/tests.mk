@@ -255,3 +255,10 @@ tests_system_send_mail_LDADD = $(MAIL_LIBS)
 TESTS += tests/system/mail.sh
 dist_check_SCRIPTS += tests/system/mail.sh
 EXTRA_DIST += tests/system/mail.mjs
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/test_mail_client
+TESTS += tests/unit/test_mail_client
+tests_unit_test_mail_client_SOURCES = tests/unit/test_mail_client.c
+tests_unit_test_mail_client_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_mail_client_LDADD = $(COURIER_LIBS) $(CRITERION_LIBS)
+endif
