@@ -73,7 +73,7 @@ tests_unit_test_courier_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_courier_LDADD = $(COURIER_LIBS) $(CRITERION_LIBS)
 endif
 check_PROGRAMS += tests/system/send_webhook
-tests_system_send_webhook_SOURCES = tests/system/send_webhook.c
+tests_system_send_webhook_SOURCES = tests/system/send_webhook.c tests/system/sender.c tests/system/sender.h
 tests_system_send_webhook_LDADD = $(COURIER_LIBS)
 TESTS += tests/system/webhook.sh
 dist_check_SCRIPTS += tests/system/webhook.sh tests/system/install-modules
@@ -257,3 +257,18 @@ TESTS += tests/channels/alertmanager.py tests/channels/pagers.py
 EXTRA_DIST += tests/channels/pager_bench.py
 EXTRA_DIST += tests/channels/schemas/goalert.json
 EXTRA_DIST += tests/channels/schemas/pagerduty.json
+# email.
+MAIL_LIBS = $(COURIER_LIBS) $(LIBCONFIG_LIBS) $(LIBICAL_LIBS)
+check_PROGRAMS += tests/system/send_mail
+tests_system_send_mail_SOURCES = tests/system/send_mail.c tests/system/sender.c tests/system/sender.h
+tests_system_send_mail_LDADD = $(MAIL_LIBS)
+TESTS += tests/system/mail.sh
+dist_check_SCRIPTS += tests/system/mail.sh
+EXTRA_DIST += tests/system/mail.mjs
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/test_mail_client
+TESTS += tests/unit/test_mail_client
+tests_unit_test_mail_client_SOURCES = tests/unit/test_mail_client.c
+tests_unit_test_mail_client_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_mail_client_LDADD = $(COURIER_LIBS) $(CRITERION_LIBS)
+endif

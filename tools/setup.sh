@@ -18,7 +18,7 @@ setup_has() {
 
 setup_build_packages=(gcc libc6-dev make pkg-config autoconf automake libevent-dev libpq-dev libconfig-dev libsystemd-dev
 	libcurl4-openssl-dev libssl-dev libjansson-dev uthash-dev libsmartcols-dev libical-dev tzdata)
-setup_test_packages=(libcriterion-dev postgresql-15 python3 python3-jsonschema prometheus-alertmanager nodejs npm)
+setup_test_packages=(libcriterion-dev postgresql-15 python3 python3-jsonschema prometheus-alertmanager openssl nodejs npm)
 
 # setup_packages PACKAGE...: installs what is missing, as root; says what is missing otherwise.
 setup_packages() {
@@ -162,10 +162,11 @@ setup_sum() {
 	done
 }
 
-# Modules that judge webhooks. Without them their tests are skipped, and say so.
+# Modules that judge webhooks and mails. Without them their tests are skipped, and say so.
 setup_modules() {
 	local modules=$root/tests/system/node_modules
-	if [ -d "$modules/standardwebhooks" ] && [ -d "$modules/cloudevents" ]; then
+	if [ -d "$modules/standardwebhooks" ] && [ -d "$modules/cloudevents" ] && [ -d "$modules/smtp-server" ] &&
+		[ -d "$modules/mailparser" ]; then
 		return 0
 	fi
 	if ! command -v npm >/dev/null || ! timeout 180 "$root/tests/system/install-modules" >/dev/null 2>&1 </dev/null; then

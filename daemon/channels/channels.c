@@ -13,6 +13,7 @@ static const struct channel_ops *const types[CHANNEL_TYPE_COUNT] = {
     [CHANNEL_PAGERDUTY] = &pagerduty_ops,
     [CHANNEL_ALERTMANAGER] = &alertmanager_ops,
     [CHANNEL_GOALERT] = &goalert_ops,
+    [CHANNEL_EMAIL] = &email_ops,
 };
 
 int

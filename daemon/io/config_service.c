@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config_secret.h"
+#include "slated/text.h"
 
 /* Two renewals of the lease, which prove that the ledger can be written where nothing else is. */
 #define HEARTBEAT_MIN_US (10 * US_PER_S)
@@ -357,8 +358,7 @@ address_check(struct loader *loader, const config_setting_t *setting)
 
 	if (text == NULL)
 		return;
-	const char *at = strchr(text, '@');
-	if (at == NULL || at == text || at[1] == '\0' || strpbrk(text, " \t\r\n<>") != NULL)
+	if (!text_is_mail_address(text))
 		loader_problem(loader, setting, NULL, "\"%s\" is not a mail address", text);
 }
 
@@ -383,9 +383,12 @@ channel_load_email(struct loader *loader, const config_setting_t *group, struct 
 	if (channel->user == NULL &&
 	    (setting_member(group, "password_credential") != NULL || setting_member(group, "password_file") != NULL))
 		loader_problem(loader, group, "user", "is missing: a password needs one");
+	/* Nobody's password goes out in the clear unless the configuration says so in words. */
+	channel->tls = channel->user != NULL ? TLS_REQUIRED : TLS_OFFERED;
 	if (setting_member(group, "tls") != NULL) {
 		int word = loader_word(loader, setting_member(group, "tls"), channel_tls_names, TLS_COUNT);
-		channel->tls = word < 0 ? TLS_OFFERED : (enum channel_tls)word;
+		if (word >= 0)
+			channel->tls = (enum channel_tls)word;
 	}
 	if (recipients == NULL)
 		return;

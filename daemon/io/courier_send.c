@@ -54,7 +54,7 @@ entry_settle(struct entry *entry, const struct channel_result *result)
 	struct delivery *delivery = entry->delivery;
 	delivery->attempts++;
 	if (result->outcome != OUTCOME_RETRY) {
-		entry_end(entry, result->outcome, result->error);
+		entry_end(entry, result->outcome, result->outcome == OUTCOME_DELIVERED ? result->note : result->error);
 		return;
 	}
 	const struct retry_policy *policy = entry->lane->route->channel->ops->retry;

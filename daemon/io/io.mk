@@ -111,3 +111,12 @@ libslated_io_a_SOURCES += \
 	daemon/channels/alertmanager_alert.c \
 	daemon/channels/goalert.c \
 	daemon/channels/pagerduty.c
+# email.
+libslated_io_a_SOURCES += include/slated/mail_client.h
+libslated_io_a_SOURCES += daemon/channels/email.c
+libslated_io_a_SOURCES += daemon/channels/email_html.c
+libslated_io_a_SOURCES += daemon/channels/email_render.c
+libslated_io_a_SOURCES += daemon/channels/email_render.h
+libslated_io_a_SOURCES += daemon/channels/mime.c
+libslated_io_a_SOURCES += daemon/channels/mime.h
+libslated_io_a_SOURCES += daemon/io/mail_client.c

@@ -229,7 +229,8 @@ outbox_on_outcome(void *arg, const struct delivery *delivery, enum outcome outco
 		log_info(outcome == OUTCOME_DELIVERED ? "delivery delivered" : "delivery superseded",
 		         log_text("delivery", delivery->key), log_number("ticket", delivery->ticket_id),
 		         log_text("channel", delivery->channel), log_text("kind", delivery->kind),
-		         log_number("attempts", delivery->attempts), log_text("digest", delivery->digest));
+		         log_number("attempts", delivery->attempts), log_text("digest", delivery->digest),
+		         log_text("note", error));
 	else
 		log_warning(outcome == OUTCOME_DEAD ? "delivery given up" : "delivery failed, to be tried again",
 		            log_text("delivery", delivery->key), log_number("ticket", delivery->ticket_id),

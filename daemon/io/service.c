@@ -23,6 +23,7 @@
 #include "service_internal.h"
 #include "slated/child.h"
 #include "slated/http_client.h"
+#include "slated/mail_client.h"
 #include "slated/log.h"
 #include "slated/rows.h"
 
@@ -391,6 +392,8 @@ make_delivery(struct service *service)
 	                                    service_restore_channel, service};
 	int r = http_client_new(service->base, &service->http);
 	if (r == 0)
+		r = mail_client_new(service->base, NULL, &service->mail);
+	if (r == 0)
 		r = child_runner_new(service->base, &service->children);
 	if (r == 0)
 		r = courier_new(service->base, service->config->concurrency, &courier, &service->courier);
@@ -504,6 +507,7 @@ service_free(struct service *service)
 	service_close_channels(service);
 	heartbeat_free(service->heartbeat);
 	child_runner_free(service->children);
+	mail_client_free(service->mail);
 	http_client_free(service->http);
 	feed_free(service->feed);
 	work_free(service);

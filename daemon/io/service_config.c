@@ -30,6 +30,7 @@ open_channel(struct service *service, const struct channel_settings *settings, s
 	const struct channel_context context = {
 	    .base = service->base,
 	    .http = service->http,
+	    .mail = service->mail,
 	    .children = service->children,
 	    .instance = service->instance,
 	    .now = service_clock,

@@ -47,6 +47,7 @@ struct service {
 	struct outbox *outbox;
 	struct courier *courier;
 	struct http_client *http;
+	struct mail_client *mail;
 	struct child_runner *children;
 	struct heartbeat *heartbeat;
 	struct channel **channels;

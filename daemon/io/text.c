@@ -1,6 +1,5 @@
 #include "slated/text.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -61,4 +60,18 @@ text_clean(char *text, size_t len)
 	}
 	text[out] = '\0';
 	return out;
+}
+
+/* The longest local part and the longest path are 64 and 254 octets (RFC 5321, section 4.5.3.1, and its erratum). */
+bool
+text_is_mail_address(const char *text)
+{
+	static const char local[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-/=?^_`{|}~.";
+	static const char domain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.";
+	size_t n = strspn(text, local);
+	if (n == 0 || n > 64 || text[n] != '@' || strlen(text) > 254)
+		return false;
+	const char *host = text + n + 1;
+	return *host && strspn(host, domain) == strlen(host) && host[0] != '.' && host[0] != '-';
 }

@@ -10,11 +10,13 @@
 struct child_runner;
 struct event_base;
 struct http_client;
+struct mail_client;
 
 /* What all channels share; borrowed, outlives them. */
 struct channel_context {
 	struct event_base *base;
 	struct http_client *http;
+	struct mail_client *mail;
 	struct child_runner *children;
 	const char *instance; /* this daemon's name */
 	struct instant (*now)(void *arg);
@@ -25,6 +27,7 @@ struct channel_result {
 	enum outcome outcome;
 	struct duration retry_after; /* OUTCOME_RETRY: what the receiver asked for; 0 = nothing */
 	const char *error;           /* one line of UTF-8, no secrets; NULL when delivered */
+	const char *note;            /* delivered, but: the same, or NULL */
 };
 
 /* Called once for each attempt, from the loop, never from within send(). */
@@ -78,6 +81,7 @@ extern const struct channel_ops ntfy_ops;
 extern const struct channel_ops pagerduty_ops;
 extern const struct channel_ops goalert_ops;
 extern const struct channel_ops alertmanager_ops;
+extern const struct channel_ops email_ops;
 
 /* Makes a channel; the settings are borrowed for the call. 0, -EINVAL for settings that cannot work, -ENOMEM. */
 int channel_open(const struct channel_settings *settings, const struct channel_context *context, struct channel **ret)

@@ -15,8 +15,8 @@ struct courier_hooks {
 	struct instant (*now)(void *arg);
 	uint64_t (*random)(void *arg); /* 64 even bits */
 	/* An attempt ended. `delivery` has its count of attempts and, for OUTCOME_RETRY, the next one's instant;
-	 * `error` is NULL when delivered. Both live until it returns. After anything but OUTCOME_RETRY the courier has
-	 * let go of the delivery. May call courier_add(). */
+	 * `error` says why it failed; of one that was delivered what to know of it, or NULL. Both live until it
+	 * returns. After anything but OUTCOME_RETRY the courier has let go of the delivery. May call courier_add(). */
 	void (*outcome)(void *arg, const struct delivery *delivery, enum outcome outcome, const char *error);
 	/* The delivery's channel has failed for minutes, or ended it dead: `channel` should tell of it, too. NULL:
 	 * there are no fallbacks. Must not call back. */

@@ -2,6 +2,7 @@
 #ifndef SLATED_TEXT_H
 #define SLATED_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The length of the well-formed UTF-8 character (RFC 3629) at the head of `text`, or 0 where there is none. */
@@ -11,5 +12,9 @@ size_t text_utf8(const char *text, size_t len);
  * (none at the ends), bytes that are no UTF-8 become '?'. Adds a NUL: `text` has room for len + 1. Returns the length.
  */
 size_t text_clean(char *text, size_t len);
+
+/* Whether `text` is local@domain in ASCII without blanks, quotes, brackets and what else would end it in a mail's
+ * header or a command (RFC 5321's Dot-string, section 4.1.2, without IP addresses). */
+bool text_is_mail_address(const char *text);
 
 #endif

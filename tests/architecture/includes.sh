@@ -28,7 +28,7 @@ judge() {
 		list("assert.h errno.h inttypes.h limits.h stdarg.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h " \
 			"strings.h", pure)
 		list("slated/channel.h slated/child.h slated/delivery.h slated/envelope.h slated/http_client.h slated/log.h " \
-			"slated/message.h slated/post.h slated/signature.h slated/text.h", channels)
+			"slated/mail_client.h slated/message.h slated/post.h slated/signature.h slated/text.h", channels)
 	}
 	function folder(file) {
 		if (file ~ /^include\/slated\//)
@@ -46,7 +46,7 @@ judge() {
 		if (where == "daemon/core" && !(header in core) && !(header in pure) && owner[header] != "daemon/core")
 			bad = "the core may include the C library without time, files and sockets, and its own headers"
 		else if (where == "daemon/channels" && header ~ /^slated\// && !(header in core) && !(header in channels))
-			bad = "a channel may include the core, http_client, child, envelope, signature, text and log"
+			bad = "a channel may include the core, http_client, mail_client, child, envelope, signature, text and log"
 		else if ((where == "daemon/io" || where == "daemon/channels" || where == "headers") && foreign(file, header))
 			bad = "it belongs to " owner[header]
 		else if (header ~ /\.c$/ || header ~ /\.\./)

@@ -1,137 +1,16 @@
-/* Sends deliveries through the courier and one webhook channel, and says what became of each attempt:
+/* Sends deliveries through the courier and one webhook channel, and says what became of each attempt (sender.h):
  *
  *	send_webhook URL TIMEOUT_MS [SECRET...] < deliveries.ndjson
- *
- * A line in: {"key", "ticket_id", "external_id", "kind", "at", "payload": {...}}. A line out for each outcome: {"key",
- * "outcome", "attempts", "wait_ms", "error"}. Its clock jumps over the waits between attempts, so nobody waits for
- * them. Ends when all are delivered or dead; status 3 if that takes over half a minute. */
-#include "slated/child.h"
-#include "slated/courier.h"
-#include "slated/http_client.h"
+ */
+#include "sender.h"
 
-#include <errno.h>
-#include <event2/event.h>
-#include <jansson.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#define DEADLINE_S 30
-
-struct sender {
-	struct event_base *base;
-	struct courier *courier;
-	struct instant next; /* the earliest next attempt */
-	int64_t jumped_us;
-};
-
-static struct instant
-sender_now(void *arg)
-{
-	const struct sender *sender = arg;
-	struct timespec ts;
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return (struct instant){(int64_t)ts.tv_sec * US_PER_S + ts.tv_nsec / 1000 + sender->jumped_us};
-}
-
-static uint64_t
-sender_random(void *arg)
-{
-	(void)arg;
-	return (uint64_t)random() << 31 ^ (uint64_t)random();
-}
-
-static void
-sender_outcome(void *arg, const struct delivery *delivery, enum outcome outcome, const char *error)
-{
-	struct sender *sender = arg;
-	int64_t wait = 0;
-	if (outcome == OUTCOME_RETRY) {
-		wait = instant_since(delivery->next_attempt_at, sender_now(sender)).us / 1000;
-		sender->next = instant_min(sender->next, delivery->next_attempt_at);
-	}
-	json_t *line =
-	    json_pack("{ss ss sI sI ss*}", "key", delivery->key, "outcome", outcome_names[outcome], "attempts",
-	              (json_int_t)delivery->attempts, "wait_ms", (json_int_t)wait, "error", error);
-	char *text = json_dumps(line, JSON_COMPACT);
-	puts(text);
-	fflush(stdout);
-	free(text);
-	json_decref(line);
-}
-
-static int
-sender_add(struct sender *sender, const char *text)
-{
-	json_error_t error;
-	json_t *json = json_loads(text, 0, &error);
-	json_int_t ticket_id;
-	json_t *payload;
-	const char *at;
-	struct delivery delivery = {.channel = "hook"};
-	if (!json || json_unpack_ex(json, &error, 0, "{ss sI s?s ss ss so}", "key", &delivery.key, "ticket_id",
-	                            &ticket_id, "external_id", &delivery.external_id, "kind", &delivery.kind, "at", &at,
-	                            "payload", &payload) < 0) {
-		fprintf(stderr, "%s\n", error.text);
-		json_decref(json);
-		return -EINVAL;
-	}
-	char *payload_text = json_dumps(payload, JSON_COMPACT);
-	delivery.payload = payload_text;
-	delivery.ticket_id = ticket_id;
-	delivery.created_at = sender_now(sender);
-	int r = instant_parse(at, strlen(at), &delivery.at);
-	if (r == 0)
-		r = courier_add(sender->courier, &delivery);
-	free(payload_text);
-	json_decref(json);
-	return r;
-}
-
-static int
-sender_run(struct sender *sender)
-{
-	char line[65536];
-	while (fgets(line, sizeof(line), stdin))
-		if (sender_add(sender, line) < 0)
-			return 2;
-	struct timeval deadline = {.tv_sec = DEADLINE_S};
-	(void)event_base_loopexit(sender->base, &deadline);
-	for (;;) {
-		struct courier_counts counts = courier_count(sender->courier);
-		if (counts.behind + counts.later + counts.ready + counts.in_flight == 0)
-			return 0;
-		if (event_base_got_exit(sender->base))
-			return 3;
-		if (counts.in_flight == 0) {
-			/* Nothing under way: the time until the next attempt is jumped over; where ready ones wait, it
-			 * is the channel that holds them back. */
-			int64_t wait = instant_since(sender->next, sender_now(sender)).us;
-			sender->jumped_us += counts.ready > 0 ? US_PER_S / 2 : wait > 0 ? wait : 0;
-			sender->next = INSTANT_NEVER;
-			courier_wake(sender->courier);
-		}
-		(void)event_base_loop(sender->base, EVLOOP_ONCE);
-	}
-}
 
 int
 main(int argc, char **argv)
 {
 	if (argc < 3)
 		return 2;
-	(void)signal(SIGPIPE, SIG_IGN);
-	struct sender sender = {.base = event_base_new(), .next = INSTANT_NEVER};
-	struct http_client *http = NULL;
-	struct channel *channel = NULL;
-	const struct courier_hooks hooks = {
-	    .now = sender_now, .random = sender_random, .outcome = sender_outcome, .arg = &sender};
-	if (!sender.base || http_client_new(sender.base, &http) < 0 ||
-	    courier_new(sender.base, 64, &hooks, &sender.courier) < 0)
-		return 2;
-	const struct channel_context context = {.http = http, .instance = "test 1", .now = sender_now, .arg = &sender};
 	const struct channel_settings settings = {
 	    .name = "hook",
 	    .type = CHANNEL_WEBHOOK,
@@ -140,15 +19,5 @@ main(int argc, char **argv)
 	    .n_secrets = (size_t)(argc - 3),
 	    .timeout = {strtol(argv[2], NULL, 10) * 1000},
 	};
-	int r = channel_open(&settings, &context, &channel);
-	if (r < 0)
-		fprintf(stderr, "the channel: %s\n", strerror(-r));
-	if (r == 0)
-		r = courier_set_channels(sender.courier, &channel, 1);
-	int status = r == 0 ? sender_run(&sender) : 2;
-	courier_free(sender.courier);
-	channel_close(channel);
-	http_client_free(http);
-	event_base_free(sender.base);
-	return status;
+	return sender_main(&settings, NULL);
 }
