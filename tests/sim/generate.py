@@ -151,6 +151,10 @@ class Maker:
                 step.update(repeat_every="6h", repeat_max=0)
         if self.chance(0.4):
             step["until"] = self.pick(["ended", "acknowledged"])
+        if self.chance(0.4):
+            step["off_hours"] = self.pick(["defer", "defer", "skip", "lead"])
+            if self.chance(0.5):
+                step["hours"] = self.pick(self.calendar_names + ["always"])
         return step
 
     def rules(self):
