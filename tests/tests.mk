@@ -275,3 +275,7 @@ endif
 # The daemon's ladder steps against the simulator's, on random histories.
 dist_check_SCRIPTS += tests/system/histories.py
 TESTS += tests/system/histories.py
+
+# Hooks of reassessment rules.
+dist_check_SCRIPTS += tests/system/hooks.py
+TESTS += tests/system/hooks.py

@@ -203,6 +203,12 @@ struct rule {
 	char *reason;
 };
 
+static inline bool
+rule_has_hook(const struct rule *rule)
+{
+	return rule->kind == RULE_HOOK || rule->kind == RULE_HOOK_URL;
+}
+
 /* One configuration, as far as the model goes. Calendars are searched, so a policy set belongs to one thread. */
 struct policy_set {
 	struct severity *severities; /* most severe first */
