@@ -272,3 +272,10 @@ tests_unit_test_mail_client_SOURCES = tests/unit/test_mail_client.c
 tests_unit_test_mail_client_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_mail_client_LDADD = $(COURIER_LIBS) $(CRITERION_LIBS)
 endif
+# The daemon's ladder steps against the simulator's, on random histories.
+dist_check_SCRIPTS += tests/system/histories.py
+TESTS += tests/system/histories.py
+
+# Hooks of reassessment rules.
+dist_check_SCRIPTS += tests/system/hooks.py
+TESTS += tests/system/hooks.py

@@ -168,15 +168,22 @@ run_describe(const struct run *run, char text[static 32])
 		               run->number);
 }
 
-/* Fires one step at its instant and plans its repeat. Returns whether it has one. */
+/* Whether the run's instant lies outside the hours in which the step fires as it says. */
 static bool
-run_fire(struct engine *engine, struct ticket *ticket, struct run *run)
+run_is_off_hours(const struct run *run, struct calendar **ret_hours)
+{
+	const struct step *step = &run->ladder->steps[run->step];
+	*ret_hours = step->hours;
+	if (step->off_hours != OFF_HOURS_FIRE && *ret_hours == NULL && run->clock != NULL)
+		*ret_hours = run->clock->target->calendar;
+	return step->off_hours != OFF_HOURS_FIRE && *ret_hours != NULL && !calendar_open(*ret_hours, run->next_at);
+}
+
+static void
+run_emit(struct engine *engine, struct ticket *ticket, const struct run *run, bool off)
 {
 	const struct step *step = &run->ladder->steps[run->step];
 	char trigger[32];
-	ticket->dirty = true;
-	if (run->clock != NULL ? run->clock->state == CLOCK_PAUSED : ticket->status >= STATUS_SOLVED)
-		return false;
 	run_describe(run, trigger);
 	engine_emit(engine, ticket, run->clock,
 	            (struct milestone){.kind = MILESTONE_ESCALATED,
@@ -186,9 +193,30 @@ run_fire(struct engine *engine, struct ticket *ticket, struct run *run)
 	                               .step = run->step + 1U,
 	                               .repeat = run->repeat,
 	                               .trigger = trigger,
-	                               .notify = step->notify,
-	                               .n_notify = step->n_notify,
-	                               .ladder = run->ladder});
+	                               .notify = off ? &step->off_hours_notify : step->notify,
+	                               .n_notify = off ? 1 : step->n_notify,
+	                               .ladder = run->ladder,
+	                               .always = step->always});
+}
+
+/* Fires one step at its instant, or leaves it out or puts it off, and plans what follows. Returns whether anything
+ * does. */
+static bool
+run_fire(struct engine *engine, struct ticket *ticket, struct run *run)
+{
+	const struct step *step = &run->ladder->steps[run->step];
+	struct calendar *hours;
+	bool off = run_is_off_hours(run, &hours);
+	ticket->dirty = true;
+	/* What is put off is asked for its conditions only when it fires. */
+	if (off && step->off_hours == OFF_HOURS_DEFER) {
+		run->next_at = calendar_next_open(hours, run->next_at);
+		return !instant_equal(run->next_at, INSTANT_NEVER);
+	}
+	if (run->clock != NULL ? run->clock->state == CLOCK_PAUSED : ticket->status >= STATUS_SOLVED)
+		return false;
+	if (!off || step->off_hours != OFF_HOURS_SKIP)
+		run_emit(engine, ticket, run, off);
 	if (step->repeat_every.us == 0 || (step->repeat_max > 0 && run->repeat >= step->repeat_max))
 		return false;
 	run->repeat++;

@@ -46,6 +46,11 @@ const char *const step_until_names[UNTIL_COUNT] = {
     [UNTIL_ENDED] = "ended",
 };
 
+const char *const off_hours_names[OFF_HOURS_COUNT] = {
+    [OFF_HOURS_DEFER] = "defer",
+    [OFF_HOURS_SKIP] = "skip",
+};
+
 const char *const rule_on_names[RULE_ON_COUNT] = {
     [RULE_OPENED] = "opened",   [RULE_SEVERITY_CHANGED] = "severity_changed",
     [RULE_AT_RISK] = "at_risk", [RULE_BREACHED] = "breached",
@@ -127,6 +132,7 @@ ladder_clear(struct ladder *ladder)
 {
 	for (size_t i = 0; i < ladder->n_steps; i++) {
 		texts_free(ladder->steps[i].notify, ladder->steps[i].n_notify);
+		free(ladder->steps[i].off_hours_notify);
 		free(ladder->steps[i].level);
 	}
 	free(ladder->steps);

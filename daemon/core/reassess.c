@@ -82,10 +82,10 @@ rule_report_depth(struct engine *engine, struct ticket *ticket, const struct rul
 }
 
 static void
-rule_apply(struct engine *engine, struct ticket *ticket, const struct rule *rule, struct instant at)
+rule_apply(struct engine *engine, struct ticket *ticket, const struct rule *rule, enum rule_on on, struct instant at)
 {
-	struct reassessment r = {at, rule, ticket->severity, rule_severity(engine, ticket, rule)};
-	bool hook = rule->kind == RULE_HOOK || rule->kind == RULE_HOOK_URL;
+	struct reassessment r = {at, rule, on, ticket->severity, rule_severity(engine, ticket, rule)};
+	bool hook = rule_has_hook(rule);
 	if (r.to == r.from && !hook)
 		return;
 	if (engine->depth > RULE_DEPTH_MAX) {
@@ -123,7 +123,7 @@ reassess_apply_rules(struct engine *engine, struct ticket *ticket, enum rule_on 
 	for (size_t i = 0; i < engine->set->n_rules && !engine->too_deep; i++) {
 		const struct rule *rule = &engine->set->rules[i];
 		if ((rule->on >> on & 1) != 0 && rule_matches(engine, ticket, rule))
-			rule_apply(engine, ticket, rule, at);
+			rule_apply(engine, ticket, rule, on, at);
 	}
 }
 

@@ -256,12 +256,14 @@ attributes_set(posix_spawnattr_t *attributes)
 }
 
 static int
-files_set(posix_spawn_file_actions_t *files, int input, int output)
+files_set(posix_spawn_file_actions_t *files, int input, int output, bool errors_dropped)
 {
 	int r = posix_spawn_file_actions_adddup2(files, input, STDIN_FILENO);
 	if (r == 0)
 		r = posix_spawn_file_actions_adddup2(files, output, STDOUT_FILENO);
-	if (r == 0)
+	if (r == 0 && errors_dropped)
+		r = posix_spawn_file_actions_addopen(files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	else if (r == 0)
 		r = posix_spawn_file_actions_adddup2(files, output, STDERR_FILENO);
 	if (r == 0)
 		r = posix_spawn_file_actions_addclosefrom_np(files, STDERR_FILENO + 1);
@@ -288,7 +290,7 @@ spawn(const struct child_spec *spec, int input, int output, pid_t *ret)
 	}
 	r = attributes_set(&attributes);
 	if (r == 0)
-		r = files_set(&files, input, output);
+		r = files_set(&files, input, output, spec->errors_dropped);
 	/* posix_spawn(3) lacks const by C's rules alone; it changes neither. */
 	union {
 		const char *const *given;

@@ -5,6 +5,28 @@
 
 #include "config_load.h"
 
+/* Reports a name that is no channel, no role and none of the further `words`. */
+static void
+notify_check(struct loader *loader, const config_setting_t *setting, const char *const *words, int n_words)
+{
+	const char *name = config_setting_get_string(setting);
+	struct suggestion suggestion = {.given = name};
+	char nearest[128];
+
+	if (name == NULL || name_index(role_names, ROLE_COUNT, name) >= 0 || name_index(words, n_words, name) >= 0 ||
+	    names_find(&loader->channels, name) != NULL)
+		return;
+	for (size_t i = 0; i < loader->channels.n; i++)
+		suggestion_offer(&suggestion, loader->channels.items[i].name);
+	for (int i = 0; i < ROLE_COUNT; i++)
+		suggestion_offer(&suggestion, role_names[i]);
+	for (int i = 0; i < n_words; i++)
+		if (words[i] != NULL)
+			suggestion_offer(&suggestion, words[i]);
+	loader_problem(loader, setting, NULL, "there is no channel or role \"%s\"%s", name,
+	               suggestion_text(&suggestion, nearest));
+}
+
 static void
 notify_load(struct loader *loader, const config_setting_t *group, struct step *step)
 {
@@ -17,22 +39,8 @@ notify_load(struct loader *loader, const config_setting_t *group, struct step *s
 	if (config_setting_is_aggregate(list) && config_setting_length(list) == 0)
 		loader_problem(loader, list, NULL, "names nobody");
 	step->notify = loader_texts(loader, list, &step->n_notify);
-	for (int i = 0; i < strings_count(list); i++) {
-		config_setting_t *element = strings_at(list, i);
-		const char *name = config_setting_get_string(element);
-		struct suggestion suggestion = {.given = name};
-		char nearest[128];
-
-		if (name == NULL || name_index(role_names, ROLE_COUNT, name) >= 0 ||
-		    names_find(&loader->channels, name) != NULL)
-			continue;
-		for (size_t j = 0; j < loader->channels.n; j++)
-			suggestion_offer(&suggestion, loader->channels.items[j].name);
-		for (int j = 0; j < ROLE_COUNT; j++)
-			suggestion_offer(&suggestion, role_names[j]);
-		loader_problem(loader, element, NULL, "there is no channel or role \"%s\"%s", name,
-		               suggestion_text(&suggestion, nearest));
-	}
+	for (int i = 0; i < strings_count(list); i++)
+		notify_check(loader, strings_at(list, i), NULL, 0);
 }
 
 /* A duration on the step's calendar, where "d" is ambiguous unless it is `always`. */
@@ -52,11 +60,31 @@ step_duration(struct loader *loader, const config_setting_t *group, const char *
 }
 
 static void
+off_hours_load(struct loader *loader, const config_setting_t *group, struct step *step)
+{
+	const config_setting_t *off_hours = setting_member(group, "off_hours");
+	const char *name = setting_string(group, "off_hours");
+
+	if (setting_member(group, "hours") != NULL)
+		step->hours = loader_calendar(loader, group, "hours");
+	if (off_hours == NULL && setting_member(group, "hours") != NULL)
+		loader_problem(loader, group, "hours", "has no meaning without off_hours");
+	if (name == NULL)
+		return;
+	notify_check(loader, off_hours, off_hours_names, OFF_HOURS_COUNT);
+	int word = name_index(off_hours_names, OFF_HOURS_COUNT, name);
+	step->off_hours = word >= 0 ? (enum off_hours)word : OFF_HOURS_OTHER;
+	if (word < 0)
+		step->off_hours_notify = loader_strdup(loader, name);
+}
+
+static void
 step_load(struct loader *loader, const config_setting_t *group, struct step *step)
 {
 	const config_setting_t *on = setting_member(group, "on");
 	const config_setting_t *until = setting_member(group, "until");
 	const config_setting_t *level = setting_member(group, "level");
+	const config_setting_t *always = setting_member(group, "always");
 	int word = -1;
 	long long repeats;
 
@@ -80,7 +108,29 @@ step_load(struct loader *loader, const config_setting_t *group, struct step *ste
 		loader_problem(loader, group, "repeat_max", "has no meaning without repeat_every");
 	if (until != NULL && (word = loader_word(loader, until, step_until_names, UNTIL_COUNT)) >= 0)
 		step->until = (enum step_until)word;
+	step->always = always != NULL && config_setting_get_bool(always);
 	notify_load(loader, group, step);
+	off_hours_load(loader, group, step);
+}
+
+/* `always` is for the last that can be done about a breach: were it for more, a silence would mean little. */
+static void
+always_check(struct loader *loader, const config_setting_t *list)
+{
+	bool last = true;
+
+	for (int i = config_setting_length(list); i > 0; i--) {
+		const config_setting_t *group = config_setting_get_elem(list, (unsigned)(i - 1));
+		const char *on = setting_string(group, "on");
+		const config_setting_t *always = setting_member(group, "always");
+		bool breached = on != NULL && strcmp(on, step_on_names[STEP_BREACHED]) == 0;
+
+		if (always != NULL && config_setting_get_bool(always) && !(breached && last))
+			loader_problem(loader, group, "always",
+			               "belongs to the ladder's last step with on = \"breached\" only");
+		if (breached)
+			last = false;
+	}
 }
 
 static void
@@ -113,6 +163,7 @@ ladder_load(struct loader *loader, config_setting_t *list)
 		ladder->steps = steps;
 		step_load(loader, step, &steps[ladder->n_steps++]);
 	}
+	always_check(loader, list);
 }
 
 void

@@ -159,6 +159,14 @@ const struct config_row config_rows[] = {
     {SCOPE_STEP, "repeat_max", TYPE_INT, 0, "0", "5", true, 0, "Repeats at most; 0 = until stopped."},
     {SCOPE_STEP, "until", TYPE_STRING, 0, "acknowledged", "\"acknowledged\"", true, 0,
      "What stops it: acknowledged, or only ended."},
+    {SCOPE_STEP, "off_hours", TYPE_STRING, 0, NULL, "\"defer\"", true, 0,
+     "Outside its hours: defer (fires when they begin), skip (leaves that firing out), or the channel or role to "
+     "notify "
+     "instead. When absent: fires all the same."},
+    {SCOPE_STEP, "hours", TYPE_STRING, 0, NULL, "\"support\"", true, 0,
+     "The calendar of off_hours: when those notified are there. When absent: the one that the clock counts on."},
+    {SCOPE_STEP, "always", TYPE_BOOL, 0, "false", "true", true, 0,
+     "No silence holds it back. Only for a ladder's last step with on = \"breached\"."},
 
     {SCOPE_ROOT, "reassessments", TYPE_GROUPS, SCOPE_RULE, NULL, NULL, true, 0,
      "Rules that change a ticket's severity."},

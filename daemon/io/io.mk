@@ -120,3 +120,6 @@ libslated_io_a_SOURCES += daemon/channels/email_render.h
 libslated_io_a_SOURCES += daemon/channels/mime.c
 libslated_io_a_SOURCES += daemon/channels/mime.h
 libslated_io_a_SOURCES += daemon/io/mail_client.c
+# Hooks of reassessment rules.
+libslated_io_a_SOURCES += include/slated/hook.h
+libslated_io_a_SOURCES += daemon/io/hook.c

@@ -93,6 +93,8 @@ enum column {
 	R_REASON,
 	A_TICKET,
 	A_SEQ,
+	R_CALLED_BY,
+	R_HOOK,
 	COLUMN_COUNT,
 };
 
@@ -418,6 +420,7 @@ ledger_add_reassessment(struct ledger *ledger, const struct policy_set *set, con
 {
 	const struct severity *from = &set->severities[r->from];
 	struct text *list = &ledger->scratch;
+	bool hook = rule_has_hook(r->rule);
 	note_row(ledger, ticket->id);
 	put_number(ledger, R_TICKET, (int64_t)ticket->id);
 	list->len = 0;
@@ -431,8 +434,10 @@ ledger_add_reassessment(struct ledger *ledger, const struct policy_set *set, con
 	put_instant(ledger, R_AT, r->at);
 	put_text(ledger, R_RULE, r->rule->name);
 	put_text(ledger, R_FORMER, from->name);
-	put_text(ledger, R_SEVERITY, set->severities[r->to].name);
+	put_text(ledger, R_SEVERITY, hook ? NULL : set->severities[r->to].name);
 	put_text(ledger, R_REASON, r->rule->reason);
+	put_text(ledger, R_CALLED_BY, rule_on_names[r->on]);
+	put_text(ledger, R_HOOK, hook ? "t" : "f");
 }
 
 void

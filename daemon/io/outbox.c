@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "slated/hook.h"
 #include "slated/log.h"
 #include "slated/pg.h"
 #include "slated/pg_array.h"
@@ -88,6 +89,7 @@ struct outbox {
 	const char *instance;
 	struct outbox_hooks hooks;
 	struct courier *courier;
+	struct hooks *severity_hooks;
 	struct pg *pg;
 	struct event *sweep;
 	struct text outcomes[OUTCOME_COLUMNS]; /* array texts, to be written next */
@@ -174,9 +176,16 @@ outbox_restore(struct outbox *outbox, const char *const *channels, size_t n)
 }
 
 void
+outbox_set_hooks(struct outbox *outbox, struct hooks *hooks)
+{
+	outbox->severity_hooks = hooks;
+}
+
+void
 outbox_open(struct outbox *outbox)
 {
 	static const struct timeval sweep = SWEEP;
+	hooks_open(outbox->severity_hooks);
 	outbox->open = true;
 	outbox->released = false;
 	(void)event_add(outbox->sweep, &sweep);
@@ -194,6 +203,14 @@ void
 outbox_wake(struct outbox *outbox)
 {
 	outbox->wanted = true;
+	outbox->reassess = true;
+	hooks_wake(outbox->severity_hooks);
+	outbox_step(outbox);
+}
+
+void
+outbox_go_on(struct outbox *outbox)
+{
 	outbox->reassess = true;
 	outbox_step(outbox);
 }
@@ -516,6 +533,8 @@ outbox_step(struct outbox *outbox)
 		write_outcomes(outbox);
 	} else if (outbox->wanted && held < HELD_MAX && !outbox->draining) {
 		claim(outbox, held);
+	} else if (!outbox->draining && hooks_step(outbox->severity_hooks, outbox->pg)) {
+		return;
 	} else if (outbox->reassess && !outbox->draining) {
 		outbox->reassess = false;
 		run_query(outbox, reassess_sql, 0, NULL, false, on_reassessed);

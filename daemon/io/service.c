@@ -22,6 +22,7 @@
 
 #include "service_internal.h"
 #include "slated/child.h"
+#include "slated/hook.h"
 #include "slated/http_client.h"
 #include "slated/mail_client.h"
 #include "slated/log.h"
@@ -384,12 +385,33 @@ make_events(struct service *service)
 	return watch_clock(service);
 }
 
+static const struct policy_set *
+hook_policies(void *arg)
+{
+	const struct service *service = arg;
+	return service->config->policies;
+}
+
+static void
+on_hook_ready(void *arg)
+{
+	const struct service *service = arg;
+	outbox_go_on(service->outbox);
+}
+
+static void
+on_hook_problem(void *arg, const char *text)
+{
+	service_problem(arg, "a hook's answer was not written down", text);
+}
+
 static int
 make_delivery(struct service *service)
 {
 	const struct courier_hooks courier = {service_clock, courier_random, on_outcome, on_fall_back, service};
 	const struct outbox_hooks outbox = {on_outbox_problem, on_outbox_settled, on_outbox_looked,
 	                                    service_restore_channel, service};
+	const struct hooks_callbacks hooks = {hook_policies, on_hook_ready, on_hook_problem, service};
 	int r = http_client_new(service->base, &service->http);
 	if (r == 0)
 		r = mail_client_new(service->base, NULL, &service->mail);
@@ -401,8 +423,11 @@ make_delivery(struct service *service)
 		r = outbox_new(service->base, service->instance, &outbox, &service->outbox);
 	if (r == 0)
 		r = heartbeat_new(service->base, service->http, &service->heartbeat);
+	if (r == 0)
+		r = hooks_new(service->children, service->http, &hooks, &service->hooks);
 	if (r < 0)
 		return r;
+	outbox_set_hooks(service->outbox, service->hooks);
 	outbox_set_courier(service->outbox, service->courier);
 	return service_open_channels(service, service->config);
 }
@@ -506,6 +531,7 @@ service_free(struct service *service)
 	outbox_free(service->outbox);
 	service_close_channels(service);
 	heartbeat_free(service->heartbeat);
+	hooks_free(service->hooks);
 	child_runner_free(service->children);
 	mail_client_free(service->mail);
 	http_client_free(service->http);

@@ -50,6 +50,7 @@ struct service {
 	struct mail_client *mail;
 	struct child_runner *children;
 	struct heartbeat *heartbeat;
+	struct hooks *hooks;
 	struct channel **channels;
 	size_t n_channels;
 	struct pg *feed_pg;

@@ -47,9 +47,12 @@ on_reassessed(void *arg, struct ticket *ticket, const struct reassessment *r)
 {
 	struct service *service = arg;
 	const struct policy_set *set = engine_policies(service->engine);
-	if (r->from == r->to)
-		return; /* a rule with a hook */
 	ledger_add_reassessment(service->ledger, set, ticket, r);
+	if (rule_has_hook(r->rule)) {
+		log_info("hook called for", log_number("ticket", (int64_t)ticket->id), log_text("rule", r->rule->name),
+		         log_text("by", rule_on_names[r->on]));
+		return;
+	}
 	log_info("severity reassessed", log_number("ticket", (int64_t)ticket->id), log_text("rule", r->rule->name),
 	         log_text("from", set->severities[r->from].name), log_text("to", set->severities[r->to].name));
 }

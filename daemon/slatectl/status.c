@@ -267,7 +267,8 @@ show_totals(const struct view *view, const int64_t totals[static TOTAL_COUNT], s
 	         totals[TOTAL_RETRYING], totals[TOTAL_DEAD]);
 	show_line(view, "deliveries", totals[TOTAL_DEAD] > 0 ? VIEW_YELLOW : NULL, text);
 	if (totals[TOTAL_REASSESSMENTS] > 0) {
-		view_add(text, "%" PRId64 " to be written to their tickets", totals[TOTAL_REASSESSMENTS]);
+		view_add(text, "%" PRId64 " wait for a hook, or to be written to their tickets",
+		         totals[TOTAL_REASSESSMENTS]);
 		show_line(view, "severities", NULL, text);
 	}
 }

@@ -382,17 +382,36 @@ enum {
 	R_SEVERITY,
 	R_REASON,
 	R_OUTCOME,
+	R_FAILURE,
+	R_BY,
+	R_CALLED_BY,
+	R_DISPUTED,
+	R_HOOK,
 };
 
-static const char reassessments_sql[] = "SELECT " DB_US("at") ", rule, former, severity, reason, outcome "
-                                                              "FROM sla.reassessment WHERE ticket_id = $1 ORDER BY id";
+static const char reassessments_sql[] =
+    "SELECT " DB_US("at") ", rule, former, severity, reason, outcome, failure, by, called_by, "
+                          "disputed, hook "
+                          "FROM sla.reassessment WHERE ticket_id = $1 ORDER BY id";
 
 static const char *
 tell_reassessment(const PGresult *rows, int row, struct text *text)
 {
 	const char *outcome = db_text(rows, row, R_OUTCOME);
-	view_add(text, "%s: %s to %s: %s", db_text(rows, row, R_RULE), db_text(rows, row, R_FORMER),
-	         db_text(rows, row, R_SEVERITY), db_text(rows, row, R_REASON));
+	const char *severity = db_text(rows, row, R_SEVERITY);
+	if (outcome != NULL && strcmp(outcome, "failed") == 0) {
+		view_add(text, "%s: the hook failed: %s", db_text(rows, row, R_RULE), db_text(rows, row, R_FAILURE));
+		return NULL;
+	}
+	if (severity == NULL || (outcome != NULL && strcmp(outcome, "unchanged") == 0)) {
+		view_add(text, "%s: %s", db_text(rows, row, R_RULE),
+		         outcome == NULL ? "the hook is being asked" : "the hook changed nothing");
+		return NULL;
+	}
+	view_add(text, "%s: %s to %s: %s", db_text(rows, row, R_RULE), db_text(rows, row, R_FORMER), severity,
+	         db_text(rows, row, R_REASON));
+	if (db_bool(rows, row, R_DISPUTED))
+		text_add_string(text, " (disputed)");
 	if (outcome == NULL)
 		text_add_string(text, " (still to be written to the ticket)");
 	else if (strcmp(outcome, "overtaken") == 0)
@@ -408,6 +427,11 @@ write_reassessment(struct jsonw *json, const PGresult *rows, int row)
 	jsonw_text(json, "severity", db_text(rows, row, R_SEVERITY));
 	jsonw_text(json, "reason", db_text(rows, row, R_REASON));
 	jsonw_text(json, "outcome", db_text(rows, row, R_OUTCOME));
+	jsonw_text(json, "failure", db_text(rows, row, R_FAILURE));
+	jsonw_text(json, "by", db_text(rows, row, R_BY));
+	jsonw_text(json, "called_by", db_text(rows, row, R_CALLED_BY));
+	jsonw_bool(json, "disputed", db_bool(rows, row, R_DISPUTED));
+	jsonw_bool(json, "hook", db_bool(rows, row, R_HOOK));
 }
 
 const struct story story_reassessments = {

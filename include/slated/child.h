@@ -14,6 +14,7 @@ struct child_spec {
 	const void *input;              /* a file on its standard input that holds this */
 	size_t n_input;
 	size_t output_max;       /* of standard output and error together the last so many bytes are kept */
+	bool errors_dropped;     /* of standard output alone; what it writes to standard error is lost */
 	struct duration timeout; /* then its process group gets SIGTERM, and SIGKILL two seconds later */
 };
 

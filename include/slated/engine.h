@@ -89,6 +89,7 @@ struct milestone {
 struct reassessment {
 	struct instant at;
 	const struct rule *rule;
+	enum rule_on on; /* what called it */
 	unsigned from;
 	unsigned to; /* the same as `from` where the rule asks a hook */
 };

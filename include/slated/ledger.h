@@ -36,7 +36,7 @@ void ledger_add_milestone(struct ledger *ledger, const struct policy_set *set, c
 /* Adds an acknowledgement, by its event, to be told where the ticket's open alerts were. */
 void ledger_add_acknowledgement(struct ledger *ledger, int64_t ticket, int64_t seq);
 
-/* Adds a severity that a rule has set. */
+/* Adds a severity that a rule has set, or a hook that it asks. */
 void ledger_add_reassessment(struct ledger *ledger, const struct policy_set *set, const struct ticket *ticket,
                              const struct reassessment *reassessment);
 

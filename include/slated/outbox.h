@@ -5,6 +5,7 @@
 
 #include "slated/courier.h"
 
+struct hooks;
 struct outbox;
 struct pg;
 
@@ -28,6 +29,10 @@ void outbox_free(struct outbox *outbox);
 /* Both borrowed, set before outbox_open(). */
 void outbox_set_courier(struct outbox *outbox, struct courier *courier);
 void outbox_set_connection(struct outbox *outbox, struct pg *pg);
+
+/* Who shares the connection; borrowed, set before outbox_open(). Its `ready` is outbox_go_on(). */
+void outbox_set_hooks(struct outbox *outbox, struct hooks *hooks);
+void outbox_go_on(struct outbox *outbox);
 
 /* The connection is up (again): claims begin. What a former run of this instance had claimed is claimed anew. */
 void outbox_open(struct outbox *outbox);

@@ -68,6 +68,15 @@ enum step_until {
 	UNTIL_COUNT,
 };
 
+/* What becomes of a firing outside the step's hours. */
+enum off_hours {
+	OFF_HOURS_FIRE,
+	OFF_HOURS_DEFER,
+	OFF_HOURS_SKIP,
+	OFF_HOURS_OTHER, /* another channel is notified */
+	OFF_HOURS_COUNT,
+};
+
 /* What a reassessment rule is tried on; a set of bits. */
 enum rule_on {
 	RULE_OPENED,
@@ -86,6 +95,8 @@ extern const char *const reopen_names[REOPEN_COUNT];
 extern const char *const on_change_names[ON_CHANGE_COUNT];
 extern const char *const step_on_names[STEP_ON_COUNT];
 extern const char *const step_until_names[UNTIL_COUNT];
+/* OFF_HOURS_FIRE and OFF_HOURS_OTHER have NULL. */
+extern const char *const off_hours_names[OFF_HOURS_COUNT];
 extern const char *const rule_on_names[RULE_ON_COUNT];
 /* Indexed by enum business_day; BUSINESS_DAY_NONE has NULL. */
 extern const char *const business_day_names[BUSINESS_DAY_END_OF_DAY + 1];
@@ -141,6 +152,10 @@ struct step {
 	struct duration repeat_every; /* 0 = fires once */
 	uint32_t repeat_max;          /* repeats after the first firing; 0 = until stopped */
 	enum step_until until;
+	enum off_hours off_hours;
+	char *off_hours_notify; /* OFF_HOURS_OTHER: a channel or role */
+	struct calendar *hours; /* of off_hours; NULL = those of the clock's target */
+	bool always;            /* no silence holds it back */
 };
 
 struct ladder {
@@ -187,6 +202,12 @@ struct rule {
 	struct duration timeout;
 	char *reason;
 };
+
+static inline bool
+rule_has_hook(const struct rule *rule)
+{
+	return rule->kind == RULE_HOOK || rule->kind == RULE_HOOK_URL;
+}
 
 /* One configuration, as far as the model goes. Calendars are searched, so a policy set belongs to one thread. */
 struct policy_set {

@@ -151,6 +151,10 @@ class Maker:
                 step.update(repeat_every="6h", repeat_max=0)
         if self.chance(0.4):
             step["until"] = self.pick(["ended", "acknowledged"])
+        if self.chance(0.4):
+            step["off_hours"] = self.pick(["defer", "defer", "skip", "other"])
+            if self.chance(0.5):
+                step["hours"] = self.pick(self.calendar_names + ["always"])
         return step
 
     def rules(self):
@@ -178,7 +182,7 @@ class Maker:
         settings["policies"] = tuple(policies)
         if self.ladders:
             exec_channel = {"type": "exec", "command": ["/bin/true"]}
-            settings["channels"] = {name: exec_channel for name in ("chat", "pager", "lead")}
+            settings["channels"] = {name: exec_channel for name in ("chat", "pager", "lead", "other")}
             settings["escalations"] = {
                 name: tuple(self.step() for _ in range(self.random.randint(1, 4))) for name in self.ladders
             }

@@ -737,21 +737,39 @@ class Ticket:
                 step.at = max(holds)
                 return
         clock = step.clock
-        if (clock.ended or clock.paused) if clock else self.status in ("solved", "closed", "merged"):
+        ended = clock.ended if clock else self.status in ("closed", "merged")
+        off_hours = settings.get("off_hours")
+        outside = off_hours is not None and not self.ladder_hours(step).is_open(now)
+        if outside and off_hours == "defer" and not ended:
+            step.at = self.ladder_hours(step).next_open(now)
+            return
+        if ended or (clock.paused if clock else self.status == "solved"):
             self.steps.remove(step)
             return
-        line = {"at": print_instant(now), "ticket": self.name}
-        if clock:
-            line.update(metric=clock.metric, cycle=clock.cycle)
-        line.update(milestone="escalated", escalation=step.ladder, step=step.number, trigger=step.trigger)
-        line.update(repeat=step.repeat, notify=settings["notify"])
-        self.emit_line(now, line)
+        if not outside:
+            self.emit_step(now, step, settings["notify"])
+        elif off_hours != "skip":
+            self.emit_step(now, step, [off_hours])
         most = settings.get("repeat_max", 0)
         if "repeat_every" not in settings or (most and step.repeat == most):
             self.steps.remove(step)
             return
         step.repeat += 1
         step.at = self.ladder_calendar(step).add(now, parse_duration(settings["repeat_every"]))
+
+    def ladder_hours(self, step):
+        if "hours" in step.settings or not step.clock:
+            return self.config.calendars[step.settings.get("hours", "always")]
+        return step.clock.target.calendar
+
+    def emit_step(self, now, step, notify):
+        clock = step.clock
+        line = {"at": print_instant(now), "ticket": self.name}
+        if clock:
+            line.update(metric=clock.metric, cycle=clock.cycle)
+        line.update(milestone="escalated", escalation=step.ladder, step=step.number, trigger=step.trigger)
+        line.update(repeat=step.repeat, notify=notify)
+        self.emit_line(now, line)
 
     # 9 Reassessment
 

@@ -252,7 +252,8 @@ json "a refused event" '"unknown severity \"catastrophic\""' '.[0].events[-1].re
 json "a merge" 1 '.[0].events[-1].into' show DONE
 json "deliveries" '["delivered 1","dead 8","pending 3","pending 0"]' '.[0].deliveries | map("\(.state) \(.attempts)")' show ACME-1
 json "a delivery's last error" '["exit status 7","sla-1-z"]' '.[0].deliveries[1] | [.last_error, .key]' show ACME-1
-json "reassessments" '["applied",null]' '.[0].reassessments | map(.outcome)' show ACME-1
+json "reassessments" '["applied",null,"failed",null,"unchanged","applied"]' '.[0].reassessments | map(.outcome)' show ACME-1
+json "a hook" '[true,true,"dispute","system"]' '.[0].reassessments[5] | [.hook, .disputed, .called_by, .by]' show ACME-1
 json "a ticket with nothing" '[[],[],[],[]]' '.[0] | [.clocks, .milestones, .deliveries, .reassessments]' show BARE
 
 # says NAME PATTERN: a line of what was shown last.
@@ -287,6 +288,10 @@ set by the system|severity set to high by system: Critical does not apply.$
 refused|severity set to catastrophic by agent REFUSED: unknown severity "catastrophic"$
 set by a rule|billing-is-never-critical: critical to high: Critical does not apply.$
 rule not written yet|triage: high to normal: It can wait. (still to be written to the ticket)$
+hook failed|oracle: the hook failed: exit status 1: .*owned
+hook not answered yet|asked: the hook is being asked$
+hook without a change|content: the hook changed nothing$
+hook on a dispute|panel: high to low: Read again. (disputed)$
 delivered|pager *delivered *1 HTTP 204$
 dead|script *dead *8 exit status 7$
 tried again|lead *pending *3 again .*: HTTP 503 ]0;owned$
@@ -329,7 +334,7 @@ json "what it says of itself" '["9.9",4242,true,12,0.25,3,"connection lost","dig
 	'.[0].instances[0] | [.version, .pid, .poll_only, .tickets, .lag, .refused, .last_error, .configuration]' status
 json "clocks by state" '{"running":4,"at_risk":2,"overdue":1,"paused":1,"breached":2}' '.[0].clocks' status
 json "deliveries" '{"pending":2,"retrying":1,"dead":1}' '.[0].deliveries' status
-json "severities to be written" 1 '.[0].reassessments_waiting' status
+json "severities to be written, and hooks to be asked" 2 '.[0].reassessments_waiting' status
 ctl status
 while IFS='|' read -r name pattern; do
 	says "status: $name" "$pattern"
@@ -346,7 +351,7 @@ last error|last error *20.* UTC (2h00m ago): connection lost$
 clocks|clocks *4 running (2 at risk), 1 paused, 2 breached and still open$
 overdue|1 past due, the breach not recorded yet$
 deliveries|deliveries *2 pending (1 tried before), 1 dead$
-severities|severities *1 to be written to their tickets$
+severities|severities *2 wait for a hook, or to be written to their tickets$
 END
 daemon one '-20 s' NULL 256
 stands "one that has said nothing for 20 s is silent" 3 "one silent 256, 0"

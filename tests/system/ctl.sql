@@ -76,3 +76,8 @@ INSERT INTO sla.delivery_log (key, position, ticket_id, metric, cycle, kind, cha
 INSERT INTO sla.reassessment (ticket_id, at, rule, former, former_names, severity, reason, outcome) VALUES
 	(1, now() - interval '1 hour', 'billing-is-never-critical', 'critical', '{critical,s1}', 'high', 'Critical does not apply.', 'applied'),
 	(1, now(), 'triage', 'high', '{high,s2}', 'normal', 'It can wait.', NULL);
+INSERT INTO sla.reassessment (ticket_id, at, rule, former, former_names, severity, reason, outcome, called_by, disputed, hook, failure) VALUES
+	(1, now(), 'oracle', 'high', '{high,s2}', NULL, 'x', 'failed', 'at_risk', false, true, E'exit status 1: \x1b]0;owned\x07'),
+	(1, now(), 'asked', 'high', '{high,s2}', NULL, 'x', NULL, 'opened', false, true, NULL),
+	(1, now(), 'content', 'high', '{high,s2}', 'high', 'x', 'unchanged', 'opened', false, true, NULL),
+	(1, now(), 'panel', 'high', '{high,s2}', 'low', 'Read again.', 'applied', 'dispute', true, true, NULL);

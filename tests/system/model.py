@@ -1,6 +1,7 @@
 """What the model says of a history in sla.event, by `slatectl simulate`, against what the daemon recorded.
 
-Two things are the daemon's to decide, and are accounted for:
+A severity that a rule has set comes back as an event; the model's own rule has set it before that. Two things are the
+daemon's to decide, and are accounted for:
 - An event that reached it after a timer of the ticket which came later than the event's instant is `late`: it counts at
   that timer's instant, but after the timer. One of the timers that it can have been must explain all that followed.
 - After downtime only the gravest of a clock's alerts sets a ladder going (model.md, section 8).
@@ -16,7 +17,9 @@ ATTRIBUTES = ("org", "plan", "channel", "category", "product", "environment", "v
 EVENTS = """SELECT ticket_id, seq, kind, by, public, escalate, status, severity, reason, "into", changed, attributes, late,
 	org, plan, channel, category, product, environment, version, assignee, team,
 	(extract(epoch FROM at) * 1000000)::bigint AS at, extract(epoch FROM "for")::bigint AS hold
-	FROM sla.event WHERE refused IS NULL AND ticket_id > {above} ORDER BY ticket_id, seq"""
+	FROM sla.event e WHERE refused IS NULL AND ticket_id > {above} AND NOT (kind = 'severity' AND by = 'system' AND EXISTS
+	(SELECT FROM sla.reassessment r WHERE (r.ticket_id, r.at, r.severity) = (e.ticket_id, e.at, e.severity)))
+	ORDER BY ticket_id, seq"""
 MILESTONES = """SELECT id, ticket_id, metric, cycle, milestone, level, escalation, step, trigger, repeat, notify,
 	by_reassessment, reason, policy, calendar, severity, late_by, (extract(epoch FROM at) * 1000000)::bigint AS at,
 	(extract(epoch FROM due_at) * 1000000)::bigint AS due_at,
@@ -24,7 +27,7 @@ MILESTONES = """SELECT id, ticket_id, metric, cycle, milestone, level, escalatio
 	FROM sla.milestone WHERE ticket_id > {above} ORDER BY id"""
 KEY = ("ticket", "metric", "cycle", "milestone", "level", "at", "due_at", "escalation", "step", "trigger", "repeat")
 # late_by of a clock met; what is caught up with after downtime says how late it was recorded, which no model knows.
-REST = ("policy", "calendar", "severity", "reason", "by_reassessment")
+REST = ("policy", "calendar", "severity", "reason", "by_reassessment", "notify")
 
 
 def instant(us):

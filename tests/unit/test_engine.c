@@ -25,6 +25,7 @@ struct scenario {
 	const char *events[12];
 	const char *until; /* time of the same day, or a whole instant */
 	const char *expected;
+	bool names_channels; /* a step's line says whom it notifies first */
 };
 
 /* One ticket's events, played as the simulator does. */
@@ -33,6 +34,7 @@ struct player {
 	struct engine *engine;
 	struct ticket ticket;
 	struct text out;
+	bool names_channels;
 };
 
 static void
@@ -89,6 +91,9 @@ on_milestone(void *arg, struct ticket *ticket, const struct milestone *m)
 	if (m->kind == MILESTONE_ESCALATED) {
 		(void)snprintf(number, sizeof(number), " %s step %u repeat %u", m->trigger, m->step, m->repeat);
 		text_add_string(&p->out, number);
+		if (p->names_channels)
+			add_field(&p->out, " to ", m->n_notify > 0 ? m->notify[0] : NULL);
+		add_field(&p->out, " ", m->always ? "always" : NULL);
 	}
 	text_add_string(&p->out, "\n");
 }
@@ -170,6 +175,7 @@ run_scenario(const struct scenario *s)
 	struct instant until;
 	char text[64];
 	player_open(&p, s->config);
+	p.names_channels = s->names_channels;
 	cr_assert(event_line_new(&line) == 0);
 	for (size_t i = 0; s->events[i] != NULL; i++)
 		play(&p, line, s->events[i]);
@@ -411,6 +417,36 @@ static const struct scenario ladders[] = {
      {"09:00 " OPENED, "09:10 \"event\": \"severity\", \"severity\": \"low\", \"by\": \"system\""},
      "09:29",
      "09:00 first_response.1 started due 10:00\n09:15 first_response.1 escalated reassessed:1 step 1 repeat 0\n"},
+    {"off hours: put off, left out, somebody else; the hours of the clock's target where none are named",
+     "policies = ({ name = \"p\"; match = {}; escalation = \"l\"; targets = ({ metric = \"first_response\"; within = "
+     "\"1h\"; calendar = \"office\"; }); }); escalations = { l = ("
+     "{ on = \"breached\"; after = \"6h\"; notify = [ \"chat\" ]; repeat_every = \"9h\"; repeat_max = 2; "
+     "off_hours = \"defer\"; }, "
+     "{ on = \"breached\"; after = \"6h\"; notify = [ \"chat\" ]; repeat_every = \"9h\"; repeat_max = 2; "
+     "off_hours = \"skip\"; }, "
+     "{ on = \"breached\"; after = \"6h\"; notify = [ \"chat\", \"chat\" ]; off_hours = \"pager\"; }, "
+     "{ on = \"breached\"; after = \"6h\"; notify = [ \"chat\" ]; off_hours = \"pager\"; hours = \"always\"; always = "
+     "true; }); };",
+     {"10:30 " OPENED},
+     "2026-03-05T00:00:00Z",
+     "10:30 first_response.1 started due 11:30\n11:30 first_response.1 breached due 11:30\n"
+     "17:30 first_response.1 escalated breached step 3 repeat 0 to pager\n"
+     "17:30 first_response.1 escalated breached step 4 repeat 0 to chat always\n"
+     "03 09:00 first_response.1 escalated breached step 1 repeat 0 to chat\n"
+     "03 11:30 first_response.1 escalated breached step 2 repeat 2 to chat\n"
+     "04 09:00 first_response.1 escalated breached step 1 repeat 1 to chat\n",
+     .names_channels = true},
+    {"what was put off is asked for its conditions when it fires, without a clock there are no hours but its own",
+     "policies = ({ name = \"p\"; match = {}; escalation = \"l\"; targets = (); }); escalations = { l = ("
+     "{ on = \"requested\"; notify = [ \"chat\" ]; off_hours = \"defer\"; }, "
+     "{ on = \"requested\"; notify = [ \"chat\" ]; off_hours = \"defer\"; hours = \"office\"; }, "
+     "{ on = \"requested\"; notify = [ \"pager\" ]; off_hours = \"defer\"; hours = \"office\"; until = \"ended\"; "
+     "}); };",
+     {"08:00 " OPENED, "08:10 \"event\": \"reply\", \"by\": \"customer\", \"text\": \"#escalate\"",
+      "08:20 \"event\": \"ack\", \"by\": \"x\""},
+     "15:00",
+     "08:10 - escalated requested:1 step 1 repeat 0 to chat\n09:00 - escalated requested:1 step 3 repeat 0 to pager\n",
+     .names_channels = true},
 };
 
 Test(engine, clocks)
