@@ -7,7 +7,8 @@ SQL_MIGRATIONS = \
 	sql/0003_access.sql \
 	sql/0004_daemon.sql \
 	sql/0005_alerts.sql \
-	sql/0007_inbound.sql
+	sql/0007_inbound.sql \
+	sql/0008_operate.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 
