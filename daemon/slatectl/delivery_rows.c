@@ -56,23 +56,23 @@ delivery_rows_write(struct jsonw *json, const PGresult *rows, int row)
 static void
 format_note(const struct view *view, const PGresult *rows, int row, struct text *text)
 {
-	const char *error = db_text(rows, row, D_LAST_ERROR);
-	const char *outcome = db_text(rows, row, D_OUTCOME);
+	const char *state = db_text(rows, row, D_STATE), *digest = db_text(rows, row, D_DIGEST);
+	const char *word = db_text(rows, row, D_LAST_ERROR), *outcome = db_text(rows, row, D_OUTCOME);
 	char next[VIEW_TEXT_SIZE];
-	bool open = db_text(rows, row, D_FINISHED) == NULL;
-	if (db_text(rows, row, D_DIGEST) != NULL)
-		text_add_string(text, "in a digest: ");
-	if (open && db_number(rows, row, D_ATTEMPTS) > 0) {
-		view_relative(view, db_instant(rows, row, D_NEXT), next);
-		view_add(text, "again %s%s", instant_before(db_instant(rows, row, D_NEXT), view->now) ? "now" : next,
-		         error != NULL ? ": " : "");
+	if (db_text(rows, row, D_FINISHED) == NULL) {
+		struct instant at = db_instant(rows, row, D_NEXT);
+		view_relative(view, at, next);
+		if (db_number(rows, row, D_ATTEMPTS) > 0)
+			view_add(text, "again %s", instant_before(at, view->now) ? "now" : next);
+	} else if (outcome != NULL && strcmp(outcome, state) != 0) {
+		word = outcome;
+	} else if (strcmp(state, "dead") != 0) {
+		word = NULL;
 	}
-	if (open && error != NULL)
-		text_add_string(text, error);
-	else if (outcome != NULL && strcmp(outcome, db_text(rows, row, D_STATE)) != 0)
-		text_add_string(text, outcome);
-	else if (error != NULL && strcmp(db_text(rows, row, D_STATE), "dead") == 0)
-		text_add_string(text, error);
+	if (digest != NULL)
+		view_add(text, "in digest %s", digest);
+	if (word != NULL)
+		view_add(text, "%s%s", text->len > 0 ? ": " : "", word);
 }
 
 enum {
