@@ -35,18 +35,15 @@ static void
 tell(const struct ack *ack, const PGresult *ticket)
 {
 	const char *external = db_text(ticket, 0, 0), *org = db_text(ticket, 0, 1);
-	char until[VIEW_TEXT_SIZE];
+	char until[VIEW_TEXT_SIZE] = "";
 	struct view view;
-	printf("ticket %s%s", external != NULL ? "" : "#", external != NULL ? external : ack->id);
-	if (org != NULL)
-		printf(" (%s)", org);
-	if (ack->hold.us == 0) {
-		puts(": escalation stopped");
-		return;
-	}
+	bool held = ack->hold.us > 0;
 	view_init(&view, VIEW_COLOR_NEVER, ack->db.now);
-	view_short_instant(&view, (struct instant){ack->db.now.us + ack->hold.us}, until);
-	printf(": escalation held until %s\n", until);
+	if (held)
+		view_short_instant(&view, (struct instant){ack->db.now.us + ack->hold.us}, until);
+	change_say("ticket %s%s%s%s%s: escalation %s%s", external != NULL ? "" : "#",
+	           external != NULL ? external : ack->id, org != NULL ? " (" : "", org != NULL ? org : "",
+	           org != NULL ? ")" : "", held ? "held until " : "stopped", until);
 }
 
 static int

@@ -1,6 +1,7 @@
 /* slatectl assess: an agent's word on a ticket's severity, which sets it or confirms it. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "change.h"
@@ -8,6 +9,7 @@
 #include "slated/config.h"
 #include "slated/policy.h"
 #include "ticket_find.h"
+#include "view.h"
 
 static const char usage[] =
     "usage: slatectl assess --reason TEXT [--by NAME] [--source NAME] [--config FILE] [--conninfo STRING]\n"
@@ -62,15 +64,17 @@ run(const struct assess *assess, const char *sql, const char *second, const char
 static int
 change(const struct assess *assess, const char *former, const char *severity)
 {
-	char reason[1024];
-	int n = snprintf(reason, sizeof(reason), "%s (%s)", assess->reason, change_by(&assess->options));
-	if (n < 0 || (size_t)n >= sizeof(reason)) {
-		fprintf(stderr, "slatectl: --reason is too long: at most %zu characters\n", sizeof(reason) - 1);
-		return -EINVAL;
+	struct text reason = {0};
+	view_add(&reason, "%s (%s)", assess->reason, change_by(&assess->options));
+	if (reason.failed) {
+		fputs("slatectl: out of memory\n", stderr);
+		return -ENOMEM;
 	}
-	int r = run(assess, "SELECT sla.assess($1::bigint, $2, $3)", severity, reason);
+	int r = run(assess, "SELECT sla.assess($1::bigint, $2, $3)", severity, reason.data);
 	if (r == 0)
-		printf("ticket %s: severity %s, was %s\n", assess->name, severity, former != NULL ? former : "not set");
+		change_say("ticket %s: severity %s, was %s", assess->name, severity,
+		           former != NULL ? former : "not set");
+	free(reason.data);
 	return r;
 }
 
@@ -80,7 +84,7 @@ confirm(const struct assess *assess, const char *severity)
 	int r = run(assess, "INSERT INTO sla.assessment (ticket_id, by, reason) VALUES ($1, $2, $3)",
 	            change_by(&assess->options), assess->reason);
 	if (r == 0)
-		printf("ticket %s: severity stays %s\n", assess->name, severity);
+		change_say("ticket %s: severity stays %s", assess->name, severity);
 	return r;
 }
 

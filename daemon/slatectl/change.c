@@ -1,11 +1,14 @@
 #include "change.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
 #include "slated/config.h"
+#include "slated/text.h"
 
 bool
 change_option(struct change_options *options, int option)
@@ -35,6 +38,23 @@ int
 change_open(const struct change_options *options, const char *role, struct db *ret)
 {
 	return db_open_to_change(options->config, options->conninfo, role, ret);
+}
+
+void
+change_say(const char *format, ...)
+{
+	char *line;
+	va_list args;
+	va_start(args, format);
+	int n = vasprintf(&line, format, args);
+	va_end(args);
+	if (n < 0) {
+		fputs("slatectl: out of memory\n", stderr);
+		return;
+	}
+	(void)text_clean(line, (size_t)n);
+	puts(line);
+	free(line);
 }
 
 static int

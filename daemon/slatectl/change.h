@@ -31,6 +31,9 @@ const char *change_by(const struct change_options *options);
 int change_open(const struct change_options *options, const char *role, struct db *ret)
     __attribute__((warn_unused_result));
 
+/* Prints one line to standard output, made fit for a terminal: it may hold what others wrote. */
+void change_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* The configuration, without secrets: the file that was named or is the default; with nothing but a conninfo the one in
  * force in the daemon that was seen last. 0, or a negative errno after the reason went to standard error. */
 int change_configuration(const struct change_options *options, const struct db *db, struct config **ret)

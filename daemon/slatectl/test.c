@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -9,6 +10,7 @@
 #include "command.h"
 #include "jsonw.h"
 #include "slated/config.h"
+#include "view.h"
 
 static const char usage[] =
     "usage: slatectl test [--timeout TIME] [--by NAME] [--config FILE] [--conninfo STRING] CHANNEL\n"
@@ -105,18 +107,19 @@ insert(struct test *test)
 static int
 tell_outcome(const struct test *test, const PGresult *log)
 {
-	const char *outcome = db_text(log, 0, 1), *state = db_text(log, 0, 0);
+	const char *state = db_text(log, 0, 0), *outcome = db_text(log, 0, 1);
 	double took = (double)instant_since(monotonic(), test->begin).us / (double)US_PER_S;
-	bool delivered = strcmp(state, "delivered") == 0;
-	bool says_more = outcome != NULL && strcmp(outcome, state) != 0;
-	if (delivered)
-		printf("%s: delivered in %.1f s", test->channel, took);
-	else
-		printf("%s: %s after %.1f s and %s attempt%s", test->channel,
-		       strcmp(state, "dead") == 0 ? "given up" : state, took, db_text(log, 0, 2),
-		       db_number(log, 0, 2) == 1 ? "" : "s");
-	printf("%s%s\n", says_more ? ": " : "", says_more ? outcome : "");
-	return delivered ? 0 : -EREMOTEIO;
+	if (outcome == NULL || strcmp(outcome, state) == 0)
+		outcome = "";
+	const char *colon = *outcome != '\0' ? ": " : "";
+	if (strcmp(state, "delivered") == 0) {
+		change_say("%s: delivered in %.1f s%s%s", test->channel, took, colon, outcome);
+		return 0;
+	}
+	change_say("%s: %s after %.1f s and %s attempt%s%s%s", test->channel,
+	           strcmp(state, "dead") == 0 ? "given up" : state, took, db_text(log, 0, 2),
+	           db_number(log, 0, 2) == 1 ? "" : "s", colon, outcome);
+	return -EREMOTEIO;
 }
 
 /* What a daemon holds goes on; what none has taken goes away. */
@@ -125,6 +128,26 @@ static const char take_back_sql[] =
     "  WHERE l.owner = d.claimed_by AND l.expires_at > clock_timestamp()) RETURNING key) "
     "SELECT EXISTS (SELECT FROM gone), d.claimed_by, d.attempts, d.last_error FROM sla.delivery d WHERE key = $1";
 
+static void
+tell_waiting(const struct test *test, const PGresult *rows)
+{
+	const char *error = db_text(rows, 0, 3);
+	struct text rest = {0};
+	if (db_number(rows, 0, 2) > 0)
+		view_add(&rest, ", %s attempt%s so far", db_text(rows, 0, 2), db_number(rows, 0, 2) == 1 ? "" : "s");
+	if (error != NULL)
+		view_add(&rest, ": %s", error);
+	if (db_bool(rows, 0, 0))
+		view_add(&rest, "; it is taken back");
+	else
+		view_add(&rest, "; daemon %s goes on trying: slatectl deliveries shows %s", db_text(rows, 0, 1),
+		         test->key);
+	change_say("%s: not delivered within %.0f s%s", test->channel, (double)test->timeout.us / (double)US_PER_S,
+	           rest.failed ? "" : rest.data);
+	free(rest.data);
+}
+
+/* -EAGAIN where it has ended meanwhile. */
 static int
 take_back(const struct test *test)
 {
@@ -132,22 +155,11 @@ take_back(const struct test *test)
 	PGresult *rows = db_query(&test->db, "taking the test back", take_back_sql, 1, values);
 	if (rows == NULL)
 		return -EIO;
-	if (PQntuples(rows) == 0) {
-		PQclear(rows);
-		return -EAGAIN;
-	}
-	const char *error = db_text(rows, 0, 3);
-	printf("%s: not delivered within %.0f s", test->channel, (double)test->timeout.us / (double)US_PER_S);
-	if (db_number(rows, 0, 2) > 0)
-		printf(", %s attempt%s so far", db_text(rows, 0, 2), db_number(rows, 0, 2) == 1 ? "" : "s");
-	if (error != NULL)
-		printf(": %s", error);
-	if (db_bool(rows, 0, 0))
-		puts("; it is taken back");
-	else
-		printf("; daemon %s goes on trying: slatectl deliveries shows %s\n", db_text(rows, 0, 1), test->key);
+	int r = PQntuples(rows) == 0 ? -EAGAIN : -ETIMEDOUT;
+	if (r == -ETIMEDOUT)
+		tell_waiting(test, rows);
 	PQclear(rows);
-	return -ETIMEDOUT;
+	return r;
 }
 
 /* 1 where it has not ended. */

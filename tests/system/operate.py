@@ -73,7 +73,7 @@ def last_ack(bench, ticket):
 
 def test_ack(bench, people):
     db = bench.db
-    stopped, held, other = (db.insert("ticket", external_id=name, org="ACME", plan="loud", severity="S1")
+    stopped, held, other = (db.insert("ticket", external_id=name, org="ACME\x1b[31m" if name == "4713" else "ACME", plan="loud", severity="S1")
                             for name in ("4711", "4712", "4713"))
     for ticket in (stopped, held, other):
         db.wait(f"{steps(ticket)} >= 1")
@@ -96,6 +96,7 @@ def test_ack(bench, people):
     bench.equal(db.value(f"SELECT state FROM sla.clock WHERE ticket_id = {stopped}"), "breached", "ack: the clock is as it was")
     people.says(0, r".*acknowledged by mary.*", "show", "4711", what="show tells who acknowledged")
     people.says(1, r'slatectl: there is no ticket "4799".*', "ack", "4799")
+    people.says(0, r"ticket 4713 \(ACME \[31m\): escalation stopped", "ack", "4713", what="nothing of a name reaches the terminal")
     for ticket in (stopped, held, other):
         db.run(f"UPDATE sla.ticket SET status = 'closed' WHERE id = {ticket}")
     people.says(1, "slatectl: ticket 4711 is closed: .*", "ack", "4711")
@@ -179,6 +180,7 @@ def test_roles(bench, people):
     desk.insert("contact", kind="assignee", name="kim", channel="ops", address="kim@example.com")
     desk.insert("contact", kind="team", name="database", channel="second")
     desk.insert("contact", kind="team", name="database", channel="nowhere")
+    desk.insert("contact", kind="team", name="web", channel="ops")
     desk.insert("contact", kind="team", name="database", address="dba@example.com")
     desk.insert("follower", org="ACME", channel="ops", address="boss@example.com")
     desk.insert("follower", org="ACME", channel="ops", address="gone@example.com", unfollowed_at="2026-01-01T00:00:00Z")
@@ -211,9 +213,13 @@ def test_roles(bench, people):
     bench.equal(sorted(f"{x['channel']} {x['address']} {x['name']}" for x in got["told"]),
                 ["post dba@example.com team", "second None team", "second fan@example.com followers"],
                 "one ticket's followers, and an address goes through the first channel for mail")
-    for each in (ticket, nobody, followed, one):
+    twice = desk.insert("ticket", external_id="A-5", org="Other", plan="crowd", severity="S2", team="web")
+    bench.equal(escalated(bench, twice), {"notify": ["followers", "team", "ops"], "told": ["ops other@example.com", "ops"], "unset": None},
+                "a channel that is named and a role's too is told once")
+    bench.equal(reached(bench, twice), [("ops", ""), ("ops", "other@example.com")], "by one delivery")
+    for each in (ticket, nobody, followed, one, twice):
         db.run(f"UPDATE sla.ticket SET status = 'closed' WHERE id = {each}")
-    db.wait(f"NOT EXISTS (SELECT FROM sla.delivery WHERE ticket_id IN ({ticket}, {nobody}, {followed}))")
+    db.wait(f"EXISTS (SELECT FROM sla.delivery_log WHERE ticket_id = {ticket} AND kind = 'resolved')")
     resolved = db.rows(f"SELECT channel, address FROM sla.delivery_log WHERE ticket_id = {ticket} AND kind = 'resolved'")
     bench.equal(resolved, [{"channel": "ops", "address": "kim@example.com"}], "what closes it goes to the same address")
 
@@ -225,6 +231,8 @@ def test_channel(bench, people):
     bench.check(re.fullmatch("sla-test-[0-9a-f]{24}", row["key"]), "the test's key", row)
     bench.equal((row["payload"], row["state"]), ({"test": {"by": "mary"}}, "delivered"), "the test's payload")
     bench.equal([r["data"]["test"] for r in bench.ops.requests() if r["id"] == row["key"]], [{"by": "mary"}], "the channel got it")
+    people.says(1, r"rude: given up after \d+\.\d s and 1 attempt: .*418.* \]0;owned[^\x1b]*", "test", "rude",
+                what="nothing of an answer reaches the terminal")
     people.says(1, r"broken: given up after \d+\.\d s and 1 attempt: .*404.*", "test", "broken")
     people.says(1, r"slow: not delivered within 2 s.*; daemon first goes on trying: slatectl deliveries shows sla-test-\w+", "test",
                 "--timeout", "2s", "slow")
@@ -245,7 +253,7 @@ def test_replay(bench, people):
     bench.equal([row["external_id"] for row in dead], ["G-0", "G-1", "G-2"], "deliveries --state dead")
     bench.check(all("404" in row["last_error"] and row["attempts"] == 1 for row in dead), "with their last errors", dead)
     bench.equal([row["key"] for row in people.lines("deliveries", "--ticket", "G-1", user="lead")], [dead[1]["key"]], "deliveries --ticket")
-    bench.equal([row["key"] for row in people.lines("deliveries", "--state", "dead", "--limit", "2")],
+    bench.equal([row["key"] for row in people.lines("deliveries", "--channel", "broken", "--state", "dead", "--limit", "2")],
                 [row["key"] for row in dead[1:]], "deliveries --limit: the newest, last")
     people.says(0, rf"KEY +TICKET .*{dead[0]['key']} +G-0 .* dead +1 .*404.*", "deliveries", "--ticket", "G-0")
     people.says(0, r".*\n\nthe newest 1 are shown; --limit shows more", "deliveries", "--limit", "1")
@@ -269,7 +277,7 @@ def test_replay(bench, people):
     people.says(0, "0 deliveries to be sent again", "replay", "--channel", "broken", "--since", "2100-01-01T00:00:00Z")
     people.says(0, r"3 deliveries to be sent again\n1 of them about a clock that has ended: .*", "replay", "--channel", "broken",
                 "--since", "1h", "--state", "dead", what="replay --channel: two alerts and the test")
-    db.wait("NOT EXISTS (SELECT FROM sla.delivery_log WHERE state = 'dead')")
+    db.wait("NOT EXISTS (SELECT FROM sla.delivery_log WHERE state = 'dead' AND channel = 'broken')")
     db.wait("NOT EXISTS (SELECT FROM sla.delivery WHERE channel = 'broken')")
     bench.check(True, "all are delivered")
     for wrong in (("replay",), ("replay", "--channel", "ops"), ("replay", "--since", "1h"), ("replay", "k", "--channel", "ops", "--since", "1h"),
@@ -338,7 +346,7 @@ def test(bench):
     people.says(1, "slatectl: no daemon runs on this database.*", "test", "ops", what="test without a daemon")
     bench.ops = bench.receiver()
     channels = " ".join(webhook(name, bench.ops.url(query)) for name, query in (
-        ("ops", ""), ("second", "to=second"), ("broken", "answer=404,200"), ("slow", "answer=hang")))
+        ("ops", ""), ("second", "to=second"), ("broken", "answer=404,200"), ("slow", "answer=hang"), ("rude", "answer=418&body=%1b]0;owned%07")))
     path = bench.write_config(CONFIG.format(channels=channels), user="watcher")
     daemon = bench.daemon(path)
     test_ack(bench, people)
