@@ -142,11 +142,15 @@ db_open(const char *config, const char *conninfo, struct db *ret)
 	return open_with(config, conninfo, READER, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ret);
 }
 
-/* Notices of the server's are no news to people. */
+/* Notices of the server's are no news to people. Nobody should sit and wait because somebody else's transaction on a
+ * ticket is left open. */
 int
 db_open_to_change(const char *config, const char *conninfo, const char *role, struct db *ret)
 {
-	return open_with(config, conninfo, role, "SET client_min_messages = warning", ret);
+	return open_with(
+	    config, conninfo, role,
+	    "SELECT set_config('client_min_messages', 'warning', false), set_config('lock_timeout', '10s', false)",
+	    ret);
 }
 
 void

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import subprocess
-import time
 
 from harness import BUILD, SqlError, run, wait_until, webhook
 
@@ -15,6 +14,7 @@ links = {{ ticket = "https://desk.example.com/t/%{{external_id}}?org=%{{org}}"; 
 escalations = {{
     loud = ( {{ on = "breached"; notify = [ "ops" ]; repeat_every = "1s"; }} );
     people = ( {{ on = "breached"; notify = [ "assignee" ]; }}, {{ on = "breached"; after = "1h"; notify = [ "team", "ops" ]; }} );
+    chat = ( {{ on = "breached"; notify = [ "chat", "ops" ]; }} );
     crowd = ( {{ on = "breached"; notify = [ "followers", "team", "ops" ]; }} );
     given-up = ( {{ on = "breached"; notify = [ "broken" ]; }} );
 }};
@@ -22,10 +22,11 @@ policies = (
     {{ name = "loud"; match = {{ plan = "loud"; }}; escalation = "loud"; targets = ( {{ metric = "first_response"; within = "1s"; }},
         {{ metric = "assessment"; within = "1h"; }} ); }},
     {{ name = "people"; match = {{ plan = "people"; }}; escalation = "people"; targets = ( {{ metric = "first_response"; within = "1s"; }} ); }},
+    {{ name = "chat"; match = {{ plan = "chat"; }}; escalation = "chat"; targets = ( {{ metric = "first_response"; within = "1s"; }} ); }},
     {{ name = "crowd"; match = {{ plan = "crowd"; }}; escalation = "crowd"; targets = ( {{ metric = "first_response"; within = "1s"; }} ); }},
     {{ name = "given-up"; match = {{ plan = "given-up"; }}; escalation = "given-up"; targets = ( {{ metric = "first_response"; within = "1s"; }} ); }}
 );
-channels = {{ {channels} }};
+channels = {{ {channels} chat = {{ type = "slack"; url = "{chat}"; }}; }};
 """
 KEYS = ("id source external_id org plan severity status channel category product environment version assignee team metric "
         "policy attributes.KEY").split()
@@ -104,6 +105,26 @@ def test_ack(bench, people):
         bench.equal(people.ctl(*wrong)[0], 2, f"wrong call: {' '.join(wrong)}")
 
 
+def test_hearing(bench, people):
+    """An acknowledgement is told where people see that the alert is open."""
+    db = bench.db
+    ticket = db.insert("ticket", external_id="C-1", org="ACME", plan="chat", severity="S1")
+    db.wait(f"{steps(ticket)} >= 1")
+    people.says(0, r"ticket C-1 \(ACME\): escalation held until .*", "ack", "--for", "2h", "--by", "kim", "C-1")
+    everything = f"""(SELECT channel, kind, payload, metric, cycle FROM sla.delivery WHERE ticket_id = {ticket}
+        UNION ALL SELECT channel, kind, payload, metric, cycle FROM sla.delivery_log WHERE ticket_id = {ticket}) AS d"""
+    db.wait(f"EXISTS (SELECT FROM {everything} WHERE kind = 'acknowledged')")
+    rows = db.rows(f"SELECT channel, payload, metric, cycle FROM {everything} WHERE kind = 'acknowledged'")
+    bench.equal([(row["channel"], row["metric"], row["cycle"]) for row in rows], [("chat", "first_response", 1)],
+                "chat hears of the acknowledgement, a webhook does not")
+    payload = rows[0]["payload"]
+    at = db.rows(f"SELECT at, at + \"for\" AS until FROM sla.event WHERE ticket_id = {ticket} AND kind = 'ack'")[0]
+    bench.equal((payload["ack"]["by"], payload["ack"]["until"][:19], payload["alert"], payload["ticket"]["external_id"]),
+                ("kim", at["until"][:19], {"key": f"sla-{ticket}-first_response-1", "state": "acknowledged"}, "C-1"),
+                "who, until when, and of what")
+    db.run(f"UPDATE sla.ticket SET status = 'closed' WHERE id = {ticket}")
+
+
 def test_silence(bench, people):
     db = bench.db
     ticket = db.insert("ticket", external_id="quiet", org="Zürich Re", plan="loud", severity="S1", attributes='{"zone": "eu_1"}')
@@ -147,6 +168,15 @@ def test_silence(bench, people):
     bench.equal([(row["id"], row["state"], row["by"]) for row in people.lines("silence", "--list", "--all")],
                 [(number, "ended", "kim"), (short, "expired", "mary")], "silence --list --all")
     people.says(0, "no silences", "silence", "--list", what="no silences")
+
+    people.ctl("silence", "--match", "external_id=hushed", "--for", "1h", "--reason", "x")
+    hushed = db.insert("ticket", external_id="hushed", plan="loud", severity="S1")
+    db.wait(f"{steps(hushed)} >= 1")
+    db.run(f"UPDATE sla.ticket SET status = 'solved' WHERE id = {hushed}")
+    db.wait(f"EXISTS (SELECT FROM sla.milestone WHERE ticket_id = {hushed} AND milestone = 'withdrawn')")
+    bench.equal(db.value(f"SELECT count(*) FROM (SELECT FROM sla.delivery WHERE ticket_id = {hushed} UNION ALL SELECT FROM "
+                         f"sla.delivery_log WHERE ticket_id = {hushed}) AS d"), 0, "nobody hears of the end of what nobody was told of")
+    db.run("UPDATE sla.silence SET ended_at = now() WHERE ended_at IS NULL")
     db.run(f"UPDATE sla.ticket SET status = 'closed' WHERE id IN ({ticket}, {other})")
 
     output = people.says(2, r'slatectl: --match: there is no "plam" to match; there are .*', "silence", "--match", "plam=x",
@@ -158,7 +188,7 @@ def test_silence(bench, people):
                   ("--match", "attributes.=x", *good[2:]), (*good[:2], "--for", "soon", "--reason", "x"),
                   (*good[:4], "--reason", ""), ("--end", "x"), (*good, "--all")):
         bench.equal(people.ctl("silence", *wrong)[0], 2, f"wrong call: silence {' '.join(wrong)}")
-    bench.equal(db.value("SELECT count(*) FROM sla.silence"), 2, "a wrong call makes no silence")
+    bench.equal(db.value("SELECT count(*) FROM sla.silence"), 3, "a wrong call makes no silence")
 
 
 def escalated(bench, ticket):
@@ -267,6 +297,10 @@ def test_replay(bench, people):
     bench.equal(row, {"attempts": 1, "new": True, "last_error": None}, "it was sent as if it were new")
     got = [r for r in bench.ops.requests() if r["id"] == dead[0]["key"]]
     bench.equal(len(got), 2, "the channel got it twice, under one key")
+    db.run("INSERT INTO sla.delivery_log (key, position, kind, channel, address, payload, state, attempts, created_at) VALUES "
+           "('sla-test-x', 0, 'test', 'ops', 'kim@example.com', '{}', 'dead', 9, now())")
+    people.says(0, "1 delivery to be sent again", "replay", "sla-test-x", what="replay of one with an address")
+    db.wait("(SELECT address FROM sla.delivery_log WHERE key = 'sla-test-x' AND state = 'delivered') = 'kim@example.com'")
     people.says(1, rf"slatectl: delivery {dead[0]['key']} was delivered: --force .*", "replay", dead[0]["key"])
     people.says(0, "1 delivery to be sent again", "replay", "--force", dead[0]["key"])
     wait_until("the third", lambda: len([r for r in bench.ops.requests() if r["id"] == dead[0]["key"]]) == 3)
@@ -315,6 +349,16 @@ def test_assess(bench, people):
         bench.equal(people.ctl(*wrong)[0], 2, f"wrong call: {' '.join(wrong)}")
 
 
+def test_lock(bench, people):
+    """Somebody's open transaction does not hold people up for ever."""
+    ticket = bench.db.insert("ticket", external_id="L-1", plan="none", severity="S2")
+    writer = bench.session("desk")
+    writer.run(f"BEGIN; UPDATE sla.ticket SET team = 'x' WHERE id = {ticket}")
+    people.says(1, "slatectl: acknowledging: ERROR:  canceling statement due to lock timeout.*", "ack", "L-1")
+    writer.run("ROLLBACK")
+    people.says(0, "ticket L-1: escalation stopped", "ack", "L-1")
+
+
 def test_rights(bench, people):
     """Who may not is told which role may."""
     ticket = bench.db.insert("ticket", external_id="P-1", plan="none", severity="S2")
@@ -347,9 +391,10 @@ def test(bench):
     bench.ops = bench.receiver()
     channels = " ".join(webhook(name, bench.ops.url(query)) for name, query in (
         ("ops", ""), ("second", "to=second"), ("broken", "answer=404,200"), ("slow", "answer=hang"), ("rude", "answer=418&body=%1b]0;owned%07")))
-    path = bench.write_config(CONFIG.format(channels=channels), user="watcher")
+    path = bench.write_config(CONFIG.format(channels=channels, chat=bench.receiver().url()), user="watcher")
     daemon = bench.daemon(path)
     test_ack(bench, people)
+    test_hearing(bench, people)
     test_silence(bench, people)
     test_roles(bench, people)
     test_channel(bench, people)
@@ -357,6 +402,7 @@ def test(bench):
     test_assess(bench, People(bench, path))
     people.says(1, r'slatectl: the configuration has no severity "huge".*', "assess", "4711", "huge", "--reason", "x",
                 what="the severities of the configuration in force")
+    test_lock(bench, people)
     test_rights(bench, people)
     bench.check(not any("permission denied" in line for line in daemon.log.lines), "the daemon missed no right")
     daemon.kill()
