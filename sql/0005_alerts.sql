@@ -73,19 +73,25 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN pg_catalog.lower(value) LIKE pg_catalog.lower(pg_catalog.translate(pg_catalog.replace(pg_catalog.replace(
 	pg_catalog.replace(pattern, '\', '\\'), '%', '\%'), '_', '\_'), '*?', '%_'));
 
+-- Whether a silence's `match` holds for an alert of the ticket; it has the severity by either of its names.
+CREATE FUNCTION sla.silence_fits(match jsonb, t sla.ticket, severity text, metric text, policy text) RETURNS boolean
+LANGUAGE sql STABLE
+RETURN NOT EXISTS (
+	SELECT FROM pg_catalog.jsonb_each_text(match) AS m (key, pattern)
+	WHERE NOT coalesce(CASE
+		WHEN m.key = 'severity' THEN sla.pattern_fits(m.pattern, silence_fits.severity) OR sla.pattern_fits(m.pattern, (t).severity)
+		WHEN m.key = 'metric' THEN sla.pattern_fits(m.pattern, silence_fits.metric)
+		WHEN m.key = 'policy' THEN sla.pattern_fits(m.pattern, silence_fits.policy)
+		WHEN m.key LIKE 'attributes.%' THEN sla.pattern_fits(m.pattern, (t).attributes ->> pg_catalog.substr(m.key, 12))
+		ELSE sla.pattern_fits(m.pattern, pg_catalog.to_jsonb(t) ->> m.key) END, false));
+
 -- The silence that holds an alert of the ticket back now, or NULL.
 CREATE FUNCTION sla.silence_of(t sla.ticket, severity text, metric text, policy text) RETURNS bigint
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT s.id FROM sla.silence s
-	WHERE s.ended_at IS NULL AND s.until > pg_catalog.clock_timestamp() AND NOT EXISTS (
-		SELECT FROM pg_catalog.jsonb_each_text(s.match) AS m (key, pattern)
-		WHERE NOT coalesce(CASE
-			WHEN m.key = 'severity' THEN sla.pattern_fits(m.pattern, silence_of.severity) OR sla.pattern_fits(m.pattern, (t).severity)
-			WHEN m.key = 'metric' THEN sla.pattern_fits(m.pattern, silence_of.metric)
-			WHEN m.key = 'policy' THEN sla.pattern_fits(m.pattern, silence_of.policy)
-			WHEN m.key LIKE 'attributes.%' THEN sla.pattern_fits(m.pattern, (t).attributes ->> pg_catalog.substr(m.key, 12))
-			ELSE sla.pattern_fits(m.pattern, pg_catalog.to_jsonb(t) ->> m.key) END, false))
+	WHERE s.ended_at IS NULL AND s.until > pg_catalog.clock_timestamp()
+		AND sla.silence_fits(s.match, t, silence_of.severity, silence_of.metric, silence_of.policy)
 	ORDER BY s.id LIMIT 1;
 END;
 
@@ -162,6 +168,6 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON sla.contact, sla.follower TO sla_writer;
 GRANT INSERT ON sla.ack, sla.assessment, sla.silence TO sla_daemon;
 GRANT UPDATE (ended_at) ON sla.silence TO sla_daemon;
 REVOKE EXECUTE ON FUNCTION sla.recipients(sla.ticket, jsonb, text[], text), sla.silence_of(sla.ticket, text, text, text),
-	sla.pattern_fits(text, text), sla.ticket_link(text, sla.ticket) FROM PUBLIC;
+	sla.silence_fits(jsonb, sla.ticket, text, text, text), sla.pattern_fits(text, text), sla.ticket_link(text, sla.ticket) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION sla.recipients(sla.ticket, jsonb, text[], text), sla.silence_of(sla.ticket, text, text, text),
-	sla.pattern_fits(text, text), sla.ticket_link(text, sla.ticket) TO sla_daemon;
+	sla.silence_fits(jsonb, sla.ticket, text, text, text), sla.pattern_fits(text, text), sla.ticket_link(text, sla.ticket) TO sla_daemon;

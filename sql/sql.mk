@@ -8,11 +8,12 @@ SQL_MIGRATIONS = \
 	sql/0004_daemon.sql \
 	sql/0005_alerts.sql \
 	sql/0006_hooks.sql \
-	sql/0007_inbound.sql
+	sql/0007_inbound.sql \
+	sql/0008_operate.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 
-sql/migrations.c: $(SQL_MIGRATIONS) sql/embed.sh
+sql/migrations.c: $(SQL_MIGRATIONS) sql/embed.sh sql/sql.mk
 	$(AM_V_GEN)$(MKDIR_P) sql && sh $(srcdir)/sql/embed.sh $(srcdir) $(SQL_MIGRATIONS) >$@.tmp && mv $@.tmp $@
 CLEANFILES += sql/migrations.c sql/migrations.c.tmp
 EXTRA_DIST += doc/database.md

@@ -210,6 +210,7 @@ system_tests = \
 	tests/system/input.py \
 	tests/system/kill.py \
 	tests/system/lifecycle.py \
+	tests/system/operate.py \
 	tests/system/reassess.py \
 	tests/system/reconnect.py \
 	tests/system/reload.py \

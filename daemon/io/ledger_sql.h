@@ -25,7 +25,7 @@ static const char ledger_flush_sql[] =
     "  SELECT ticket_id, metric, cycle, milestone, level, at, due_at, policy, calendar, severity, late_by, reason, "
     "  by_reassessment, escalation, step, trigger, repeat, notify::text[], "
     "  CASE WHEN w.told IS NOT NULL THEN ARRAY(SELECT concat_ws(' ', x ->> 'channel', x ->> 'address') "
-    "    FROM jsonb_array_elements(w.told) x) END, nullif(w.unset, '{}'), w.silenced_by, $2::text "
+    "    FROM jsonb_array_elements(w.told) WITH ORDINALITY AS u (x, k) GROUP BY 1 ORDER BY min(k)) END, nullif(w.unset, '{}'), w.silenced_by, $2::text "
     "  FROM m LEFT JOIN who w USING (n), fence WHERE fence.ok ORDER BY n "
     "  ON CONFLICT DO NOTHING), "
     "told AS MATERIALIZED (SELECT m.n, m.ticket_id, m.metric, m.cycle, c.channel, c.address, "

@@ -9,6 +9,7 @@
 #include "migrate.h"
 
 #define INSUFFICIENT_PRIVILEGE "42501"
+#define READER                 "sla_reader"
 
 static void
 tell_unreachable(PGconn *connection, const char *config, const char *conninfo)
@@ -47,8 +48,8 @@ static void
 tell_rights(const struct db *db)
 {
 	const char *user = PQuser(db->connection);
-	fprintf(stderr, "slatectl: role \"%s\" may not read schema sla; a superuser can: GRANT sla_reader TO \"%s\"\n",
-	        user, user);
+	fprintf(stderr, "slatectl: role \"%s\" may not %s; a superuser can: GRANT %s TO \"%s\"\n", user,
+	        strcmp(db->role, READER) == 0 ? "read schema sla" : "do this", db->role, user);
 }
 
 PGresult *
@@ -59,7 +60,8 @@ db_query(const struct db *db, const char *what, const char *sql, int n, const ch
 	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
 		return rows;
 	const char *state = PQresultErrorField(rows, PG_DIAG_SQLSTATE);
-	fprintf(stderr, "slatectl: reading %s: %s", what, PQerrorMessage(db->connection));
+	fprintf(stderr, "slatectl: %s%s: %s", strcmp(db->role, READER) == 0 ? "reading " : "", what,
+	        PQerrorMessage(db->connection));
 	if (state != NULL && strcmp(state, INSUFFICIENT_PRIVILEGE) == 0)
 		tell_rights(db);
 	PQclear(rows);
@@ -109,9 +111,9 @@ check_migrations(const struct db *db)
 }
 
 static int
-begin(struct db *db)
+begin(struct db *db, const char *sql)
 {
-	PGresult *rows = db_query(db, "schema sla", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0, NULL);
+	PGresult *rows = db_query(db, "schema sla", sql, 0, NULL);
 	if (rows == NULL)
 		return -EIO;
 	PQclear(rows);
@@ -119,19 +121,36 @@ begin(struct db *db)
 	return r < 0 ? r : check_migrations(db);
 }
 
-int
-db_open(const char *config, const char *conninfo, struct db *ret)
+static int
+open_with(const char *config, const char *conninfo, const char *role, const char *sql, struct db *ret)
 {
-	struct db db = {.connection = connect_to(config, conninfo)};
+	struct db db = {.connection = connect_to(config, conninfo), .role = role};
 	if (db.connection == NULL)
 		return -EIO;
-	int r = begin(&db);
+	int r = begin(&db, sql);
 	if (r < 0) {
 		db_close(&db);
 		return r;
 	}
 	*ret = db;
 	return 0;
+}
+
+int
+db_open(const char *config, const char *conninfo, struct db *ret)
+{
+	return open_with(config, conninfo, READER, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ret);
+}
+
+/* Notices of the server's are no news to people. Nobody should sit and wait because somebody else's transaction on a
+ * ticket is left open. */
+int
+db_open_to_change(const char *config, const char *conninfo, const char *role, struct db *ret)
+{
+	return open_with(
+	    config, conninfo, role,
+	    "SELECT set_config('client_min_messages', 'warning', false), set_config('lock_timeout', '10s', false)",
+	    ret);
 }
 
 void

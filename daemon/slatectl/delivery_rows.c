@@ -8,16 +8,7 @@
 #include "table.h"
 
 const char delivery_rows_sql[] =
-    "SELECT " DB_US("created_at") ", kind, metric, cycle, channel, state, attempts, last_error, outcome, " DB_US(
-        "next_attempt_at") ", " DB_US("finished_at") ", key FROM ("
-                                                     "  SELECT created_at, kind, metric, cycle, channel, state, "
-                                                     "attempts, last_error, NULL AS outcome, "
-                                                     "    next_attempt_at, NULL::timestamptz AS finished_at, key, "
-                                                     "position FROM sla.delivery WHERE ticket_id = $1 "
-                                                     "  UNION ALL SELECT created_at, kind, metric, cycle, channel, "
-                                                     "state, attempts, last_error, outcome, "
-                                                     "    NULL, finished_at, key, position FROM sla.delivery_log WHERE "
-                                                     "ticket_id = $1) AS d ORDER BY position, key";
+    "SELECT " DELIVERY_ROWS_COLUMNS " FROM " DELIVERY_ROWS " AS d WHERE d.ticket_id = $1 ORDER BY position, key";
 
 enum {
 	D_CREATED,
@@ -25,13 +16,17 @@ enum {
 	D_METRIC,
 	D_CYCLE,
 	D_CHANNEL,
+	D_ADDRESS,
 	D_STATE,
 	D_ATTEMPTS,
 	D_LAST_ERROR,
 	D_OUTCOME,
+	D_DIGEST,
 	D_NEXT,
 	D_FINISHED,
 	D_KEY,
+	D_TICKET,
+	D_EXTERNAL,
 };
 
 void
@@ -39,15 +34,19 @@ delivery_rows_write(struct jsonw *json, const PGresult *rows, int row)
 {
 	jsonw_open(json, NULL, '{');
 	jsonw_text(json, "key", db_text(rows, row, D_KEY));
+	jsonw_raw(json, "ticket_id", db_text(rows, row, D_TICKET));
+	jsonw_text(json, "external_id", db_text(rows, row, D_EXTERNAL));
 	jsonw_instant(json, "created_at", db_instant(rows, row, D_CREATED));
 	jsonw_text(json, "kind", db_text(rows, row, D_KIND));
 	jsonw_text(json, "metric", db_text(rows, row, D_METRIC));
 	jsonw_raw(json, "cycle", db_text(rows, row, D_CYCLE));
 	jsonw_text(json, "channel", db_text(rows, row, D_CHANNEL));
+	jsonw_text(json, "address", db_text(rows, row, D_ADDRESS));
 	jsonw_text(json, "state", db_text(rows, row, D_STATE));
 	jsonw_raw(json, "attempts", db_text(rows, row, D_ATTEMPTS));
 	jsonw_text(json, "last_error", db_text(rows, row, D_LAST_ERROR));
 	jsonw_text(json, "outcome", db_text(rows, row, D_OUTCOME));
+	jsonw_text(json, "digest", db_text(rows, row, D_DIGEST));
 	jsonw_instant(json, "next_attempt_at", db_instant(rows, row, D_NEXT));
 	jsonw_instant(json, "finished_at", db_instant(rows, row, D_FINISHED));
 	jsonw_close(json, '}');
@@ -57,69 +56,120 @@ delivery_rows_write(struct jsonw *json, const PGresult *rows, int row)
 static void
 format_note(const struct view *view, const PGresult *rows, int row, struct text *text)
 {
-	const char *error = db_text(rows, row, D_LAST_ERROR);
-	const char *outcome = db_text(rows, row, D_OUTCOME);
+	const char *state = db_text(rows, row, D_STATE), *digest = db_text(rows, row, D_DIGEST);
+	const char *word = db_text(rows, row, D_LAST_ERROR), *outcome = db_text(rows, row, D_OUTCOME);
 	char next[VIEW_TEXT_SIZE];
-	bool open = db_text(rows, row, D_FINISHED) == NULL;
-	if (open && db_number(rows, row, D_ATTEMPTS) > 0) {
-		view_relative(view, db_instant(rows, row, D_NEXT), next);
-		view_add(text, "again %s%s", instant_before(db_instant(rows, row, D_NEXT), view->now) ? "now" : next,
-		         error != NULL ? ": " : "");
+	if (db_text(rows, row, D_FINISHED) == NULL) {
+		struct instant at = db_instant(rows, row, D_NEXT);
+		view_relative(view, at, next);
+		if (db_number(rows, row, D_ATTEMPTS) > 0)
+			view_add(text, "again %s", instant_before(at, view->now) ? "now" : next);
+	} else if (outcome != NULL && strcmp(outcome, state) != 0) {
+		word = outcome;
+	} else if (strcmp(state, "dead") != 0) {
+		word = NULL;
 	}
-	if (open && error != NULL)
-		text_add_string(text, error);
-	else if (outcome != NULL && strcmp(outcome, db_text(rows, row, D_STATE)) != 0)
-		text_add_string(text, outcome);
-	else if (error != NULL && strcmp(db_text(rows, row, D_STATE), "dead") == 0)
-		text_add_string(text, error);
+	if (digest != NULL)
+		view_add(text, "in digest %s", digest);
+	if (word != NULL)
+		view_add(text, "%s%s", text->len > 0 ? ": " : "", word);
+}
+
+enum {
+	COLUMN_KEY,
+	COLUMN_TICKET,
+	COLUMN_CREATED,
+	COLUMN_KIND,
+	COLUMN_CLOCK,
+	COLUMN_CHANNEL,
+	COLUMN_STATE,
+	COLUMN_TRIES,
+	COLUMN_NOTE,
+	COLUMN_COUNT,
+};
+
+/* Those from COLUMN_CREATED on are one ticket's. */
+static const struct table_column columns[] = {
+    [COLUMN_KEY] = {"KEY", TABLE_TRUNC, 0},
+    [COLUMN_TICKET] = {"TICKET", TABLE_TRUNC, 3},
+    [COLUMN_CREATED] = {"CREATED", 0, 1},
+    [COLUMN_KIND] = {"KIND", 0, 0},
+    [COLUMN_CLOCK] = {"CLOCK", 0, 2},
+    [COLUMN_CHANNEL] = {"CHANNEL", TABLE_TRUNC, 0},
+    [COLUMN_STATE] = {"STATE", 0, 0},
+    [COLUMN_TRIES] = {"TRIES", TABLE_RIGHT, 0},
+    [COLUMN_NOTE] = {"LAST WORD", TABLE_TRUNC, 0},
+};
+
+/* A table of the columns from `first` on. */
+struct listing {
+	const struct view *view;
+	struct table *table;
+	size_t first;
+};
+
+static void
+set(const struct listing *listing, size_t column, const char *text, const char *color)
+{
+	if (column >= listing->first)
+		table_set(listing->table, column - listing->first, text, color);
 }
 
 static void
-set_row(const struct view *view, struct table *table, const PGresult *rows, int row)
+set_names(const struct listing *listing, const PGresult *rows, int row)
+{
+	const char *external = db_text(rows, row, D_EXTERNAL), *address = db_text(rows, row, D_ADDRESS);
+	const char *metric = db_text(rows, row, D_METRIC);
+	char text[VIEW_TEXT_SIZE];
+	struct text channel = {0};
+	set(listing, COLUMN_KEY, db_text(rows, row, D_KEY), NULL);
+	if (external == NULL && db_text(rows, row, D_TICKET) != NULL) {
+		(void)snprintf(text, sizeof(text), "#%s", db_text(rows, row, D_TICKET));
+		external = text;
+	}
+	set(listing, COLUMN_TICKET, external, NULL);
+	view_add(&channel, "%s%s%s", db_text(rows, row, D_CHANNEL), address != NULL ? " " : "",
+	         address != NULL ? address : "");
+	set(listing, COLUMN_CHANNEL, channel.failed ? NULL : channel.data, NULL);
+	free(channel.data);
+	(void)snprintf(text, sizeof(text), db_number(rows, row, D_CYCLE) > 1 ? "%.40s (%s)" : "%.40s",
+	               metric != NULL ? metric : "", db_text(rows, row, D_CYCLE));
+	set(listing, COLUMN_CLOCK, text, NULL);
+}
+
+static void
+set_row(const struct listing *listing, const PGresult *rows, int row)
 {
 	const char *state = db_text(rows, row, D_STATE);
-	const char *metric = db_text(rows, row, D_METRIC);
 	const char *color = NULL;
 	char text[VIEW_TEXT_SIZE];
 	struct text note = {0};
 	if (strcmp(state, "dead") == 0)
 		color = VIEW_RED;
-	else if (strcmp(state, "delivered") != 0)
+	else if (db_text(rows, row, D_FINISHED) == NULL)
 		color = VIEW_YELLOW;
-	table_add_row(table);
+	table_add_row(listing->table);
+	set_names(listing, rows, row);
 	view_instant(db_instant(rows, row, D_CREATED), text);
-	table_set(table, 0, text, NULL);
-	table_set(table, 1, db_text(rows, row, D_KIND), NULL);
-	(void)snprintf(text, sizeof(text), db_number(rows, row, D_CYCLE) > 1 ? "%.40s (%s)" : "%.40s",
-	               metric != NULL ? metric : "", db_text(rows, row, D_CYCLE));
-	table_set(table, 2, text, NULL);
-	table_set(table, 3, db_text(rows, row, D_CHANNEL), NULL);
-	table_set(table, 4, state, color);
-	table_set(table, 5, db_text(rows, row, D_ATTEMPTS), NULL);
-	format_note(view, rows, row, &note);
-	table_set(table, 6, note.failed ? NULL : note.data, NULL);
+	set(listing, COLUMN_CREATED, text, NULL);
+	set(listing, COLUMN_KIND, db_text(rows, row, D_KIND), NULL);
+	set(listing, COLUMN_STATE, state, color);
+	set(listing, COLUMN_TRIES, db_text(rows, row, D_ATTEMPTS), NULL);
+	format_note(listing->view, rows, row, &note);
+	set(listing, COLUMN_NOTE, note.failed ? NULL : note.data, NULL);
 	free(note.data);
 }
 
 int
-delivery_rows_show(const struct view *view, const PGresult *rows)
+delivery_rows_show(const struct view *view, const PGresult *rows, int begin, bool named)
 {
-	static const struct table_column columns[] = {
-	    {"CREATED", 0, 1},
-	    {"KIND", 0, 0},
-	    {"CLOCK", 0, 2},
-	    {"CHANNEL", TABLE_TRUNC, 0},
-	    {"STATE", 0, 0},
-	    {"TRIES", TABLE_RIGHT, 0},
-	    {"LAST WORD", TABLE_TRUNC, 0},
-	};
-	struct table *table;
-	int r = table_new(view, columns, sizeof(columns) / sizeof(columns[0]), &table);
+	struct listing listing = {.view = view, .first = named ? COLUMN_KEY : COLUMN_CREATED};
+	int r = table_new(view, columns + listing.first, COLUMN_COUNT - listing.first, &listing.table);
 	if (r < 0)
 		return r;
-	for (int row = 0; row < PQntuples(rows); row++)
-		set_row(view, table, rows, row);
-	r = table_print(table);
-	table_free(table);
+	for (int row = begin; row < PQntuples(rows); row++)
+		set_row(&listing, rows, row);
+	r = table_print(listing.table);
+	table_free(listing.table);
 	return r;
 }

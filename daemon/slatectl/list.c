@@ -253,7 +253,7 @@ like_pattern(const char *glob)
 static char *
 filter_value(enum filter filter, const char *argument)
 {
-	struct period period;
+	struct duration within;
 	char digits[24];
 	switch (filter) {
 	case FILTER_STATE:
@@ -270,18 +270,12 @@ filter_value(enum filter filter, const char *argument)
 		        argument);
 		return NULL;
 	case FILTER_WITHIN:
-		if (period_parse(argument, &period) == 0 && period.business_days == 0) {
-			(void)snprintf(digits, sizeof(digits), "%" PRId64, period.elapsed.us);
-			return strdup(digits);
-		}
-		fprintf(stderr, "slatectl: --within \"%s\": a length of time such as 45m, 2h or 1d12h\n", argument);
-		return NULL;
+		if (!command_duration("--within", argument, &within))
+			return NULL;
+		(void)snprintf(digits, sizeof(digits), "%" PRId64, within.us);
+		return strdup(digits);
 	case FILTER_LIMIT:
-		if (*argument != '0' && strlen(argument) < 10 && strspn(argument, "0123456789") == strlen(argument) &&
-		    *argument != '\0')
-			return strdup(argument);
-		fprintf(stderr, "slatectl: --limit \"%s\": a number from 1 on\n", argument);
-		return NULL;
+		return command_count("--limit", argument) ? strdup(argument) : NULL;
 	default:
 		return like_pattern(argument);
 	}

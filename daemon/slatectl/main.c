@@ -1,8 +1,11 @@
 /* The command-line tool: finds the command and runs it. */
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "config.h"
@@ -29,6 +32,15 @@ static const struct command commands[] = {
     {"status", "status [--json]", "show the daemons and how things stand", command_status},
     {"list", "list [FILTER ...] [--json]", "list the open clocks by time left", command_list},
     {"show", "show [--source NAME] [--json] TICKET", "show a ticket's clocks, milestones and deliveries", command_show},
+    {"ack", "ack [--for TIME] [--by NAME] TICKET", "stop or hold a ticket's escalation", command_ack},
+    {"silence", "silence --match KEY=PATTERN --for TIME --reason TEXT | --list | --end NUMBER",
+     "keep alerts back for a while", command_silence},
+    {"assess", "assess --reason TEXT [--by NAME] TICKET SEVERITY", "give an agent's word on a ticket's severity",
+     command_assess},
+    {"deliveries", "deliveries [FILTER ...] [--json]", "list what is sent, was sent and was given up",
+     command_deliveries},
+    {"replay", "replay KEY ... | --channel NAME --since TIME", "send again what was given up", command_replay},
+    {"test", "test [--timeout TIME] CHANNEL", "have the daemon send a test message", command_test},
 };
 
 static const struct command *
@@ -54,6 +66,58 @@ command_instant(const char *option, const char *text, struct instant *ret)
 		return true;
 	fprintf(stderr, "slatectl: %s: \"%s\" is no RFC 3339 instant such as 2026-03-02T09:00:00Z\n", option, text);
 	return false;
+}
+
+bool
+command_duration(const char *option, const char *text, struct duration *ret)
+{
+	struct period period;
+
+	if (period_parse(text, &period) == 0 && period.business_days == 0) {
+		*ret = period.elapsed;
+		return true;
+	}
+	fprintf(stderr, "slatectl: %s \"%s\": a length of time such as 45m, 2h or 1d12h\n", option, text);
+	return false;
+}
+
+bool
+command_count(const char *option, const char *text)
+{
+	if (*text != '0' && *text != '\0' && strlen(text) < 10 && strspn(text, "0123456789") == strlen(text))
+		return true;
+	fprintf(stderr, "slatectl: %s \"%s\": a number from 1 on\n", option, text);
+	return false;
+}
+
+bool
+command_since(const char *option, const char *text, struct instant now, struct instant *ret)
+{
+	struct period period;
+
+	if (period_parse(text, &period) == 0 && period.business_days == 0) {
+		*ret = (struct instant){now.us - period.elapsed.us};
+		return true;
+	}
+	if (instant_parse(text, strlen(text), ret) == 0)
+		return true;
+	fprintf(
+	    stderr,
+	    "slatectl: %s \"%s\": an RFC 3339 instant such as 2026-03-02T09:00:00Z, or a length of time such as 2h\n",
+	    option, text);
+	return false;
+}
+
+const char *
+command_caller(void)
+{
+	const char *name = getenv("SUDO_USER");
+	const struct passwd *user;
+
+	if (name != NULL && *name != '\0')
+		return name;
+	user = getpwuid(getuid());
+	return user != NULL ? user->pw_name : "slatectl";
 }
 
 struct instant

@@ -11,6 +11,7 @@
 #include "report.h"
 #include "story.h"
 #include "table.h"
+#include "ticket_find.h"
 
 static const char usage[] =
     "usage: slatectl show [--source NAME] [--json] [--color WHEN] [--config FILE] [--conninfo STRING] TICKET\n"
@@ -61,66 +62,13 @@ struct show {
 	struct report_options options;
 	const char *name;
 	const char *source;
-	char id[24];
+	char id[TICKET_ID_SIZE];
 	PGresult *ticket;
 	PGresult *clocks;
 	PGresult *stories[STORIES];
 	PGresult *deliveries;
 	struct text text;
 };
-
-/* Finding ---------------------------------------------------------------------------------------------------------- */
-
-static void
-tell_sources(const struct show *show, const PGresult *rows)
-{
-	fprintf(stderr, "slatectl: several tickets are called \"%s\"; say which one with --source:", show->name);
-	for (int row = 0; row < PQntuples(rows); row++)
-		fprintf(stderr, "%s %s", row > 0 ? "," : "", db_text(rows, row, 1));
-	fputs("\n", stderr);
-}
-
-/* 1 where the one row of the query is the ticket, 0 where there is none, a negative errno after a message. */
-static int
-find(struct show *show, const char *sql, const char *value)
-{
-	const char *const values[] = {value, show->source};
-	PGresult *rows = db_query(&show->report.db, "the ticket", sql, 2, values);
-	if (rows == NULL)
-		return -EIO;
-	int r = PQntuples(rows);
-	if (r > 1) {
-		tell_sources(show, rows);
-		r = -EINVAL;
-	} else if (r == 1) {
-		(void)snprintf(show->id, sizeof(show->id), "%s", db_text(rows, 0, 0));
-	}
-	PQclear(rows);
-	return r;
-}
-
-static int
-find_ticket(struct show *show)
-{
-	const char *number = show->name + (show->name[0] == '#');
-	int r = find(show,
-	             "SELECT id, source FROM sla.ticket WHERE external_id = $1 AND ($2::text IS NULL OR source = $2) "
-	             "ORDER BY source",
-	             show->name);
-	size_t digits = strspn(number, "0123456789");
-	if (r == 0 && digits > 0 && digits <= 18 && number[digits] == '\0')
-		r = find(
-		    show,
-		    "SELECT id, source FROM sla.ticket WHERE id = $1::bigint AND ($2::text IS NULL OR source = $2)",
-		    number);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	fprintf(stderr, "slatectl: there is no ticket \"%s\"", show->name);
-	if (show->source != NULL)
-		fprintf(stderr, " of source \"%s\"", show->source);
-	fputs(": neither an external id nor a number in sla.ticket\n", stderr);
-	return -ENOENT;
-}
 
 static int
 load(struct show *show)
@@ -346,7 +294,7 @@ show_text(struct show *show)
 		show_story(show, stories[i], show->stories[i]);
 	if (r == 0 && PQntuples(show->deliveries) > 0) {
 		show_title(show, "Deliveries");
-		r = delivery_rows_show(&show->report.view, show->deliveries);
+		r = delivery_rows_show(&show->report.view, show->deliveries, 0, false);
 	}
 	if (show->text.failed)
 		r = -ENOMEM;
@@ -361,7 +309,7 @@ run_show(struct show *show)
 {
 	if (report_open(&show->options, &show->report) < 0)
 		return EXIT_PROBLEM;
-	int r = find_ticket(show);
+	int r = ticket_find(&show->report.db, show->name, show->source, show->id);
 	if (r == 0)
 		r = load(show);
 	if (r == 0)

@@ -45,3 +45,14 @@ slatectl_SOURCES += daemon/slatectl/table.c
 slatectl_SOURCES += daemon/slatectl/table.h
 slatectl_SOURCES += daemon/slatectl/view.c
 slatectl_SOURCES += daemon/slatectl/view.h
+# slatectl ack, silence, assess, deliveries, replay and test
+slatectl_SOURCES += daemon/slatectl/ack.c
+slatectl_SOURCES += daemon/slatectl/assess.c
+slatectl_SOURCES += daemon/slatectl/change.c
+slatectl_SOURCES += daemon/slatectl/change.h
+slatectl_SOURCES += daemon/slatectl/deliveries.c
+slatectl_SOURCES += daemon/slatectl/replay.c
+slatectl_SOURCES += daemon/slatectl/silence.c
+slatectl_SOURCES += daemon/slatectl/test.c
+slatectl_SOURCES += daemon/slatectl/ticket_find.c
+slatectl_SOURCES += daemon/slatectl/ticket_find.h

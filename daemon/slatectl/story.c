@@ -28,6 +28,11 @@ enum {
 	M_REPEAT,
 	M_NOTIFY,
 	M_NOTIFY_JSON,
+	M_TOLD,
+	M_TOLD_JSON,
+	M_UNSET,
+	M_UNSET_JSON,
+	M_SILENCED_BY,
 	M_RECORDED,
 	M_INSTANCE,
 };
@@ -35,7 +40,8 @@ enum {
 static const char milestones_sql[] = "SELECT " DB_US("at") ", metric, cycle, milestone, level, " DB_US(
     "due_at") ", policy, calendar, severity, "
               "late_by, reason, by_reassessment, escalation, step, trigger, repeat, array_to_string(notify, ', '), "
-              "array_to_json(notify)::text, " DB_US(
+              "array_to_json(notify)::text, array_to_string(told, ', '), array_to_json(told)::text, "
+              "array_to_string(unset, ', '), array_to_json(unset)::text, silenced_by, " DB_US(
                   "recorded_at") ", instance "
                                  "FROM sla.milestone WHERE ticket_id = $1 ORDER BY at, id";
 
@@ -144,6 +150,19 @@ tell_withdrawn(struct text *text, const PGresult *rows, int row)
 	return NULL;
 }
 
+/* Whom the step reached in truth: roles are looked up when it fires. */
+static void
+tell_reach(struct text *text, const PGresult *rows, int row)
+{
+	const char *told = db_text(rows, row, M_TOLD);
+	if (db_text(rows, row, M_UNSET) != NULL)
+		view_add(text, ", nobody set for %s", db_text(rows, row, M_UNSET));
+	if (db_text(rows, row, M_SILENCED_BY) != NULL)
+		view_add(text, ", silenced by %s", db_text(rows, row, M_SILENCED_BY));
+	else if (told != NULL)
+		view_add(text, ", told %s", *told != '\0' ? told : "nobody");
+}
+
 static const char *
 tell_escalated(struct text *text, const PGresult *rows, int row)
 {
@@ -153,6 +172,7 @@ tell_escalated(struct text *text, const PGresult *rows, int row)
 	         db_number(rows, row, M_STEP), db_text(rows, row, M_TRIGGER));
 	if (db_number(rows, row, M_REPEAT) > 0)
 		view_add(text, ", repeat %" PRId64, db_number(rows, row, M_REPEAT));
+	tell_reach(text, rows, row);
 	return VIEW_YELLOW;
 }
 
@@ -220,6 +240,9 @@ write_milestone(struct jsonw *json, const PGresult *rows, int row)
 	jsonw_text(json, "trigger", db_text(rows, row, M_TRIGGER));
 	jsonw_raw(json, "repeat", db_text(rows, row, M_REPEAT));
 	jsonw_raw(json, "notify", db_text(rows, row, M_NOTIFY_JSON));
+	jsonw_raw(json, "told", db_text(rows, row, M_TOLD_JSON));
+	jsonw_raw(json, "unset", db_text(rows, row, M_UNSET_JSON));
+	jsonw_raw(json, "silenced_by", db_text(rows, row, M_SILENCED_BY));
 	jsonw_instant(json, "recorded_at", db_instant(rows, row, M_RECORDED));
 	jsonw_text(json, "instance", db_text(rows, row, M_INSTANCE));
 }

@@ -63,6 +63,10 @@ d|DELETE FROM sla.event
 d|UPDATE sla.milestone SET at = now()
 d|DELETE FROM sla.milestone
 d|DELETE FROM sla.clock
+d|DELETE FROM sla.delivery_log
+w|SELECT sla.replay('{k}')
+r|SELECT sla.replay('{k}')
+r|SELECT sla.assess(1, 'x', 'x')
 d|INSERT INTO sla.migration VALUES (5, 'x', 'x')
 d|SELECT * FROM sla.reply
 d|SELECT * FROM sla.inbound

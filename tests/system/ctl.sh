@@ -70,7 +70,7 @@ escape=$(printf '\033')
 
 # What goes wrong before there is anything to show.
 
-for command in status list "show 1"; do
+for command in status list "show 1" deliveries "silence --list" "ack 1"; do
 	# shellcheck disable=SC2086
 	exits "$command without the schema" 1 '*has no schema sla: run slatectl migrate*' \
 		"$SLATECTL" $command --conninfo "$PG_CONNINFO"
@@ -114,7 +114,7 @@ for wrong in "state=lost" "metric=lost" "within=soon" "within=2bd" "within=-1h" 
 	exits "wrong filter: $wrong" 2 "slatectl: --${wrong%%=*} \"${wrong#*=}\": *" \
 		"$SLATECTL" list --"$wrong" --conninfo "$PG_CONNINFO"
 done
-for command in status list show; do
+for command in status list show ack silence assess deliveries replay test; do
 	exits "$command --help" 0 "usage: slatectl $command*" "$SLATECTL" "$command" --help
 done
 
@@ -246,6 +246,9 @@ json "milestones in order" "started at_risk at_risk breached escalated escalated
 json "a milestone" '[90.5,"75%","first_response",1]' '.[0].milestones[1] | [.late_by, .level, .metric, .cycle]' show ACME-1
 json "an escalation" '["gold",2,"breached",1,["pager","lead"]]' \
 	'.[0].milestones[5] | [.escalation, .step, .trigger, .repeat, .notify]' show ACME-1
+json "whom it reached" '[["pager","mail kim@example.com"],["assignee","team"],null]' \
+	'.[0].milestones | map(select(.repeat == 1))[0] | [.told, .unset, .silenced_by]' show ACME-1
+json "a silenced step" '[[],7]' '.[0].milestones | map(select(.step == 3))[0] | [.told, .silenced_by]' show ACME-1
 json "events" "opened reply reply ack changed severity severity" '.[0].events | map(.event) | join(" ")' show ACME-1
 json "what changed" '{"plan":"enterprise-gold-2","assignee":null}' '.[0].events[4].facts' show ACME-1
 json "a refused event" '"unknown severity \"catastrophic\""' '.[0].events[-1].refused | tojson' show ACME-1
@@ -273,8 +276,8 @@ at risk by share|at risk: 75% of its time used, due .* (recorded 1m later)$
 at risk by time left|at risk: 15m left, due 
 breached|first_response BREACHED, was due .*, by a change of severity$
 escalated|escalated to pager, lead: ladder gold, step 2, on breached$
-escalated again|escalated to pager, lead: ladder gold, step 2, on breached, repeat 1$
-escalated without a clock|ticket escalated to nobody: ladder gold, step 3, on requested:1$
+escalated again|escalated to pager, lead: ladder gold, step 2, on breached, repeat 1, nobody set for assignee, team, told pager, mail kim@example.com$
+escalated without a clock|ticket escalated to nobody: ladder gold, step 3, on requested:1, silenced by 7$
 paused|resolution (2) paused$
 resumed|resolution (2) resumed, now due 
 retargeted|resolution (2) got another target, now due 
@@ -310,6 +313,47 @@ says "what a paused clock has left" '^resolution (2) paused .* 7h30m left '
 on_terminal 60 "'$SLATECTL' show ACME-1 --color never" >"$PG_DIR/tty"
 same "show fits 60 columns" "" "$(jq -Rr 'select(length > 60)' "$PG_DIR/tty")"
 
+says "an address and a digest" '(2) mail kim@example.com *delivered *1 in digest sla-digest-9$'
+says "one that a later one made needless" ' mail *superseded *0 *$'
+
+# deliveries
+
+# delivered NAME KEYS FILTER ...: which it lists, in order.
+delivered() {
+	case_name=$1 case_keys=$2
+	shift 2
+	json "$case_name" "$case_keys" 'map(.key) | join(" ")' deliveries "$@"
+}
+all="sla-test-f sla-3-e sla-3-d sla-1-a sla-1-z sla-1-b sla-1-c sla-9-g"
+delivered "the newest is last" "$all"
+delivered "--state pending" "sla-1-b sla-1-c" --state pending
+delivered "--state sending: claimed, and its time has come" "sla-9-g" --state sending
+delivered "--state delivered" "sla-test-f sla-3-d sla-1-a" --state delivered
+delivered "--state dead" "sla-1-z" --state dead
+delivered "--state superseded" "sla-3-e" --state superseded
+delivered "--channel" "sla-3-e sla-3-d" --channel mail
+delivered "--ticket by external id" "sla-1-a sla-1-z sla-1-b sla-1-c" --ticket ACME-1
+delivered "--ticket by number" "sla-3-e sla-3-d" --ticket '#3'
+delivered "--since so long" "sla-1-a sla-1-z sla-1-b sla-1-c sla-9-g" --since 3h30m
+delivered "--since an instant" "$all" --since "$(date -u -d '-1 day' +%FT%TZ)"
+delivered "--limit keeps the newest" "sla-1-c sla-9-g" --limit 2
+delivered "filters together" "sla-3-d" --state delivered --channel mail --since 1d
+json "a delivery" '{"key":"sla-3-d","ticket_id":3,"kind":"escalated","metric":"resolution","cycle":2,"channel":"mail","address":"kim@example.com","state":"delivered","attempts":1,"outcome":"delivered","digest":"sla-digest-9"}' \
+	'.[0] | del(.created_at, .finished_at)' deliveries --state delivered --channel mail
+exits "--ticket of none" 1 'slatectl: there is no ticket "NONE": *' "$SLATECTL" deliveries --ticket NONE --conninfo "$PG_CONNINFO"
+ctl deliveries
+while IFS='|' read -r name pattern; do
+	says "$name" "$pattern"
+done <<'END'
+its columns|^KEY *TICKET *CREATED *KIND *CLOCK *CHANNEL *STATE *TRIES LAST WORD *$
+a test has no ticket|^sla-test-f  *20.* UTC test *pager *delivered *1 HTTP 202$
+a ticket without an external id|^sla-3-d *#3 .* escalated resolution (2) *mail kim@example.com *delivered *1 in digest sla-digest-9$
+a delivery to be tried again|^sla-1-b *ACME-1 .* lead *pending *3 again in 1m: HTTP 503 ]0;owned$
+END
+same "no escape sequence of an answer" "" "$(grep "$escape" "$PG_DIR/out")"
+on_terminal 80 "'$SLATECTL' deliveries --color never" >"$PG_DIR/tty"
+same "deliveries fits 80 columns" "" "$(jq -Rr 'select(length > 80)' "$PG_DIR/tty")"
+
 # status
 
 # daemon NAME SEEN STOPPED SHARDS: its row, and the first so many shards.
@@ -333,7 +377,7 @@ stands "a live daemon holds all shards" 0 "one connected 256, 256"
 json "what it says of itself" '["9.9",4242,true,12,0.25,3,"connection lost","digest"]' \
 	'.[0].instances[0] | [.version, .pid, .poll_only, .tickets, .lag, .refused, .last_error, .configuration]' status
 json "clocks by state" '{"running":4,"at_risk":2,"overdue":1,"paused":1,"breached":2}' '.[0].clocks' status
-json "deliveries" '{"pending":2,"retrying":1,"dead":1}' '.[0].deliveries' status
+json "deliveries" '{"pending":3,"retrying":1,"dead":1}' '.[0].deliveries' status
 json "severities to be written, and hooks to be asked" 2 '.[0].reassessments_waiting' status
 ctl status
 while IFS='|' read -r name pattern; do
@@ -350,7 +394,7 @@ refused|refused *3 since it started$
 last error|last error *20.* UTC (2h00m ago): connection lost$
 clocks|clocks *4 running (2 at risk), 1 paused, 2 breached and still open$
 overdue|1 past due, the breach not recorded yet$
-deliveries|deliveries *2 pending (1 tried before), 1 dead$
+deliveries|deliveries *3 pending (1 tried before), 1 dead$
 severities|severities *2 wait for a hook, or to be written to their tickets$
 END
 daemon one '-20 s' NULL 256

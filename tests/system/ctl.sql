@@ -56,8 +56,6 @@ FROM (VALUES
 	(1, 'first_response', 1, 'at_risk', '15m', '-195 minutes', '-3 hours', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
 	(1, 'first_response', 1, 'breached', NULL, '-3 hours', '-3 hours', NULL, NULL, true, NULL, NULL, NULL, NULL, NULL),
 	(1, 'first_response', 1, 'escalated', NULL, '-3 hours', NULL, NULL, NULL, NULL, 'gold', 2, 'breached', 0, '{pager,lead}'),
-	(1, 'first_response', 1, 'escalated', NULL, '-2 hours', NULL, NULL, NULL, NULL, 'gold', 2, 'breached', 1, '{pager,lead}'),
-	(1, NULL, NULL, 'escalated', NULL, '-90 minutes', NULL, NULL, NULL, NULL, 'gold', 3, 'requested:1', 0, '{}'),
 	(1, 'resolution', 2, 'paused', NULL, '-80 minutes', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
 	(1, 'resolution', 2, 'resumed', NULL, '-70 minutes', '3 hours', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
 	(1, 'resolution', 2, 'retargeted', NULL, '-60 minutes', '2 hours', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
@@ -73,6 +71,14 @@ INSERT INTO sla.delivery_log (key, position, ticket_id, metric, cycle, kind, cha
 	('sla-1-a', -2, 1, 'first_response', 1, 'escalated', 'pager', '{}', 'delivered', 1, NULL, now() - interval '3 hours', 'HTTP 204'),
 	('sla-1-z', -1, 1, 'first_response', 1, 'escalated', 'script', '{}', 'dead', 8, 'exit status 7', now() - interval '3 hours', 'exit status 7');
 
+INSERT INTO sla.milestone (ticket_id, metric, cycle, milestone, at, escalation, step, trigger, repeat, notify, told, unset, silenced_by, recorded_at) VALUES
+	(1, 'first_response', 1, 'escalated', now() - interval '2 hours', 'gold', 2, 'breached', 1, '{pager,lead}', '{pager,mail kim@example.com}', '{assignee,team}', NULL, now() - interval '2 hours'),
+	(1, NULL, NULL, 'escalated', now() - interval '90 minutes', 'gold', 3, 'requested:1', 0, '{}', '{}', NULL, 7, now() - interval '90 minutes');
+INSERT INTO sla.delivery_log (key, position, ticket_id, metric, cycle, kind, channel, address, payload, state, attempts, created_at, outcome, digest) VALUES
+	('sla-3-d', -3, 3, 'resolution', 2, 'escalated', 'mail', 'kim@example.com', '{}', 'delivered', 1, now() - interval '4 hours', 'delivered', 'sla-digest-9'),
+	('sla-3-e', -4, 3, 'resolution', 2, 'escalated', 'mail', NULL, '{}', 'superseded', 0, now() - interval '5 hours', NULL, NULL),
+	('sla-test-f', -5, NULL, NULL, NULL, 'test', 'pager', NULL, '{}', 'delivered', 1, now() - interval '6 hours', 'HTTP 202', NULL);
+INSERT INTO sla.delivery (key, ticket_id, kind, channel, payload, claimed_by) VALUES ('sla-9-g', 9, 'escalated', 'lead', '{}', 'one');
 INSERT INTO sla.reassessment (ticket_id, at, rule, former, former_names, severity, reason, outcome) VALUES
 	(1, now() - interval '1 hour', 'billing-is-never-critical', 'critical', '{critical,s1}', 'high', 'Critical does not apply.', 'applied'),
 	(1, now(), 'triage', 'high', '{high,s2}', 'normal', 'It can wait.', NULL);

@@ -1,0 +1,182 @@
+/* slatectl deliveries: what is being sent, was sent, and was given up. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "delivery_rows.h"
+#include "report.h"
+#include "slated/policy.h"
+#include "ticket_find.h"
+
+static const char usage[] =
+    "usage: slatectl deliveries [--state STATE] [--channel NAME] [--ticket TICKET [--source NAME]] [--since TIME]\n"
+    "                           [--limit N] [--json] [--color WHEN] [--config FILE] [--conninfo STRING]\n"
+    "\n"
+    "Lists messages to channels, the newest last.\n"
+    "  --state STATE    pending, sending, delivered, dead (given up) or superseded (a later one said more)\n"
+    "  --channel NAME   to a channel\n"
+    "  --ticket TICKET  about a ticket: its external id or number, as for slatectl show\n"
+    "  --since TIME     made since an instant, or within so long, as in 2h\n"
+    "  --limit N        the newest so many; 100 where it is left out\n"
+    "  --json           one object a line\n";
+
+static const char *const state_names[] = {"pending", "sending", "delivered", "dead", "superseded"};
+
+struct deliveries {
+	struct report_options options;
+	struct report report;
+	const char *state;
+	const char *channel;
+	const char *ticket;
+	const char *source;
+	const char *since;
+	const char *limit;
+};
+
+/* One row more than the limit, to know that there are more. */
+static const char deliveries_sql[] =
+    "SELECT * FROM (SELECT " DELIVERY_ROWS_COLUMNS ", d.created_at AS made, d.position AS place FROM " DELIVERY_ROWS
+    " AS d "
+    "WHERE ($1::text IS NULL OR d.state = $1) AND ($2::text IS NULL OR d.channel = $2) "
+    "  AND ($3::bigint IS NULL OR d.ticket_id = $3) "
+    "  AND ($4::bigint IS NULL OR d.created_at >= to_timestamp(0) + $4 * interval '1 microsecond') "
+    "ORDER BY d.created_at DESC, d.position DESC, d.key LIMIT $5::bigint + 1) AS newest ORDER BY made, place";
+
+static int
+write_rows(const PGresult *rows, int begin)
+{
+	struct jsonw json = {0};
+	int r = 0;
+	for (int row = begin; row < PQntuples(rows) && r == 0; row++) {
+		delivery_rows_write(&json, rows, row);
+		r = jsonw_print(&json);
+	}
+	jsonw_clear(&json);
+	return r;
+}
+
+static int
+print(const struct deliveries *deliveries, const PGresult *rows)
+{
+	int begin = PQntuples(rows) > atoi(deliveries->limit) ? 1 : 0;
+	if (deliveries->options.json)
+		return write_rows(rows, begin);
+	if (PQntuples(rows) == 0) {
+		puts("no deliveries");
+		return 0;
+	}
+	int r = delivery_rows_show(&deliveries->report.view, rows, begin, true);
+	if (r == 0 && begin > 0)
+		printf("\nthe newest %s are shown; --limit shows more\n", deliveries->limit);
+	return r;
+}
+
+static int
+query(const struct deliveries *deliveries, const char *ticket)
+{
+	const struct db *db = &deliveries->report.db;
+	struct instant since;
+	char us[24];
+	if (deliveries->since != NULL) {
+		if (!command_since("--since", deliveries->since, db->now, &since))
+			return -EINVAL;
+		(void)snprintf(us, sizeof(us), "%" PRId64, since.us);
+	}
+	const char *const values[] = {deliveries->state, deliveries->channel, ticket,
+	                              deliveries->since != NULL ? us : NULL, deliveries->limit};
+	PGresult *rows = db_query(db, "the deliveries", deliveries_sql, 5, values);
+	if (rows == NULL)
+		return -EIO;
+	int r = print(deliveries, rows);
+	PQclear(rows);
+	return r;
+}
+
+static int
+run_deliveries(struct deliveries *deliveries)
+{
+	char id[TICKET_ID_SIZE];
+	int r = 0;
+	if (report_open(&deliveries->options, &deliveries->report) < 0)
+		return EXIT_PROBLEM;
+	if (deliveries->ticket != NULL)
+		r = ticket_find(&deliveries->report.db, deliveries->ticket, deliveries->source, id);
+	if (r == 0)
+		r = query(deliveries, deliveries->ticket != NULL ? id : NULL);
+	report_close(&deliveries->report);
+	return r < 0 ? EXIT_PROBLEM : 0;
+}
+
+/* False after a message, or with `ret_usage` where the usage is one. */
+static bool
+take_option(struct deliveries *deliveries, int option, bool *ret_usage)
+{
+	struct instant since;
+	switch (option) {
+	case 's':
+		deliveries->state = optarg;
+		if (name_index(state_names, sizeof(state_names) / sizeof(state_names[0]), optarg) >= 0)
+			return true;
+		fprintf(stderr, "slatectl: --state \"%s\": one of pending, sending, delivered, dead, superseded\n",
+		        optarg);
+		return false;
+	case 'c':
+		deliveries->channel = optarg;
+		return true;
+	case 't':
+		deliveries->ticket = optarg;
+		return true;
+	case 'o':
+		deliveries->source = optarg;
+		return true;
+	case 'f':
+		deliveries->since = optarg;
+		return command_since("--since", optarg, command_now(), &since);
+	case 'n':
+		deliveries->limit = optarg;
+		return command_count("--limit", optarg);
+	default:
+		*ret_usage = !report_option(&deliveries->options, option);
+		return !*ret_usage;
+	}
+}
+
+int
+command_deliveries(int argc, char **argv)
+{
+	static const struct option known[] = {
+	    {"state", required_argument, NULL, 's'},
+	    {"channel", required_argument, NULL, 'c'},
+	    {"ticket", required_argument, NULL, 't'},
+	    {"source", required_argument, NULL, 'o'},
+	    {"since", required_argument, NULL, 'f'},
+	    {"limit", required_argument, NULL, 'n'},
+	    {"help", no_argument, NULL, 'H'},
+	    REPORT_OPTIONS,
+	    {0},
+	};
+	struct deliveries deliveries = {.limit = "100"};
+	bool tell_usage = false;
+	int option;
+
+	optind = 0;
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		if (option == 'H') {
+			fputs(usage, stdout);
+			return 0;
+		}
+		if (!take_option(&deliveries, option, &tell_usage)) {
+			if (tell_usage)
+				fputs(usage, stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind < argc || (deliveries.source != NULL && deliveries.ticket == NULL)) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	return run_deliveries(&deliveries);
+}
