@@ -15,6 +15,7 @@ gate_init(struct gate *gate, struct rate rate)
 	    .rate = rate,
 	    .full_at = {INT64_MIN},
 	    .hold_until = {INT64_MIN},
+	    .probe_at = {INT64_MIN},
 	    .failing_since = INSTANT_NEVER,
 	};
 }
@@ -35,17 +36,23 @@ gate_taken(const struct gate *gate, struct instant now)
 	return taken < 0 ? 0 : taken > whole ? whole : taken;
 }
 
-/* A hold that lies further ahead than any is made comes from a clock that was set back. */
-static bool
-gate_holds(const struct gate *gate, struct instant now)
+/* Until when nothing is sent, or INT64_MIN. What lies further ahead than any hold comes from a clock that was set back.
+ */
+static struct instant
+gate_hold(const struct gate *gate, struct instant now)
 {
-	return instant_before(now, gate->hold_until) && instant_since(gate->hold_until, now).us <= ASKED_MAX_US;
+	struct instant until = gate->hold_until;
+	if (gate_is_open(gate))
+		until = instant_max(until, gate->probe_at);
+	if (!instant_before(now, until) || instant_since(until, now).us > ASKED_MAX_US)
+		return (struct instant){INT64_MIN};
+	return until;
 }
 
 unsigned
 gate_tokens(const struct gate *gate, struct instant now)
 {
-	if (gate_holds(gate, now))
+	if (instant_before(now, gate_hold(gate, now)))
 		return 0;
 	unsigned tokens = GATE_UNLIMITED;
 	if (gate->rate.count > 0) {
@@ -58,7 +65,7 @@ gate_tokens(const struct gate *gate, struct instant now)
 struct instant
 gate_next(const struct gate *gate, struct instant now)
 {
-	struct instant next = gate_holds(gate, now) ? gate->hold_until : now;
+	struct instant next = instant_max(now, gate_hold(gate, now));
 	if (gate->rate.count > 0) {
 		int64_t interval = gate_interval(gate);
 		int64_t short_by = gate_taken(gate, now) - interval * (gate->rate.count - 1);
@@ -92,7 +99,7 @@ gate_failed(struct gate *gate, struct instant now, struct duration asked)
 	if (gate_is_open(gate)) {
 		unsigned shift = gate->failures - GATE_FAILURES;
 		int64_t wait = shift < 5 ? US_PER_S << shift : PROBE_MAX_US;
-		gate->hold_until = instant_max(gate->hold_until, instant_plus(now, (struct duration){wait}));
+		gate->probe_at = instant_plus(now, (struct duration){wait});
 	}
 	if (asked.us > 0) {
 		int64_t wait = asked.us < ASKED_MAX_US ? asked.us : ASKED_MAX_US;

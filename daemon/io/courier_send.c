@@ -23,13 +23,21 @@
 
 /* Ends ------------------------------------------------------------------------------------------------------------- */
 
+/* Somebody waits for what becomes of it: it has one attempt and no fallback. */
+static bool
+is_test(const struct entry *entry)
+{
+	return strcmp(entry->delivery->kind, "test") == 0;
+}
+
 /* What became of the delivery for good is told once it is no longer held. */
 static void
 entry_end(struct entry *entry, enum outcome outcome, const char *error)
 {
 	const struct courier_hooks *hooks = &entry->courier->hooks;
 	const struct channel *channel = entry->lane->route->channel;
-	if (outcome == OUTCOME_DEAD && channel && channel->fallback && !entry->fallen_back && hooks->fall_back)
+	if (outcome == OUTCOME_DEAD && channel && channel->fallback && !entry->fallen_back && hooks->fall_back &&
+	    !is_test(entry))
 		hooks->fall_back(hooks->arg, entry->delivery, channel->fallback);
 	entry_remove(entry);
 	hooks->outcome(hooks->arg, entry->delivery, outcome, error);
@@ -55,6 +63,10 @@ entry_settle(struct entry *entry, const struct channel_result *result)
 	delivery->attempts++;
 	if (result->outcome != OUTCOME_RETRY) {
 		entry_end(entry, result->outcome, result->outcome == OUTCOME_DELIVERED ? result->note : result->error);
+		return;
+	}
+	if (is_test(entry)) {
+		entry_end(entry, OUTCOME_DEAD, result->error);
 		return;
 	}
 	const struct retry_policy *policy = entry->lane->route->channel->ops->retry;
@@ -210,8 +222,7 @@ route_together(const struct route *route, const struct entry *first, unsigned to
 	const struct channel_ops *ops = route->channel->ops;
 	size_t late = 0;
 	const struct entry *entry;
-	if (ops->digest_max < 2 || route->gate.rate.count == 0 || route->n_ready < 2 ||
-	    strcmp(first->delivery->kind, "test") == 0 ||
+	if (ops->digest_max < 2 || route->gate.rate.count == 0 || route->n_ready < 2 || is_test(first) ||
 	    (ops->pages && strcmp(first->delivery->kind, "escalated") != 0))
 		return 1;
 	if (tokens == 1)
@@ -246,7 +257,7 @@ cargo_new(struct route *route, struct entry *first, size_t max)
 			if (cargo->n_entries == room)
 				break;
 			if (entry != first &&
-			    (max == 1 || strcmp(d->kind, "test") == 0 || (pages && strcmp(d->kind, "escalated") != 0) ||
+			    (max == 1 || is_test(entry) || (pages && strcmp(d->kind, "escalated") != 0) ||
 			     !same_text(d->address, first->delivery->address) || is_superseded(entry)))
 				continue;
 			deliveries[cargo->n_entries] = d;
@@ -316,7 +327,7 @@ lane_look(struct courier *courier, struct route *route, struct lane *lane, struc
 	struct entry *head = TAILQ_FIRST(&lane->entries), *entry;
 	TAILQ_FOREACH(entry, &lane->entries, in_lane)
 	{
-		if (!down || entry->fallen_back)
+		if (!down || entry->fallen_back || is_test(entry))
 			continue;
 		entry->fallen_back = true;
 		courier->hooks.fall_back(courier->hooks.arg, entry->delivery, channel->fallback);

@@ -76,6 +76,7 @@ struct feed {
 	bool wanted; /* a poll, as soon as the connection is idle */
 	bool got_events;
 	bool after;   /* the look 150 ms after the last events is still to come */
+	bool resting; /* and is what the timer waits for */
 	bool probing; /* a NOTIFY to oneself is still to be sent */
 	bool judging; /* it has been sent: it must be there once the next poll has been answered */
 	bool heard;   /* it came */
@@ -88,9 +89,12 @@ static void feed_poll(struct feed *feed);
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
+	struct feed *feed = arg;
 	(void)fd;
 	(void)what;
-	feed_wake(arg);
+	if (feed->resting)
+		feed->after = false;
+	feed_wake(feed);
 }
 
 int
@@ -327,6 +331,8 @@ take_events(struct feed *feed, PGresult *result)
 	}
 }
 
+/* Writers send one hint per tenth of a second, so what comes just after events may come without one. Other polls on the
+ * way do not stand in for the look after them. */
 static void
 plan_poll(struct feed *feed)
 {
@@ -334,12 +340,13 @@ plan_poll(struct feed *feed)
 	static const struct timeval after = POLL_AFTER;
 	static const struct timeval idle = POLL_IDLE;
 	const struct timeval *pause = &idle;
+	feed->resting = false;
 	if (feed->got_events) {
 		pause = &busy;
 		feed->after = true;
 	} else if (feed->after) {
 		pause = &after;
-		feed->after = false;
+		feed->resting = true;
 	}
 	(void)event_add(feed->timer, pause);
 }

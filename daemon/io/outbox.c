@@ -85,6 +85,13 @@ static const char fall_back_sql[] =
 
 enum { OUTCOME_COLUMNS = 6, FALL_BACK_COLUMNS = 2 };
 
+/* Rows that wait to be written: columns of array texts, and those being written, which are kept until it is known that
+ * they were. */
+struct batch {
+	struct text next[OUTCOME_COLUMNS];
+	struct text sent[OUTCOME_COLUMNS];
+};
+
 struct outbox {
 	const char *instance;
 	struct outbox_hooks hooks;
@@ -92,10 +99,8 @@ struct outbox {
 	struct hooks *severity_hooks;
 	struct pg *pg;
 	struct event *sweep;
-	struct text outcomes[OUTCOME_COLUMNS]; /* array texts, to be written next */
-	struct text sent[OUTCOME_COLUMNS];     /* being written, and kept until it is known that they were */
-	struct text fallen[FALL_BACK_COLUMNS]; /* copies to be made, and these kept likewise */
-	struct text copied[FALL_BACK_COLUMNS];
+	struct batch outcomes;
+	struct batch fallen;  /* copies for channels that stand in */
 	struct text restored; /* channels that are to hear what they had been told, an array's text; empty: none */
 	bool open;
 	bool released; /* of a former run */
@@ -107,6 +112,37 @@ struct outbox {
 };
 
 static void outbox_step(struct outbox *outbox);
+
+static bool
+batch_is_empty(const struct batch *batch)
+{
+	return batch->next[0].len == 0 && batch->sent[0].len == 0;
+}
+
+static void
+batch_free(struct batch *batch)
+{
+	for (unsigned i = 0; i < OUTCOME_COLUMNS; i++) {
+		free(batch->next[i].data);
+		free(batch->sent[i].data);
+	}
+}
+
+/* The columns to write now: those of the last time where they may not have been written, else what has gathered. */
+static void
+batch_take(struct batch *batch, unsigned n, const char **params)
+{
+	bool again = batch->sent[0].len > 0;
+	for (unsigned i = 0; i < n; i++) {
+		if (!again) {
+			struct text next = batch->next[i];
+			batch->next[i] = batch->sent[i];
+			pg_array_end(&next);
+			batch->sent[i] = next;
+		}
+		params[i] = batch->sent[i].data;
+	}
+}
 
 static void
 on_sweep(evutil_socket_t fd, short what, void *arg)
@@ -139,14 +175,8 @@ outbox_free(struct outbox *outbox)
 	if (outbox == NULL)
 		return;
 	event_free(outbox->sweep);
-	for (unsigned i = 0; i < OUTCOME_COLUMNS; i++) {
-		free(outbox->outcomes[i].data);
-		free(outbox->sent[i].data);
-	}
-	for (unsigned i = 0; i < FALL_BACK_COLUMNS; i++) {
-		free(outbox->fallen[i].data);
-		free(outbox->copied[i].data);
-	}
+	batch_free(&outbox->outcomes);
+	batch_free(&outbox->fallen);
 	free(outbox->restored.data);
 	free(outbox->error);
 	free(outbox);
@@ -224,8 +254,7 @@ outbox_drain(struct outbox *outbox)
 bool
 outbox_is_settled(const struct outbox *outbox)
 {
-	return outbox->sent[0].len == 0 && outbox->outcomes[0].len == 0 && outbox->copied[0].len == 0 &&
-	       outbox->fallen[0].len == 0;
+	return batch_is_empty(&outbox->outcomes) && batch_is_empty(&outbox->fallen);
 }
 
 void
@@ -236,12 +265,12 @@ outbox_on_outcome(void *arg, const struct delivery *delivery, enum outcome outco
 	char next[INSTANT_TEXT_SIZE];
 	(void)snprintf(attempts, sizeof(attempts), "%" PRIu32, delivery->attempts);
 	(void)instant_format(delivery->next_attempt_at, next);
-	pg_array_add(&outbox->outcomes[0], delivery->key);
-	pg_array_add(&outbox->outcomes[1], outcome_names[outcome]);
-	pg_array_add(&outbox->outcomes[2], attempts);
-	pg_array_add(&outbox->outcomes[3], outcome == OUTCOME_RETRY ? next : NULL);
-	pg_array_add(&outbox->outcomes[4], error);
-	pg_array_add(&outbox->outcomes[5], delivery->digest);
+	pg_array_add(&outbox->outcomes.next[0], delivery->key);
+	pg_array_add(&outbox->outcomes.next[1], outcome_names[outcome]);
+	pg_array_add(&outbox->outcomes.next[2], attempts);
+	pg_array_add(&outbox->outcomes.next[3], outcome == OUTCOME_RETRY ? next : NULL);
+	pg_array_add(&outbox->outcomes.next[4], error);
+	pg_array_add(&outbox->outcomes.next[5], delivery->digest);
 	if (outcome == OUTCOME_DELIVERED || outcome == OUTCOME_SUPERSEDED)
 		log_info(outcome == OUTCOME_DELIVERED ? "delivery delivered" : "delivery superseded",
 		         log_text("delivery", delivery->key), log_number("ticket", delivery->ticket_id),
@@ -261,8 +290,8 @@ void
 outbox_on_fall_back(void *arg, const struct delivery *delivery, const char *channel)
 {
 	struct outbox *outbox = arg;
-	pg_array_add(&outbox->fallen[0], delivery->key);
-	pg_array_add(&outbox->fallen[1], channel);
+	pg_array_add(&outbox->fallen.next[0], delivery->key);
+	pg_array_add(&outbox->fallen.next[1], channel);
 	log_warning("the channel fails, its fallback is told", log_text("delivery", delivery->key),
 	            log_number("ticket", delivery->ticket_id), log_text("channel", delivery->channel),
 	            log_text("fallback", channel));
@@ -385,10 +414,10 @@ on_restored(void *arg, PGresult *result)
 	}
 }
 
+/* A batch's statement has ended, or given a result. */
 static void
-on_outcomes(void *arg, PGresult *result)
+on_written(struct outbox *outbox, PGresult *result, struct batch *batch)
 {
-	struct outbox *outbox = arg;
 	if (result != NULL) {
 		if (PQresultStatus(result) != PGRES_COMMAND_OK)
 			note_error(outbox, result);
@@ -397,29 +426,25 @@ on_outcomes(void *arg, PGresult *result)
 	if (!ended_well(outbox))
 		return; /* the sweep writes them again: twice is harmless */
 	for (unsigned i = 0; i < OUTCOME_COLUMNS; i++)
-		outbox->sent[i].len = 0;
+		batch->sent[i].len = 0;
 	outbox_step(outbox);
 	if (outbox_is_settled(outbox))
 		outbox->hooks.settled(outbox->hooks.arg);
 }
 
 static void
+on_outcomes(void *arg, PGresult *result)
+{
+	struct outbox *outbox = arg;
+	on_written(outbox, result, &outbox->outcomes);
+}
+
+static void
 on_fallen(void *arg, PGresult *result)
 {
 	struct outbox *outbox = arg;
-	if (result != NULL) {
-		if (PQresultStatus(result) != PGRES_COMMAND_OK)
-			note_error(outbox, result);
-		return;
-	}
-	if (!ended_well(outbox))
-		return; /* the sweep writes them again: twice is harmless */
-	for (unsigned i = 0; i < FALL_BACK_COLUMNS; i++)
-		outbox->copied[i].len = 0;
-	outbox->wanted = true;
-	outbox_step(outbox);
-	if (outbox_is_settled(outbox))
-		outbox->hooks.settled(outbox->hooks.arg);
+	outbox->wanted |= result == NULL;
+	on_written(outbox, result, &outbox->fallen);
 }
 
 static void
@@ -465,27 +490,11 @@ run_query(struct outbox *outbox, const char *text, int n_params, const char *con
 	(void)r;
 }
 
-/* What is written next: what was sent before and is not known to be written, or what has gathered. */
-static void
-take_columns(struct text *gathered, struct text *sent, unsigned n, const char **params)
-{
-	bool again = sent[0].len > 0;
-	for (unsigned i = 0; i < n; i++) {
-		if (!again) {
-			struct text next = gathered[i];
-			gathered[i] = sent[i];
-			pg_array_end(&next);
-			sent[i] = next;
-		}
-		params[i] = sent[i].data;
-	}
-}
-
 static void
 write_fallen(struct outbox *outbox)
 {
 	const char *params[FALL_BACK_COLUMNS];
-	take_columns(outbox->fallen, outbox->copied, FALL_BACK_COLUMNS, params);
+	batch_take(&outbox->fallen, FALL_BACK_COLUMNS, params);
 	run_query(outbox, fall_back_sql, FALL_BACK_COLUMNS, params, false, on_fallen);
 }
 
@@ -493,7 +502,7 @@ static void
 write_outcomes(struct outbox *outbox)
 {
 	const char *params[OUTCOME_COLUMNS];
-	take_columns(outbox->outcomes, outbox->sent, OUTCOME_COLUMNS, params);
+	batch_take(&outbox->outcomes, OUTCOME_COLUMNS, params);
 	run_query(outbox, outcome_sql, OUTCOME_COLUMNS, params, false, on_outcomes);
 }
 
@@ -527,9 +536,9 @@ outbox_step(struct outbox *outbox)
 		run_query(outbox, release_sql, 1, (const char *[]){outbox->instance}, false, on_released);
 	} else if (outbox->restored.len > 0) {
 		run_query(outbox, restore_sql, 1, (const char *[]){outbox->restored.data}, true, on_restored);
-	} else if (outbox->copied[0].len > 0 || outbox->fallen[0].len > 0) {
+	} else if (!batch_is_empty(&outbox->fallen)) {
 		write_fallen(outbox);
-	} else if (outbox->sent[0].len > 0 || outbox->outcomes[0].len > 0) {
+	} else if (!batch_is_empty(&outbox->outcomes)) {
 		write_outcomes(outbox);
 	} else if (outbox->wanted && held < HELD_MAX && !outbox->draining) {
 		claim(outbox, held);

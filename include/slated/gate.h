@@ -16,7 +16,8 @@ struct rate {
 struct gate {
 	struct rate rate;
 	struct instant full_at;       /* when the whole burst is there again */
-	struct instant hold_until;    /* nothing is sent before */
+	struct instant hold_until;    /* nothing is sent before: the receiver asked for that */
+	struct instant probe_at;      /* while the breaker is open: the next probe */
 	struct instant failing_since; /* INSTANT_NEVER: the last attempt went well */
 	unsigned failures;            /* in a row */
 };

@@ -14,6 +14,7 @@ links = {{ ticket = "https://desk.example.com/t/%{{external_id}}?org=%{{org}}"; 
 escalations = {{
     loud = ( {{ on = "breached"; notify = [ "ops" ]; repeat_every = "1s"; }} );
     people = ( {{ on = "breached"; notify = [ "assignee" ]; }}, {{ on = "breached"; after = "1h"; notify = [ "team", "ops" ]; }} );
+    alarm = ( {{ on = "breached"; notify = [ "second" ]; always = true; }} );
     chat = ( {{ on = "breached"; notify = [ "chat", "ops" ]; }} );
     crowd = ( {{ on = "breached"; notify = [ "followers", "team", "ops" ]; }} );
     given-up = ( {{ on = "breached"; notify = [ "broken" ]; }} );
@@ -22,6 +23,7 @@ policies = (
     {{ name = "loud"; match = {{ plan = "loud"; }}; escalation = "loud"; targets = ( {{ metric = "first_response"; within = "1s"; }},
         {{ metric = "assessment"; within = "1h"; }} ); }},
     {{ name = "people"; match = {{ plan = "people"; }}; escalation = "people"; targets = ( {{ metric = "first_response"; within = "1s"; }} ); }},
+    {{ name = "alarm"; match = {{ plan = "alarm"; }}; escalation = "alarm"; targets = ( {{ metric = "first_response"; within = "1s"; }} ); }},
     {{ name = "chat"; match = {{ plan = "chat"; }}; escalation = "chat"; targets = ( {{ metric = "first_response"; within = "1s"; }} ); }},
     {{ name = "crowd"; match = {{ plan = "crowd"; }}; escalation = "crowd"; targets = ( {{ metric = "first_response"; within = "1s"; }} ); }},
     {{ name = "given-up"; match = {{ plan = "given-up"; }}; escalation = "given-up"; targets = ( {{ metric = "first_response"; within = "1s"; }} ); }}
@@ -169,9 +171,12 @@ def test_silence(bench, people):
                 [(number, "ended", "kim"), (short, "expired", "mary")], "silence --list --all")
     people.says(0, "no silences", "silence", "--list", what="no silences")
 
-    people.ctl("silence", "--match", "external_id=hushed", "--for", "1h", "--reason", "x")
+    people.ctl("silence", "--match", "external_id=hushed*", "--for", "1h", "--reason", "x")
     hushed = db.insert("ticket", external_id="hushed", plan="loud", severity="S1")
-    db.wait(f"{steps(hushed)} >= 1")
+    loudest = db.insert("ticket", external_id="hushed-2", plan="alarm", severity="S1")
+    db.wait(f"{steps(hushed)} >= 1 AND {steps(loudest)} >= 1")
+    bench.equal(db.rows(f"SELECT told, silenced_by FROM sla.milestone WHERE ticket_id = {loudest} AND milestone = 'escalated'"),
+                [{"told": ["second"], "silenced_by": None}], "a step with always = true tells in spite of a silence")
     db.run(f"UPDATE sla.ticket SET status = 'solved' WHERE id = {hushed}")
     db.wait(f"EXISTS (SELECT FROM sla.milestone WHERE ticket_id = {hushed} AND milestone = 'withdrawn')")
     bench.equal(db.value(f"SELECT count(*) FROM (SELECT FROM sla.delivery WHERE ticket_id = {hushed} UNION ALL SELECT FROM "
