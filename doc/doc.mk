@@ -1,4 +1,4 @@
 # Documentation.
 
 dist_man1_MANS = doc/slatectl.1
-EXTRA_DIST += doc/architecture.md doc/model.md
+EXTRA_DIST += doc/alerts.md doc/architecture.md doc/database.md doc/model.md
