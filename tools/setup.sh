@@ -96,7 +96,7 @@ setup_check() {
 		[ ${#quick[@]} -eq 0 ] ||
 			make -k -C "$folder" -j"$(nproc)" --no-print-directory check TESTS="${quick[*]}" 2>&1 </dev/null
 		[ ${#slow[@]} -eq 0 ] || make -k -C "$folder" -j1 --no-print-directory check TESTS="${slow[*]}" 2>&1 </dev/null
-	) | grep -E '^(PASS|FAIL|SKIP|XFAIL|XPASS|ERROR): |\*\*\*'
+	) | grep --line-buffered -E '^(PASS|FAIL|SKIP|XFAIL|XPASS|ERROR): |\*\*\*'
 	[ "${PIPESTATUS[0]}" -eq 0 ] || true
 	[ -f "$folder/slated" ]
 }

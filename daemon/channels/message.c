@@ -4,6 +4,8 @@
  *	  "milestone": { "at", "milestone", "metric", "trigger", "late_by", "reason", ... },
  *	  "clock": { "state", "due_at", "due_local", "target", "policy", "severity" },     where it is about a clock
  *	  "alert": { "key", "state", "severity" },
+ *	  "severity": "high",
+ *	  "reason": "Billing is never critical.",                                         of a change of severity
  *	  "notified": [ "pager", "lead" ],
  *	  "late_by": 3600.5 }                                                             where it comes late
  *
@@ -210,14 +212,15 @@ word_alert(struct letter *letter, const json_t *payload, struct instant now)
 	const json_t *clock = json_object_get(payload, "clock");
 	const char *trigger = json_string_value(json_object_get(json_object_get(payload, "milestone"), "trigger"));
 	const char *severity = json_string_value(json_object_get(json_object_get(payload, "ticket"), "severity"));
-	const char *lead = metric_lead(message->metric);
+	const char *lead = metric_lead(message->metric), *reason = letter_text(letter, payload, "reason");
 	const char *promise = NULL, *asked = NULL;
 	if (clock && lead)
 		promise = letter_print(letter, "%s %s %s", lead, message->ticket, due_words(letter, clock, now));
 	if (trigger && strncmp(trigger, "requested", 9) == 0)
 		asked = "the customer asks for escalation";
 	else if (trigger && strncmp(trigger, "reassessed", 10) == 0)
-		asked = letter_print(letter, "the severity was set to %s", severity ? severity : "another one");
+		asked =
+		    reason ? letter_print(letter, "the severity was changed: %s", reason) : "the severity was changed";
 	if (promise && asked)
 		promise = letter_print(letter, "%s: %s", promise, asked);
 	else if (!promise)

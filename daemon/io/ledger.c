@@ -365,6 +365,9 @@ put_payload(struct ledger *ledger, const struct policy_set *set, const struct ti
 	text_add_string(text, "{\"milestone\": ");
 	render_milestone(text, NULL, m);
 	add_alert(text, ticket, clock, m);
+	/* In force from now on, which the ticket's own row may not say yet. */
+	text_add_string(text, ", \"severity\": ");
+	text_add_json(text, set->severities[ticket->severity].name);
 	if (clock != NULL)
 		add_clock(text, set, ticket, clock);
 	if (m->by_timer && late.us > LATE_AFTER.us) {

@@ -55,6 +55,9 @@ def test_rules(bench, receiver):
     receiver.wait("both alerts", lambda requests: {r["data"]["milestone"]["trigger"] for r in requests
                                                    if r["verified"]} == {"25%", "reassessed:1"})
     bench.check(True, "at risk: both alerts were delivered")
+    last = next(r["data"] for r in receiver.requests() if r["data"]["milestone"]["trigger"] == "reassessed:1")
+    bench.equal((last["ticket"]["severity"], last["reason"]), ("high", "Nobody told the impact."),
+                "at risk: the alert says the new severity and why")
 
     ticket = db.insert("ticket", severity="low", category="billing")
     db.wait(f"EXISTS (SELECT FROM sla.clock WHERE ticket_id = {ticket})")
