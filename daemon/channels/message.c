@@ -90,11 +90,11 @@ letter_fact(struct letter *letter, const char *name, const char *value)
 		message->facts[message->n_facts++] = (struct message_fact){name, value};
 }
 
-/* "45 s", "15 min", "3 h 5 min", "2 d 4 h": what a person reads at a glance. */
+/* "45 s", "15 min", "3 h 5 min", "2 d 4 h": what a person reads at a glance, rounded to what is shown. */
 static const char *
 letter_length(struct letter *letter, struct duration length)
 {
-	int64_t s = length.us / US_PER_S, minutes = s / 60, hours = minutes / 60;
+	int64_t s = (length.us + US_PER_S / 2) / US_PER_S, minutes = (s + 30) / 60, hours = minutes / 60;
 	if (s < 90)
 		return letter_print(letter, "%" PRId64 " s", s);
 	if (minutes < 90)
@@ -103,6 +103,7 @@ letter_length(struct letter *letter, struct duration length)
 		return letter_print(letter, "%" PRId64 " h", hours);
 	if (hours < 48)
 		return letter_print(letter, "%" PRId64 " h %" PRId64 " min", hours, minutes % 60);
+	hours = (minutes + 30) / 60;
 	if (hours % 24 == 0)
 		return letter_print(letter, "%" PRId64 " d", hours / 24);
 	return letter_print(letter, "%" PRId64 " d %" PRId64 " h", hours / 24, hours % 24);
@@ -195,6 +196,8 @@ due_words(struct letter *letter, const json_t *clock, struct instant now)
 	if (left.us >= 0)
 		return letter_print(letter, "due in %s", letter_length(letter, left));
 	left.us = -left.us;
+	if (left.us < US_PER_S)
+		return "overdue";
 	return letter_print(letter, "overdue by %s", letter_length(letter, left));
 }
 
@@ -303,7 +306,7 @@ word_digest(struct letter *letter, const json_t *payload, const struct delivery 
 {
 	struct message *message = &letter->message;
 	const json_t *members = json_object_get(payload, "messages");
-	size_t counts[MESSAGE_SEVERITY_COUNT] = {0}, resolved = 0, i;
+	size_t counts[MESSAGE_SEVERITY_COUNT] = {0}, resolved = 0, acknowledged = 0, i;
 	json_t *member;
 	message->items = calloc(json_array_size(members) + 1, sizeof(struct message *));
 	if (!message->items)
@@ -328,6 +331,8 @@ word_digest(struct letter *letter, const json_t *payload, const struct delivery 
 		const struct message *item = message->items[i];
 		if (item->kind == MESSAGE_ALERT)
 			counts[item->severity]++;
+		else if (item->kind == MESSAGE_ACKNOWLEDGED)
+			acknowledged++;
 		else
 			resolved++;
 		if (item->severity > message->severity)
@@ -335,9 +340,10 @@ word_digest(struct letter *letter, const json_t *payload, const struct delivery 
 	}
 	size_t overdue = counts[MESSAGE_ERROR] + counts[MESSAGE_CRITICAL];
 	size_t others = counts[MESSAGE_INFO] + counts[MESSAGE_WARNING];
+	const char *others_heard = acknowledged > 0 ? letter_print(letter, ", %zu acknowledged", acknowledged) : "";
 	message->title =
-	    letter_print(letter, "%zu alerts at once: %zu overdue, %zu at risk or asked about, %zu resolved",
-	                 message->n_items, overdue, others, resolved);
+	    letter_print(letter, "%zu alerts at once: %zu overdue, %zu at risk or asked about, %zu resolved%s",
+	                 message->n_items, overdue, others, resolved, others_heard);
 	return 0;
 }
 

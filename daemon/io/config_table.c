@@ -233,9 +233,8 @@ const struct config_row config_rows[] = {
     {SCOPE_CHANNEL, "timeout", TYPE_STRING, 0, NULL, "\"10s\"", true, EVERY_TYPE,
      "How long one attempt may take. When absent: what is usual for the type."},
     {SCOPE_CHANNEL, "rate", TYPE_STRING, 0, NULL, "\"1/s\"", true, EVERY_TYPE,
-     "So many messages at most, as 1/s, 120/min or 30/h; what is more becomes a digest. When absent: what is usual for "
-     "the "
-     "type, for webhook, exec and alertmanager none."},
+     "So many messages at most, as 1/s, 120/min or 30/h, or none; what is more becomes a digest. When absent: what is "
+     "usual for the type, for webhook, exec and alertmanager none."},
     {SCOPE_CHANNEL, "url", TYPE_STRING, 0, NULL, "\"http://127.0.0.1:8080/sla\"", true, EVERY_TYPE & ~(EXEC | EMAIL),
      "The address; with ntfy the topic's. Optional with pagerduty."},
     {SCOPE_CHANNEL, "url_credential", TYPE_STRING, 0, NULL, "\"slack-url\"", true,

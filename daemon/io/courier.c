@@ -88,10 +88,11 @@ entry_schedule(struct entry *entry)
 	courier_wake(entry->courier);
 }
 
+/* That of a channel stays, since its gate remembers what was sent. */
 static void
 route_drop(struct courier *courier, struct route *route)
 {
-	if (route->lanes)
+	if (route->lanes || route->channel)
 		return;
 	HASH_DEL(courier->routes, route);
 	free(route);
@@ -161,6 +162,11 @@ courier_free(struct courier *courier)
 		entry_remove(entry);
 		entry_free(entry);
 	}
+	struct route *route, *following;
+	HASH_ITER (hh, courier->routes, route, following) {
+		route->channel = NULL;
+		route_drop(courier, route);
+	}
 	if (courier->timer)
 		event_free(courier->timer);
 	wheel_free(courier->wheel);
@@ -168,12 +174,18 @@ courier_free(struct courier *courier)
 	free(courier);
 }
 
-/* A channel that has changed begins with a clean record. */
+/* A channel opened anew may work now, so its breaker is closed; what its service is owed and since when it fails stays.
+ */
 static void
 route_set_channel(struct route *route, struct channel *channel)
 {
-	if (channel != route->channel)
+	if (channel != route->channel) {
+		struct gate former = route->gate;
 		gate_init(&route->gate, channel ? channel->rate : (struct rate){0});
+		route->gate.full_at = former.full_at;
+		route->gate.hold_until = former.hold_until;
+		route->gate.failing_since = former.failing_since;
+	}
 	route->channel = channel;
 }
 
@@ -190,8 +202,11 @@ courier_set_channels(struct courier *courier, struct channel *const *channels, s
 		if (cargo->route->channel != courier_channel(copy, n, cargo->route->name))
 			cargo_recall(cargo);
 	}
-	for (struct route *route = courier->routes; route; route = route->hh.next)
+	struct route *route, *following;
+	HASH_ITER (hh, courier->routes, route, following) {
 		route_set_channel(route, courier_channel(copy, n, route->name));
+		route_drop(courier, route);
+	}
 	courier->pages = false;
 	for (size_t i = 0; i < n; i++)
 		courier->pages |= copy[i]->ops->pages;
@@ -286,6 +301,16 @@ fail:
 	return -ENOMEM;
 }
 
+bool
+courier_is_down(const struct courier *courier)
+{
+	struct instant now = courier_now(courier);
+	for (const struct route *route = courier->routes; route; route = route->hh.next)
+		if (route->n_entries > 0 && instant_since(now, route->gate.failing_since).us >= FALLBACK_AFTER)
+			return true;
+	return false;
+}
+
 size_t
 courier_full(const struct courier *courier, size_t max, const char **names, size_t n)
 {
@@ -340,7 +365,7 @@ courier_check(const struct courier *courier)
 {
 	size_t counts[ENTRY_STATE_COUNT] = {0};
 	for (const struct route *route = courier->routes; route; route = route->hh.next) {
-		assert(route->lanes);
+		assert(route->lanes || route->channel);
 		for (const struct lane *lane = route->lanes; lane; lane = lane->hh.next) {
 			assert(!TAILQ_EMPTY(&lane->entries));
 			const struct entry *entry;

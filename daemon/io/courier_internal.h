@@ -11,6 +11,9 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+/* A channel that has failed for so long is taken for down: its fallback gets what waits. */
+#define FALLBACK_AFTER (3 * US_PER_MIN)
+
 enum entry_state {
 	ENTRY_BEHIND,
 	ENTRY_LATER,

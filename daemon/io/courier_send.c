@@ -12,8 +12,6 @@
 #define WAIT_MAX_US US_PER_H
 /* While a channel fails, its entries are looked through so often. */
 #define FAILING_WAIT_US US_PER_S
-/* A channel that has failed for so long is taken for down: its fallback gets what waits. */
-#define FALLBACK_AFTER (3 * US_PER_MIN)
 /* What has waited for its whole time gets its last attempt with one of the next probes, or none. */
 #define GRACE ((struct duration){31 * US_PER_S})
 /* An alert that was recorded so long after its instant is one caught up with; of more than so many at once a digest is
@@ -22,6 +20,13 @@
 #define LATE_MAX      10
 
 /* Ends ------------------------------------------------------------------------------------------------------------- */
+
+/* What ends an alert goes by itself to the fallback where that was told of the alert. */
+static bool
+falls_back(const struct entry *entry)
+{
+	return strcmp(entry->delivery->kind, "escalated") == 0 && !entry->fallen_back;
+}
 
 /* Somebody waits for what becomes of it: it has one attempt and no fallback. */
 static bool
@@ -36,8 +41,7 @@ entry_end(struct entry *entry, enum outcome outcome, const char *error)
 {
 	const struct courier_hooks *hooks = &entry->courier->hooks;
 	const struct channel *channel = entry->lane->route->channel;
-	if (outcome == OUTCOME_DEAD && channel && channel->fallback && !entry->fallen_back && hooks->fall_back &&
-	    !is_test(entry))
+	if (outcome == OUTCOME_DEAD && channel && channel->fallback && hooks->fall_back && falls_back(entry))
 		hooks->fall_back(hooks->arg, entry->delivery, channel->fallback);
 	entry_remove(entry);
 	hooks->outcome(hooks->arg, entry->delivery, outcome, error);
@@ -54,6 +58,27 @@ entry_give_up(struct entry *entry, const struct retry_policy *policy, const char
 		free(text);
 }
 
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Whether two deliveries tell the same people of the same alert. */
+static bool
+same_alert(const struct delivery *a, const struct delivery *b)
+{
+	return same_text(a->metric, b->metric) && a->cycle == b->cycle && same_text(a->address, b->address);
+}
+
+/* Those behind it end or acknowledge an alert that is known there now. */
+static void
+entry_note_told(struct entry *entry)
+{
+	for (struct entry *later = TAILQ_NEXT(entry, in_lane); later; later = TAILQ_NEXT(later, in_lane))
+		later->delivery->told |= same_alert(entry->delivery, later->delivery);
+}
+
 /* An attempt ended, or could not be started. */
 static void
 entry_settle(struct entry *entry, const struct channel_result *result)
@@ -61,6 +86,8 @@ entry_settle(struct entry *entry, const struct channel_result *result)
 	struct courier *courier = entry->courier;
 	struct delivery *delivery = entry->delivery;
 	delivery->attempts++;
+	if (result->outcome == OUTCOME_DELIVERED)
+		entry_note_told(entry);
 	if (result->outcome != OUTCOME_RETRY) {
 		entry_end(entry, result->outcome, result->outcome == OUTCOME_DELIVERED ? result->note : result->error);
 		return;
@@ -187,12 +214,6 @@ cargo_send(struct cargo *cargo)
 
 /* Choice ----------------------------------------------------------------------------------------------------------- */
 
-static bool
-same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 /* Whether a later delivery of the lane tells the same people what has become of the same alert. */
 static bool
 is_superseded(const struct entry *entry)
@@ -202,11 +223,18 @@ is_superseded(const struct entry *entry)
 		return false;
 	for (const struct entry *later = TAILQ_NEXT(entry, in_lane); later; later = TAILQ_NEXT(later, in_lane)) {
 		const struct delivery *l = later->delivery;
-		if (same_text(l->metric, d->metric) && l->cycle == d->cycle && same_text(l->address, d->address) &&
-		    (strcmp(l->kind, "escalated") == 0 || strcmp(l->kind, "resolved") == 0))
+		if (same_alert(l, d) && (strcmp(l->kind, "escalated") == 0 || strcmp(l->kind, "resolved") == 0))
 			return true;
 	}
 	return false;
+}
+
+/* Whether it ends or acknowledges an alert of which nothing has arrived there. */
+static bool
+is_unheard_of(const struct entry *entry)
+{
+	const char *kind = entry->delivery->kind;
+	return !entry->delivery->told && (strcmp(kind, "resolved") == 0 || strcmp(kind, "acknowledged") == 0);
 }
 
 static bool
@@ -258,7 +286,8 @@ cargo_new(struct route *route, struct entry *first, size_t max)
 				break;
 			if (entry != first &&
 			    (max == 1 || is_test(entry) || (pages && strcmp(d->kind, "escalated") != 0) ||
-			     !same_text(d->address, first->delivery->address) || is_superseded(entry)))
+			     !same_text(d->address, first->delivery->address) || is_superseded(entry) ||
+			     (route->channel->ops->supersedes && is_unheard_of(entry))))
 				continue;
 			deliveries[cargo->n_entries] = d;
 			cargo->entries[cargo->n_entries++] = entry;
@@ -306,6 +335,10 @@ route_step(struct courier *courier, struct route *route)
 		entry_end(entry, OUTCOME_SUPERSEDED, "a later message of the same alert took its place");
 		return true;
 	}
+	if (route->channel->ops->supersedes && is_unheard_of(entry)) {
+		entry_end(entry, OUTCOME_SUPERSEDED, "nobody was told of the alert there");
+		return true;
+	}
 	unsigned tokens = gate_tokens(&route->gate, courier_now(courier));
 	if (tokens == 0 || !route_has_slot(courier, route) || (gate_is_open(&route->gate) && route->n_under_way > 0))
 		return false;
@@ -327,7 +360,7 @@ lane_look(struct courier *courier, struct route *route, struct lane *lane, struc
 	struct entry *head = TAILQ_FIRST(&lane->entries), *entry;
 	TAILQ_FOREACH(entry, &lane->entries, in_lane)
 	{
-		if (!down || entry->fallen_back || is_test(entry))
+		if (!down || !falls_back(entry))
 			continue;
 		entry->fallen_back = true;
 		courier->hooks.fall_back(courier->hooks.arg, entry->delivery, channel->fallback);

@@ -29,7 +29,7 @@
 #define SWEEP         ((struct timeval){1, 0})
 #define BACKLOG       128
 /* What one connection may hold in memory: evhttp takes a body out of the buffer once it is complete. */
-#define READ_MAX (HTTP_BODY_MAX + 4 * HTTP_HEADERS_MAX)
+#define READ_MAX (HTTP_REQUEST_MAX + 4 * HTTP_HEADERS_MAX)
 
 /* Connections ------------------------------------------------------------------------------------------------------ */
 
@@ -248,7 +248,7 @@ server_make(struct http_server *server, const char *token)
 	if (!server->evhttp || !server->sweep)
 		return -ENOMEM;
 	evhttp_set_timeout_tv(server->evhttp, &idle);
-	evhttp_set_max_body_size(server->evhttp, HTTP_BODY_MAX);
+	evhttp_set_max_body_size(server->evhttp, HTTP_REQUEST_MAX);
 	evhttp_set_max_headers_size(server->evhttp, HTTP_HEADERS_MAX);
 	/* All that it knows, so that refusals are ours. */
 	evhttp_set_allowed_methods(server->evhttp, methods);

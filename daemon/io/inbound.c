@@ -236,13 +236,32 @@ ask_name(const char *text, const char *instead)
 	return strdup(text_clean(name, len) > 0 ? name : instead);
 }
 
-/* Reads {"by": "...", "for": "2h"}. NULL, or what is wrong with it. */
+/* A signature covers the body alone, so there the body has to name the ticket: else whoever sees a request could send
+ * it again for another one. */
+static const char *
+check_named(const struct http_call *call, const struct ask *ask, const json_t *ticket)
+{
+	const char *wanted = ask->external_id ? ask->external_id : ask->ticket, *given = json_string_value(ticket);
+	char number[NUMBER_SIZE];
+	if (json_is_integer(ticket)) {
+		(void)snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(ticket));
+		given = number;
+	}
+	if (!ticket && !http_call_message_id(call))
+		return NULL;
+	if (!ticket)
+		return "a signed request names its ticket in the body as well: {\"ticket\": \"...\"}, as the address "
+		       "has it";
+	return given && strcmp(given, wanted) == 0 ? NULL : "\"ticket\" is not the one that the address names";
+}
+
+/* Reads {"ticket": "...", "by": "...", "for": "2h"}. NULL, or what is wrong with it. */
 static const char *
 read_body(const struct http_call *call, struct ask *ask)
 {
 	size_t len;
 	const char *body = http_call_body(call, &len), *key, *problem = NULL;
-	const json_t *by = NULL, *hold = NULL;
+	const json_t *by = NULL, *hold = NULL, *ticket = NULL;
 	struct period period;
 	json_t *value;
 	json_t *object = len > 0 ? json_loadb(body, len, JSON_REJECT_DUPLICATES, NULL) : json_object();
@@ -254,9 +273,13 @@ read_body(const struct http_call *call, struct ask *ask)
 			by = value;
 		else if (strcmp(key, "for") == 0)
 			hold = value;
+		else if (strcmp(key, "ticket") == 0)
+			ticket = value;
 		else
-			problem = "the body has a member that is neither \"by\" nor \"for\"";
+			problem = "the body has a member that is none of \"ticket\", \"by\" and \"for\"";
 	}
+	if (!problem)
+		problem = check_named(call, ask, ticket);
 	if (!problem && by && (!json_is_string(by) || json_string_length(by) > NAME_MAX_BYTES))
 		problem = "\"by\" is not a text of at most 200 bytes";
 	if (!problem) {

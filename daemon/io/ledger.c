@@ -155,7 +155,8 @@ void
 ledger_set_names(struct ledger *ledger, const struct ledger_names *names)
 {
 	/* Where people see that an alert is open, and should see that somebody is at it. */
-	const unsigned hearing = 1U << CHANNEL_PAGERDUTY | 1U << CHANNEL_SLACK | 1U << CHANNEL_TEAMS;
+	const unsigned hearing =
+	    1U << CHANNEL_PAGERDUTY | 1U << CHANNEL_SLACK | 1U << CHANNEL_TEAMS | 1U << CHANNEL_ALERTMANAGER;
 	const struct config *config = names->config;
 	ledger->names = *names;
 	ledger->known.len = 0;

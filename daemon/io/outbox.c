@@ -29,7 +29,9 @@
 	"c.key, c.ticket_id, (SELECT t.external_id FROM sla.ticket t WHERE t.id = c.ticket_id), c.metric, c.cycle, "   \
 	"c.channel, c.kind, c.payload::text, c.attempts, "                                                             \
 	"  coalesce((c.payload -> 'milestone' ->> 'at')::timestamptz, c.created_at), c.created_at, "                   \
-	"coalesce(c.next_attempt_at, c.created_at), c.address "
+	"coalesce(c.next_attempt_at, c.created_at), c.address, EXISTS (SELECT FROM sla.delivery_log l "                \
+	"  WHERE l.ticket_id = c.ticket_id AND (l.metric, l.cycle, l.channel, l.address) IS NOT DISTINCT FROM "        \
+	"  (c.metric, c.cycle, c.channel, c.address) AND l.kind = 'escalated' AND l.state = 'delivered') "
 
 /* In order of position: an earlier delivery of a ticket and channel is never claimed after a later one. */
 static const char claim_sql[] =
@@ -355,6 +357,9 @@ read_claim(PGresult *result, int row, struct delivery *ret)
 	if (r < 0)
 		return r;
 	d.address = PQgetisnull(result, row, 12) ? NULL : PQgetvalue(result, row, 12);
+	r = pg_read_bool(field(result, row, 13), &d.told);
+	if (r < 0)
+		return r;
 	d.ticket_id = ticket;
 	d.cycle = (uint32_t)cycle;
 	d.attempts = (uint32_t)attempts;

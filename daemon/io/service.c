@@ -298,7 +298,8 @@ static void
 on_outbox_looked(void *arg)
 {
 	struct service *service = arg;
-	heartbeat_note(service->heartbeat, HEARTBEAT_DELIVER);
+	if (!courier_is_down(service->courier))
+		heartbeat_note(service->heartbeat, HEARTBEAT_DELIVER);
 }
 
 static void

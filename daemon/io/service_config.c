@@ -168,16 +168,50 @@ renumber_severities(struct service *service, const struct policy_set *former)
 			                                                  former->severities[t->ticket.severity].name);
 }
 
+/* Secrets are not part of the digest, so two configurations of one digest may differ in them. */
+static void
+swap_secrets(struct config *now, struct config *then)
+{
+	struct channel_settings *channels = now->channels;
+	now->channels = then->channels;
+	then->channels = channels;
+}
+
+/* What a reload does not change is told of: the file says something else than what holds. */
+static void
+note_unchanged(const struct config *former, const struct config *config)
+{
+	bool same_listen = former->n_listen == config->n_listen;
+	for (size_t i = 0; same_listen && i < config->n_listen; i++)
+		same_listen = strcmp(former->listen[i], config->listen[i]) == 0;
+	const struct {
+		const char *name;
+		bool same;
+	} settings[] = {
+	    {"http.listen", same_listen},
+	    {"instance.name", strcmp(former->instance, config->instance) == 0},
+	    {"database.conninfo", former->conninfo == NULL || config->conninfo == NULL
+	                              ? former->conninfo == config->conninfo
+	                              : strcmp(former->conninfo, config->conninfo) == 0},
+	};
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+		if (!settings[i].same)
+			log_warning("a changed setting holds from the next start on",
+			            log_text("setting", settings[i].name));
+}
+
 void
 service_reload(struct service *service)
 {
 	struct config *config;
-	const struct policy_set *former = service->config->policies;
+	const struct config *former_config = service->config;
+	const struct policy_set *former = former_config->policies;
 	int r = service_load_config(service->path, &config);
 	const char *obstacle = r < 0 ? "it has errors" : reload_obstacle(service, config);
 	if (r == 0 && strcmp(config->digest, service->config->digest) == 0 && obstacle == NULL) {
-		/* Secrets are not part of the digest, and may be others now. */
 		obstacle = service_open_channels(service, config) < 0 ? "a channel cannot be opened" : "";
+		if (*obstacle == '\0')
+			swap_secrets(service->config, config);
 		log_info("reload: the configuration is unchanged", log_text("configuration", config->digest));
 	}
 	if (obstacle == NULL &&
@@ -198,5 +232,6 @@ service_reload(struct service *service)
 	service->config_written = false;
 	if (!service->flushing)
 		(void)service_use_connection(service);
+	note_unchanged(former_config, config);
 	log_info("reloaded", log_text("configuration", config->digest));
 }

@@ -30,7 +30,7 @@ struct replay {
 	struct db db;
 };
 
-static const char find_sql[] = "SELECT key FROM sla.delivery_log WHERE state = 'dead' AND channel = $1 "
+static const char find_sql[] = "SELECT key FROM sla.delivery_log WHERE state = 'dead' AND kind <> 'test' AND channel = $1 "
                                "AND finished_at >= to_timestamp(0) + $2::bigint * interval '1 microsecond'";
 
 /* What a receiver is told may be news of yesterday; and nothing closes what it opens then. */

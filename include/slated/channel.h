@@ -96,8 +96,7 @@ int channel_send(struct channel *channel, const struct delivery *delivery, chann
 void channel_cancel(struct channel_attempt *attempt);
 
 /* Tells a channel that was just opened of a delivery that it was given before; sends nothing by itself. Called for each
- * delivered message of an alert that is open, or whose end the channel was not told yet, in their order; one too many
- * does no harm. */
+ * delivered message of an alert that is open, in their order; one too many does no harm. */
 void channel_restore(struct channel *channel, const struct delivery *delivery);
 
 #endif

@@ -50,6 +50,9 @@ void courier_set_concurrency(struct courier *courier, unsigned concurrency);
  * already is ignored. Calls no hook but now(): everything else happens from the loop. 0 or -ENOMEM. */
 int courier_add(struct courier *courier, const struct delivery *delivery) __attribute__((warn_unused_result));
 
+/* Whether some channel has failed for minutes. */
+bool courier_is_down(const struct courier *courier);
+
 /* The channels with `max` deliveries or more, `n` names at most; borrowed until the next call. Returns how many. */
 size_t courier_full(const struct courier *courier, size_t max, const char **names, size_t n);
 

@@ -16,6 +16,7 @@ struct delivery {
 	const char *kind;               /* escalated, acknowledged, resolved, test; digest */
 	const char *payload;            /* the text of a JSON object */
 	const char *digest;             /* the key of the message that it went out in with others, or NULL */
+	bool told;                      /* an earlier one of its alert was delivered there */
 	uint32_t attempts;              /* made so far */
 	struct instant at;              /* the milestone's instant */
 	struct instant created_at;      /* from here on the channel's give-up time counts */

@@ -14,7 +14,7 @@ enum heartbeat_link {
 	HEARTBEAT_READ,    /* the database was asked for events */
 	HEARTBEAT_ENGINE,  /* no timer was overdue */
 	HEARTBEAT_WRITE,   /* the ledger was written, or the lease renewed */
-	HEARTBEAT_DELIVER, /* deliveries were looked for, and the channels stand open */
+	HEARTBEAT_DELIVER, /* deliveries were looked for, and no channel has failed for minutes */
 	HEARTBEAT_COUNT,
 };
 

@@ -24,7 +24,7 @@ struct http_route {
 	void (*serve)(void *arg, struct http_call *call);
 };
 
-#define HTTP_BODY_MAX        (1024 * 1024)
+#define HTTP_REQUEST_MAX     (1024 * 1024)
 #define HTTP_HEADERS_MAX     (16 * 1024)
 #define HTTP_CONNECTIONS_MAX 128 /* others wait in the kernel's queue */
 

@@ -626,6 +626,7 @@ world_add_kind(struct world *world, const char *key, int64_t ticket, const char 
 {
 	struct delivery delivery = world_delivery(world, key, ticket, channel);
 	delivery.kind = kind;
+	delivery.told = strcmp(kind, "escalated") != 0;
 	cr_assert_eq(courier_add(world->courier, &delivery), 0);
 }
 
@@ -797,5 +798,41 @@ Test(courier, a_failing_channel_is_probed_and_its_fallback_told)
 	struct courier_counts counts = courier_count(world->courier);
 	cr_expect_eq(counts.ready + counts.later + counts.in_flight + counts.behind, 0);
 	cr_expect_eq(strncmp(world->error, "given up after 0.5 hours: ", 26), 0, "%s", world->error);
+	world_free(world);
+}
+
+Test(courier, a_rate_is_kept_when_nothing_waits)
+{
+	struct world *world = world_new_rated(8, one_a_second, (struct rate){0});
+	world_add_kind(world, "1", 1, "a", "escalated");
+	world_turn(world);
+	world_end(world, "1", OUTCOME_DELIVERED);
+	world_advance(world, US_PER_S / 2);
+	world_add_kind(world, "2", 2, "a", "escalated");
+	world_turn(world);
+	cr_expect_str_eq(world_under_way(world, 0), "");
+	world_advance(world, US_PER_S / 2);
+	cr_expect_str_eq(world_under_way(world, 0), "2");
+	world_free(world);
+}
+
+Test(courier, who_was_not_told_hears_of_no_end)
+{
+	struct world *world = world_new_rated(8, (struct rate){0}, (struct rate){0});
+	struct delivery end = world_delivery(world, "end", 1, "b");
+	end.kind = "resolved";
+	/* The alert is superseded by its end, and the end then by nothing. */
+	world_add_kind(world, "1", 1, "b", "escalated");
+	cr_assert_eq(courier_add(world->courier, &end), 0);
+	world_turn(world);
+	cr_expect_str_eq(world->told, "1 superseded, end superseded");
+	/* Who was told while the end waited hears of it. */
+	world_add_kind(world, "2", 2, "b", "escalated");
+	world_turn(world);
+	end.key = "end 2";
+	end.ticket_id = 2;
+	cr_assert_eq(courier_add(world->courier, &end), 0);
+	world_end(world, "2", OUTCOME_DELIVERED);
+	cr_expect_str_eq(world_under_way(world, 1), "end 2");
 	world_free(world);
 }
