@@ -133,11 +133,11 @@ class Comparison:
         tries = [[]]
         for i in late:
             # After a timer means a microsecond after it, which differences() forgives; at the same instant where that
-            # microsecond would part dues which are equal.
+            # microsecond would part dues which are equal, and one more for what a late event before it has put off.
             instants = sorted({m["at"] for m in self.of_ticket[ticket] if m["at"] >= timed[i][0]})
             floor = max((at for at, _ in timed[:i]), default=0)
             tries = [chosen + [max(at, floor) + after] for chosen in tries for at in instants + [floor]
-                     for after in (1, 0)][:400]
+                     for after in sorted(range(len(late) + 1), key=lambda n: (n != 1, n))][:2000]
         for chosen in tries:
             shifted = list(timed)
             for i, at in zip(late, chosen):
