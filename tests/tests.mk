@@ -280,3 +280,7 @@ TESTS += tests/system/histories.py
 # Hooks of reassessment rules.
 dist_check_SCRIPTS += tests/system/hooks.py
 TESTS += tests/system/hooks.py
+
+# Metrics and health, and the alert rules on them.
+dist_check_SCRIPTS += tests/system/metrics.py
+TESTS += tests/system/metrics.py
