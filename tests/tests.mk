@@ -280,3 +280,14 @@ TESTS += tests/system/histories.py
 # Hooks of reassessment rules.
 dist_check_SCRIPTS += tests/system/hooks.py
 TESTS += tests/system/hooks.py
+
+# Metrics and health, and the alert rules on them.
+dist_check_SCRIPTS += tests/system/metrics.py
+TESTS += tests/system/metrics.py
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/test_metrics
+TESTS += tests/unit/test_metrics
+tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
+tests_unit_test_metrics_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_metrics_LDADD = libslated-io.a libslated-core.a $(CRITERION_LIBS)
+endif

@@ -71,8 +71,11 @@ entry_set_state(struct entry *entry, enum entry_state state)
 		wheel_unset(courier->wheel, &entry->node);
 	if (entry->state == ENTRY_READY)
 		ready_remove(entry);
+	struct route *route = entry->lane->route;
 	courier->counts[entry->state]--;
 	courier->counts[state]++;
+	route->counts[entry->state]--;
+	route->counts[state]++;
 	entry->state = state;
 	if (state == ENTRY_LATER)
 		wheel_set(courier->wheel, &entry->node, entry->delivery->next_attempt_at);
@@ -116,6 +119,7 @@ entry_remove(struct entry *entry)
 	struct lane *lane = entry->lane;
 	entry_set_state(entry, ENTRY_BEHIND);
 	courier->counts[ENTRY_BEHIND]--;
+	lane->route->counts[ENTRY_BEHIND]--;
 	HASH_DEL(courier->entries, entry);
 	lane->route->n_entries--;
 	TAILQ_REMOVE(&lane->entries, entry, in_lane);
@@ -291,6 +295,7 @@ courier_add(struct courier *courier, const struct delivery *delivery)
 		goto fail;
 	}
 	courier->counts[ENTRY_BEHIND]++;
+	entry->lane->route->counts[ENTRY_BEHIND]++;
 	entry->lane->route->n_entries++;
 	TAILQ_INSERT_TAIL(&entry->lane->entries, entry, in_lane);
 	if (TAILQ_FIRST(&entry->lane->entries) == entry)
@@ -349,15 +354,40 @@ courier_stop(struct courier *courier)
 		cargo_recall(LIST_FIRST(&courier->cargoes));
 }
 
+static struct courier_counts
+to_counts(const size_t counts[static ENTRY_STATE_COUNT])
+{
+	return (struct courier_counts){
+	    .behind = counts[ENTRY_BEHIND],
+	    .later = counts[ENTRY_LATER],
+	    .ready = counts[ENTRY_READY],
+	    .in_flight = counts[ENTRY_IN_FLIGHT],
+	};
+}
+
 struct courier_counts
 courier_count(const struct courier *courier)
 {
-	return (struct courier_counts){
-	    .behind = courier->counts[ENTRY_BEHIND],
-	    .later = courier->counts[ENTRY_LATER],
-	    .ready = courier->counts[ENTRY_READY],
-	    .in_flight = courier->counts[ENTRY_IN_FLIGHT],
-	};
+	return to_counts(courier->counts);
+}
+
+void
+courier_each_channel(const struct courier *courier, void (*each)(void *arg, const struct courier_channel *channel),
+                     void *arg)
+{
+	struct route *route;
+	for (size_t i = 0; i < courier->n_channels; i++) {
+		struct courier_channel channel = {.name = courier->channels[i]->name};
+		HASH_FIND_STR(courier->routes, channel.name, route);
+		if (route) {
+			channel.counts = to_counts(route->counts);
+			channel.failing = gate_is_open(&route->gate);
+		}
+		each(arg, &channel);
+	}
+	for (route = courier->routes; route; route = route->hh.next)
+		if (!route->channel)
+			each(arg, &(struct courier_channel){route->name, to_counts(route->counts), false});
 }
 
 void
@@ -365,6 +395,7 @@ courier_check(const struct courier *courier)
 {
 	size_t counts[ENTRY_STATE_COUNT] = {0};
 	for (const struct route *route = courier->routes; route; route = route->hh.next) {
+		size_t held = 0;
 		assert(route->lanes || route->channel);
 		for (const struct lane *lane = route->lanes; lane; lane = lane->hh.next) {
 			assert(!TAILQ_EMPTY(&lane->entries));
@@ -379,6 +410,9 @@ courier_check(const struct courier *courier)
 				counts[entry->state]++;
 			}
 		}
+		for (size_t s = 0; s < ENTRY_STATE_COUNT; s++)
+			held += route->counts[s];
+		assert(held == route->n_entries);
 	}
 	size_t sum = 0;
 	for (size_t s = 0; s < ENTRY_STATE_COUNT; s++) {

@@ -55,6 +55,7 @@ struct route {
 	struct lane *lanes;
 	struct entries ready[READY_COUNT];
 	size_t n_ready;
+	size_t counts[ENTRY_STATE_COUNT];
 	size_t n_entries;
 	size_t n_under_way;      /* cargoes */
 	TAILQ_ENTRY(route) turn; /* where there are ready ones */

@@ -150,6 +150,9 @@ static void
 cargo_settle(struct cargo *cargo, const struct channel_result *result)
 {
 	const char *key = cargo->digest ? cargo->digest->key : NULL;
+	const struct courier_hooks *hooks = &cargo->entries[0]->courier->hooks;
+	if (hooks->attempted)
+		hooks->attempted(hooks->arg, cargo->route->name, cargo->n_entries, result->outcome);
 	for (size_t i = 0; i < cargo->n_entries; i++) {
 		struct entry *entry = cargo->entries[i];
 		entry->cargo = NULL;

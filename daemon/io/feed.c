@@ -71,7 +71,8 @@ struct feed {
 	char *snapshot; /* of the last load or poll */
 	char *in_progress;
 	char *error;
-	int64_t sent; /* ticks */
+	int64_t sent;         /* ticks */
+	struct duration took; /* the last poll, until its answer was there */
 	bool in_copy;
 	bool wanted; /* a poll, as soon as the connection is idle */
 	bool got_events;
@@ -371,6 +372,7 @@ on_poll_result(void *arg, PGresult *result)
 	if (feed->phase == PHASE_STOPPED)
 		return;
 	if (result != NULL) {
+		feed->took = (struct duration){timebase_ticks() - feed->sent};
 		if (PQresultStatus(result) == PGRES_TUPLES_OK)
 			take_events(feed, result);
 		else
@@ -382,7 +384,7 @@ on_poll_result(void *arg, PGresult *result)
 		return;
 	}
 	judge_probe(feed);
-	feed->hooks.polled(feed->hooks.arg);
+	feed->hooks.polled(feed->hooks.arg, feed->took);
 	if (feed->phase != PHASE_POLLING)
 		return;
 	plan_poll(feed);

@@ -4,6 +4,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "slated/http_client.h"
 #include "slated/log.h"
@@ -20,6 +21,8 @@ struct heartbeat {
 	struct http_client *http;
 	struct http_transfer *transfer;
 	char *url;
+	struct duration every;
+	struct instant heard_at;
 	bool worked[HEARTBEAT_COUNT];
 	bool silent; /* the last one was left out, or failed: told of once */
 };
@@ -36,6 +39,8 @@ on_answer(void *arg, const struct http_answer *answer)
 		log_warning("the heartbeat was not heard", log_text("error", answer->error_text),
 		            log_number("status", answer->status));
 	heartbeat->silent = !good;
+	if (good)
+		heartbeat->heard_at = (struct instant){(int64_t)time(NULL) * US_PER_S};
 }
 
 static void
@@ -98,11 +103,24 @@ heartbeat_configure(struct heartbeat *heartbeat, const char *url, struct duratio
 		return -ENOMEM;
 	free(heartbeat->url);
 	heartbeat->url = copy;
+	heartbeat->every = copy != NULL ? every : (struct duration){0};
 	(void)event_del(heartbeat->timer);
 	if (copy == NULL)
 		return 0;
 	const struct timeval interval = {every.us / US_PER_S, every.us % US_PER_S};
 	return event_add(heartbeat->timer, &interval) < 0 ? -ENOMEM : 0;
+}
+
+struct duration
+heartbeat_interval(const struct heartbeat *heartbeat)
+{
+	return heartbeat->every;
+}
+
+struct instant
+heartbeat_last_success(const struct heartbeat *heartbeat)
+{
+	return heartbeat->heard_at;
 }
 
 void

@@ -134,6 +134,7 @@ slot_fail(struct slot *slot, const char *failure)
 		abort(); /* out of memory; the service manager starts us again */
 	slot->state = SLOT_ANSWERED;
 	slot->hooks->n_failed++;
+	slot->hooks->callbacks.ended(slot->hooks->callbacks.arg, slot->rule, false);
 	log_warning("hook failed", log_text("rule", slot->rule), log_text("ticket", slot->ticket),
 	            log_text("error", failure), log_number("failures", (int64_t)slot->hooks->n_failed));
 }
@@ -174,6 +175,7 @@ slot_answer(struct slot *slot, const char *severity, const char *reason)
 		slot->reason = NULL;
 	}
 	slot->state = SLOT_ANSWERED;
+	slot->hooks->callbacks.ended(slot->hooks->callbacks.arg, slot->rule, true);
 	log_info("hook answered", log_text("rule", slot->rule), log_text("ticket", slot->ticket),
 	         log_text("severity", severity));
 }

@@ -1,14 +1,17 @@
 /* Requests: which route they take, who may, and how they are answered. */
 #include <errno.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "http_internal.h"
@@ -188,11 +191,28 @@ check_token(struct http_call *call)
 	return AUTHORITY_GRANTED;
 }
 
+/* Whether it came from this host. A proxy here that lets others in answers for them. */
+static bool
+call_is_local(const struct http_call *call)
+{
+	struct sockaddr_storage peer = {0};
+	socklen_t len = sizeof(peer);
+	struct evhttp_connection *connection = evhttp_request_get_connection(call->request);
+	int fd = connection ? bufferevent_getfd(evhttp_connection_get_bufferevent(connection)) : -1;
+	if (fd < 0 || getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
+		return false;
+	if (peer.ss_family == AF_INET)
+		return ntohl(((const struct sockaddr_in *)&peer)->sin_addr.s_addr) >> 24 == 127;
+	/* No mapped IPv4 addresses: the sockets are IPV6_V6ONLY. */
+	return peer.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)&peer)->sin6_addr);
+}
+
 /* Whether the call may go on; it has been answered where not. */
 static bool
 call_is_allowed(struct http_call *call, const struct http_route *route)
 {
-	if (route->authority != HTTP_TOKEN)
+	if ((route->authority != HTTP_TOKEN && route->authority != HTTP_READ) ||
+	    (route->authority == HTTP_READ && call_is_local(call)))
 		return true;
 	if (!call->server->token) {
 		http_answer_error(

@@ -123,3 +123,7 @@ libslated_io_a_SOURCES += daemon/io/mail_client.c
 # Hooks of reassessment rules.
 libslated_io_a_SOURCES += include/slated/hook.h
 libslated_io_a_SOURCES += daemon/io/hook.c
+# Metrics and health.
+libslated_io_a_SOURCES += include/slated/metrics.h
+libslated_io_a_SOURCES += daemon/io/metrics.c
+libslated_io_a_SOURCES += daemon/io/service_metrics.c

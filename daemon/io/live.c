@@ -58,9 +58,25 @@ live_take_touched(struct live *live)
 }
 
 void
+live_count_clocks(struct live *live, struct live_ticket *ticket)
+{
+	uint8_t counts[LIVE_CLOCK_STATES] = {0};
+	for (const struct clock *clock = ticket->ticket.clocks; clock != NULL; clock = clock->next)
+		if (clock_is_active(clock))
+			counts[clock->state]++; /* one of each metric at most */
+	for (unsigned i = 0; i < LIVE_CLOCK_STATES; i++) {
+		live->clocks[i] += counts[i];
+		live->clocks[i] -= ticket->clocks[i];
+		ticket->clocks[i] = counts[i];
+	}
+}
+
+void
 live_remove(struct live *live, struct live_ticket *ticket)
 {
 	assert(!ticket->touched && !wheel_is_set(&ticket->ticket.timer));
+	for (unsigned i = 0; i < LIVE_CLOCK_STATES; i++)
+		live->clocks[i] -= ticket->clocks[i];
 	HASH_DEL(live->tickets, ticket);
 	ticket_clear(&ticket->ticket);
 	free(ticket->ladder);

@@ -24,8 +24,8 @@
 #include "slated/child.h"
 #include "slated/hook.h"
 #include "slated/http_client.h"
-#include "slated/mail_client.h"
 #include "slated/log.h"
+#include "slated/mail_client.h"
 #include "slated/rows.h"
 
 #define BEAT       ((struct timeval){1, 0})
@@ -282,6 +282,7 @@ static void
 on_outcome(void *arg, const struct delivery *delivery, enum outcome outcome, const char *error)
 {
 	struct service *service = arg;
+	service_count_outcome(service, delivery, outcome);
 	outbox_on_outcome(service->outbox, delivery, outcome, error);
 	if (service->state == SERVICE_STOPPING)
 		service_stop_step(service);
@@ -409,10 +410,12 @@ on_hook_problem(void *arg, const char *text)
 static int
 make_delivery(struct service *service)
 {
-	const struct courier_hooks courier = {service_clock, courier_random, on_outcome, on_fall_back, service};
+	const struct courier_hooks courier = {service_clock, courier_random,        on_outcome,
+	                                      on_fall_back,  service_count_attempt, service};
 	const struct outbox_hooks outbox = {on_outbox_problem, on_outbox_settled, on_outbox_looked,
 	                                    service_restore_channel, service};
-	const struct hooks_callbacks hooks = {hook_policies, on_hook_ready, on_hook_problem, service};
+	const struct hooks_callbacks hooks = {hook_policies, on_hook_ready, on_hook_problem, service_count_hook,
+	                                      service};
 	int r = http_client_new(service->base, &service->http);
 	if (r == 0)
 		r = mail_client_new(service->base, NULL, &service->mail);
@@ -472,6 +475,8 @@ make_parts(struct service *service, const char *path)
 	if (service->path == NULL || service->base == NULL)
 		return -ENOMEM;
 	r = make_run(service);
+	if (r == 0)
+		r = service_metrics_new(service);
 	if (r == 0)
 		r = work_new(service);
 	if (r == 0)
@@ -538,6 +543,7 @@ service_free(struct service *service)
 	http_client_free(service->http);
 	feed_free(service->feed);
 	work_free(service);
+	service_metrics_free(service);
 	if (service->base != NULL)
 		event_base_free(service->base);
 	while (service->configs != NULL) {

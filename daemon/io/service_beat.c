@@ -9,7 +9,8 @@
 #include "service_internal.h"
 #include "slated/log.h"
 
-#define LEASE_LASTS "15 s"
+#define LEASE_LASTS    "15 s"
+#define LEASE_LASTS_US (15 * US_PER_S)
 /* A timer that is so much overdue says that something stands still. */
 #define OVERDUE_US  (5 * US_PER_S)
 #define RENEW_BEATS 5 /* the lease, and our word where nothing happened */
@@ -69,6 +70,9 @@ on_beat_result(void *arg, PGresult *result)
 		service_begin_anew(service, "another daemon holds the lease");
 	} else {
 		service->lag = (struct duration){0};
+		service->written_at = timebase_ticks();
+		if (service->renewing)
+			service->lease_until = service->beat_sent + LEASE_LASTS_US;
 		heartbeat_note(service->heartbeat, HEARTBEAT_WRITE);
 	}
 }
@@ -116,6 +120,8 @@ send_beat(struct service *service)
 	    instant_or_null(service->last_error_at, failed),
 	    service->renew_wanted ? "t" : "f",
 	};
+	service->renewing = service->renew_wanted;
+	service->beat_sent = timebase_ticks();
 	service->beat_wanted = service->renew_wanted = service->news = false;
 	if (pg_send(service->flush_pg, &(struct pg_query){.text = beat_sql,
 	                                                  .n_params = sizeof(params) / sizeof(params[0]),

@@ -217,6 +217,7 @@ service_reload(struct service *service)
 	if (obstacle == NULL &&
 	    (service_open_channels(service, config) < 0 || service_know_config(service, config) < 0))
 		obstacle = "a channel cannot be opened";
+	service_count_reload(service, obstacle == NULL ? "success" : *obstacle != '\0' ? "refused" : "unchanged");
 	if (obstacle != NULL) {
 		if (*obstacle != '\0')
 			service_problem(service, "reload refused, the former configuration stays in force", obstacle);

@@ -37,6 +37,8 @@ service_http_new(struct service *service)
 	if (r == 0)
 		r = inbound_new(service->http_server, config, &hooks, &service->inbound);
 	if (r == 0)
+		r = service_metrics_serve(service);
+	if (r == 0)
 		r = service_make_connection(service, "http", &callbacks, &service->http_pg);
 	if (r < 0)
 		return r;

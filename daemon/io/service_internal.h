@@ -1,6 +1,6 @@
 /* What the parts of the service share: service.c is its life (connections, signals, end), service_beat.c the lease,
- * service_config.c the configuration and its channels, service_http.c its HTTP server, work.c its work (events, timers,
- * flushes). */
+ * service_config.c the configuration and its channels, service_http.c its HTTP server, service_metrics.c what it counts
+ * and whether it is ready, work.c its work (events, timers, flushes). */
 #ifndef SLATED_SERVICE_INTERNAL_H
 #define SLATED_SERVICE_INTERNAL_H
 
@@ -16,6 +16,7 @@
 
 struct event;
 struct event_base;
+struct service_metrics;
 
 /* DOWN: a connection is missing, or we pause after a failure. LEASING, LOADING: on the way. LIVE: at work.
  * STOPPING: what is in hand is brought to its end. */
@@ -59,6 +60,7 @@ struct service {
 	struct http_server *http_server; /* NULL without http.listen, like the two below */
 	struct inbound *inbound;
 	struct pg *http_pg;
+	struct service_metrics *metrics;
 	struct timebase timebase;
 	struct instant started_at;
 	char run[37]; /* a uuid that names this run */
@@ -81,6 +83,10 @@ struct service {
 	bool renew_wanted; /* with the lease */
 	bool news;         /* a batch was flushed since the last beat */
 	unsigned beats;
+	bool renewing;       /* the beat on its way renews the lease */
+	int64_t beat_sent;   /* ticks */
+	int64_t lease_until; /* ticks: the lease is ours for that long at least */
+	int64_t written_at;  /* ticks: when the database last took something from us; 0: never */
 	bool flushing;
 	bool catching_up;
 	bool leaving; /* the lease is being given back */
@@ -131,6 +137,29 @@ void service_http_configure(struct service *service);
 /* Takes no new requests. */
 void service_http_stop(struct service *service);
 void service_http_free(struct service *service);
+
+/* service_metrics.c: what is counted, each where it happens. */
+int service_metrics_new(struct service *service) __attribute__((warn_unused_result));
+void service_metrics_free(struct service *service);
+/* Adds the routes to the HTTP server. 0 or -ENOMEM. */
+int service_metrics_serve(struct service *service) __attribute__((warn_unused_result));
+/* What goes into the batch that is being gathered. */
+void service_count_milestone(struct service *service, const struct milestone *milestone);
+void service_count_event(struct service *service, enum event_kind kind);
+void service_count_refused(struct service *service);
+void service_count_late(struct service *service);
+/* The batch is on its way, has been committed, or everything begins anew. */
+void service_count_flush(struct service *service, size_t rows);
+void service_count_flushed(struct service *service);
+void service_count_anew(struct service *service);
+void service_count_poll(struct service *service, struct duration took);
+void service_count_outcome(struct service *service, const struct delivery *delivery, enum outcome outcome);
+/* The courier's hook. */
+void service_count_attempt(void *service, const char *channel, size_t n, enum outcome outcome);
+/* The hooks' callback. */
+void service_count_hook(void *service, const char *rule, bool answered);
+/* "success", "refused", "unchanged" */
+void service_count_reload(struct service *service, const char *outcome);
 
 /* work.c */
 int work_new(struct service *service);

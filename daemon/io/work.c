@@ -34,6 +34,7 @@ on_milestone(void *arg, struct ticket *ticket, const struct milestone *m)
 	if (m->by_timer && !service->catching_up && lag.us > service->lag.us)
 		service->lag = lag;
 	ledger_add_milestone(service->ledger, engine_policies(service->engine), ticket, m, now);
+	service_count_milestone(service, m);
 	if (m->kind == MILESTONE_AT_RISK || m->kind == MILESTONE_BREACHED || m->kind == MILESTONE_ESCALATED)
 		log_info(milestone_names[m->kind], log_number("ticket", (int64_t)ticket->id),
 		         log_text("metric", m->metric == METRIC_COUNT ? NULL : metric_names[m->metric]),
@@ -86,6 +87,7 @@ static void
 plan_ticket(struct service *service, struct live_ticket *live)
 {
 	struct instant next = ticket_next(&live->ticket);
+	live_count_clocks(&service->live, live);
 	if (instant_equal(next, INSTANT_NEVER))
 		wheel_unset(service->wheel, &live->ticket.timer);
 	else
@@ -145,6 +147,7 @@ static void
 note_refusal(struct service *service, const struct event_row *row, const char *refusal)
 {
 	service->n_refused++;
+	service_count_refused(service);
 	log_warning("event refused", log_number("ticket", row->ticket_id), log_number("seq", row->seq),
 	            log_text("kind", event_names[row->event.kind]), log_text("reason", refusal));
 	ledger_add_event_note(service->ledger, row->ticket_id, row->seq, refusal, false);
@@ -154,6 +157,7 @@ note_refusal(struct service *service, const struct event_row *row, const char *r
 static void
 apply_to_final(struct service *service, const struct event_row *row)
 {
+	service_count_event(service, row->event.kind);
 	ledger_add_seen(service->ledger, row->ticket_id, row->seq);
 	if (row->event.kind != EVENT_MERGED)
 		note_refusal(service, row, "the ticket is closed or merged: nothing can follow");
@@ -166,6 +170,7 @@ apply_event(struct service *service, struct live_ticket *live, const struct even
 	bool late = false;
 	struct ticket *ticket = &live->ticket;
 	int r;
+	service_count_event(service, row->event.kind);
 	if (!ticket->opened && row->event.kind == EVENT_SEVERITY && !ticket_is_final(ticket))
 		r = engine_open_held(service->engine, ticket, &row->event, refusal);
 	else
@@ -176,8 +181,10 @@ apply_event(struct service *service, struct live_ticket *live, const struct even
 			engine_hold(service->engine, ticket, &row->event);
 	} else if (r < 0)
 		return false;
-	else if (late)
+	else if (late) {
+		service_count_late(service);
 		ledger_add_event_note(service->ledger, row->ticket_id, row->seq, NULL, true);
+	}
 	if (r == 0 && row->event.kind == EVENT_ACK)
 		ledger_add_acknowledgement(service->ledger, row->ticket_id, row->seq);
 	live->applied_seq = row->seq;
@@ -225,6 +232,7 @@ work_reset(struct service *service)
 	service->wheel = wheel;
 	live_clear(&service->live);
 	ledger_clear(service->ledger);
+	service_count_anew(service);
 	name_configs(service);
 	service->flushing = false;
 	service->catching_up = true;
@@ -355,9 +363,10 @@ on_loaded(void *arg)
 }
 
 static void
-on_polled(void *arg)
+on_polled(void *arg, struct duration took)
 {
 	struct service *service = arg;
+	service_count_poll(service, took);
 	heartbeat_note(service->heartbeat, HEARTBEAT_READ);
 	work_flush(service);
 	work_arm(service);
@@ -402,6 +411,7 @@ on_flushed(void *arg, const struct ledger_result *result, const char *error)
 		return;
 	}
 	heartbeat_note(service->heartbeat, HEARTBEAT_WRITE);
+	service_count_flushed(service);
 	if (result->deliveries || result->reassessments)
 		outbox_wake(service->outbox);
 	if (service->state == SERVICE_STOPPING) {
@@ -442,6 +452,7 @@ work_flush(struct service *service)
 	if (ledger_rows(service->ledger) == 0 && service->live.n_touched == 0)
 		return;
 	gather_touched(service);
+	service_count_flush(service, ledger_rows(service->ledger));
 	int r = ledger_flush(service->ledger, service->flush_pg, service->run, service->instance, on_flushed, service);
 	if (r < 0)
 		service_begin_anew(service, strerror(-r));

@@ -21,6 +21,9 @@ struct courier_hooks {
 	/* The delivery's channel has failed for minutes, or ended it dead: `channel` should tell of it, too. NULL:
 	 * there are no fallbacks. Must not call back. */
 	void (*fall_back)(void *arg, const struct delivery *delivery, const char *channel);
+	/* An attempt ended that carried `n` deliveries, more than one as a digest; outcome() follows for each. NULL:
+	 * nobody counts them. Must not call back. */
+	void (*attempted)(void *arg, const char *channel, size_t n, enum outcome outcome);
 	void *arg;
 };
 
@@ -69,6 +72,16 @@ void courier_drain(struct courier *courier);
 void courier_stop(struct courier *courier);
 
 struct courier_counts courier_count(const struct courier *courier);
+
+struct courier_channel {
+	const char *name;
+	struct courier_counts counts;
+	bool failing; /* it has failed so often that there are only single attempts */
+};
+
+/* Calls `each` for each channel, and for each that is none any more but still has deliveries. */
+void courier_each_channel(const struct courier *courier, void (*each)(void *arg, const struct courier_channel *channel),
+                          void *arg);
 
 /* Aborts where an invariant does not hold; for tests. */
 void courier_check(const struct courier *courier);

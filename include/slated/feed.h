@@ -24,8 +24,8 @@ struct feed_hooks {
 	bool (*event)(void *arg, const struct pg_value *values);
 	/* All is loaded; events come from now on. */
 	void (*loaded)(void *arg);
-	/* A poll's events have been handed out. */
-	void (*polled)(void *arg);
+	/* A poll's events have been handed out; the database took so long to answer. */
+	void (*polled)(void *arg, struct duration took);
 	/* May events be taken in now? Asked before each poll; feed_wake() when that changes. */
 	bool (*hungry)(void *arg);
 	/* It cannot go on and has stopped: the connection must be made anew before the next feed_load(). */

@@ -31,6 +31,12 @@ void heartbeat_free(struct heartbeat *heartbeat);
 int heartbeat_configure(struct heartbeat *heartbeat, const char *url, struct duration every)
     __attribute__((warn_unused_result));
 
+/* How often it is sent; 0: never. */
+struct duration heartbeat_interval(const struct heartbeat *heartbeat);
+
+/* When it was last heard, by the host's clock; 0: not yet. */
+struct instant heartbeat_last_success(const struct heartbeat *heartbeat);
+
 /* That link has just worked. */
 void heartbeat_note(struct heartbeat *heartbeat, enum heartbeat_link link);
 

@@ -18,6 +18,8 @@ struct hooks_callbacks {
 	/* There is something to send: hooks_step() is wanted as soon as the connection is idle. */
 	void (*ready)(void *arg);
 	void (*problem)(void *arg, const char *text);
+	/* A hook answered, or failed. */
+	void (*ended)(void *arg, const char *rule, bool answered);
 	void *arg;
 };
 

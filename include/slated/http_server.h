@@ -12,6 +12,7 @@ struct http_server;
 
 enum http_authority {
 	HTTP_OPEN,  /* anybody may */
+	HTTP_READ,  /* who is on this host may; others as for HTTP_TOKEN */
 	HTTP_TOKEN, /* "Authorization: Bearer TOKEN", or signed with the token's bytes as Standard Webhooks says */
 	HTTP_OWN,   /* the function looks for itself */
 };

@@ -6,13 +6,17 @@
 
 #include "slated/engine.h"
 
+/* Those of clocks that have not ended. */
+#define LIVE_CLOCK_STATES (CLOCK_BREACHED + 1)
+
 struct live_ticket {
 	struct ticket ticket; /* first: the wheel's nodes and the engine's tickets lead here */
 	int64_t id;
 	int64_t applied_seq;
-	char *ladder;             /* while loading: ladder steps that wait for the clocks */
-	struct live_ticket *next; /* of those that await the ledger */
-	bool touched;             /* on that list */
+	char *ladder;                      /* while loading: ladder steps that wait for the clocks */
+	struct live_ticket *next;          /* of those that await the ledger */
+	bool touched;                      /* on that list */
+	uint8_t clocks[LIVE_CLOCK_STATES]; /* by state, as counted last */
 	UT_hash_handle hh;
 };
 
@@ -21,6 +25,7 @@ struct live {
 	struct live_ticket *touched;
 	struct live_ticket **touched_tail;
 	size_t n_touched;
+	size_t clocks[LIVE_CLOCK_STATES]; /* of all tickets, by state */
 };
 
 void live_init(struct live *live);
@@ -36,6 +41,9 @@ void live_touch(struct live *live, struct live_ticket *ticket);
 
 /* Takes the first ticket off that list, or NULL. */
 struct live_ticket *live_take_touched(struct live *live);
+
+/* Counts the ticket's clocks anew, after they may have changed. */
+void live_count_clocks(struct live *live, struct live_ticket *ticket);
 
 /* Takes the ticket out and frees it; it must be in no wheel and not be touched. */
 void live_remove(struct live *live, struct live_ticket *ticket);

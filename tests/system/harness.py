@@ -220,14 +220,14 @@ class Lines:
 
 
 class Daemon:
-    """One run of slated."""
+    """One run of slated; `under` is a command that runs it."""
 
-    def __init__(self, bench, config):
+    def __init__(self, bench, config, under=()):
         self.bench = bench
         environment = {k: v for k, v in bench.server.environment.items() if not k.startswith("PG")}
         environment["ASAN_OPTIONS"] = f"log_path={bench.folder}/sanitizer"
         environment["UBSAN_OPTIONS"] = f"print_stacktrace=1:log_path={bench.folder}/sanitizer"
-        self.process = subprocess.Popen([BUILD / "slated", "--config", config], stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([*under, BUILD / "slated", "--config", config], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment,
                                         preexec_fn=die_with_parent)
         self.log = Lines(self.process.stderr)
@@ -339,8 +339,8 @@ class Bench:
         new.rename(path)
         return path
 
-    def daemon(self, config, loaded=True):
-        daemon = Daemon(self, config)
+    def daemon(self, config, loaded=True, under=()):
+        daemon = Daemon(self, config, under)
         self.stack.callback(daemon.close)
         self.daemons.append(daemon)
         if loaded:

@@ -756,7 +756,7 @@ Test(courier, a_failing_channel_is_probed_and_its_fallback_told)
 	static char name[] = "b", lead[] = "c";
 	world->fakes[1].channel = (struct channel){.ops = &pager_ops, .name = name, .fallback = lead};
 	struct channel *channel = &world->fakes[1].channel;
-	const struct courier_hooks hooks = {world_now, world_random, world_outcome, note_fall_back, world};
+	const struct courier_hooks hooks = {world_now, world_random, world_outcome, note_fall_back, NULL, world};
 	cr_assert_eq(courier_new(world->base, 8, &hooks, &world->courier), 0);
 	cr_assert_eq(courier_set_channels(world->courier, &channel, 1), 0);
 	for (int i = 1; i <= 6; i++) {
