@@ -196,7 +196,7 @@ const kinds = {
 			alert: { key: 'a', state: 'firing', severity: 'critical' }, late_by: 7200,
 			clock: { state: 'breached', due_at: new Date(Date.now() - 7230000).toISOString(), target: '1h', policy: 'e' },
 		}),
-		subject: /^First response to ACME #\d+ overdue by 2 h \(Critical, enterprise-gold\)$/,
+		subject: /^First response to ACME #\d+ overdue by 2 h(?: 1 min)? \(Critical, enterprise-gold\)$/,
 		importance: 'high',
 	},
 	error: { given: delivery({}, {}, { alert: { key: 'a', severity: 'error' } }), subject: /due in/, importance: 'high' },
