@@ -83,7 +83,7 @@ def test_refused(bench):
     mark = keys(bench)
     daemon = bench.daemon(path)
     open_tickets(bench, 10)
-    bench.db.wait("(SELECT count(*) FROM sla.delivery WHERE attempts > 0) >= 10")
+    bench.db.wait("(SELECT count(*) FROM sla.delivery WHERE attempts > 0) >= 5")
     bench.db.wait(DONE)
     daemon.kill()
     wanted = keys(bench) - mark
