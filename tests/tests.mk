@@ -291,3 +291,6 @@ tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_unit_test_metrics_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_metrics_LDADD = libslated-io.a libslated-core.a $(CRITERION_LIBS)
 endif
+# The journal's catalog.
+dist_check_SCRIPTS += tests/doc/catalog.py
+TESTS += tests/doc/catalog.py
