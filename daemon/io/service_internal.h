@@ -101,8 +101,9 @@ struct service {
 	int64_t written_at;  /* ticks: when the database last took something from us; 0: never */
 	bool flushing;
 	bool catching_up;
-	bool leaving;   /* the lease is being given back */
-	bool stands_by; /* another daemon holds the lease */
+	bool leaving;        /* the lease is being given back */
+	bool stands_by;      /* another daemon holds the lease */
+	bool reload_refused; /* the last one */
 	struct notify notify;
 	int exit_status;
 };

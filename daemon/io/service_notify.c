@@ -14,31 +14,48 @@
 #include "service_internal.h"
 #include "slated/text.h"
 
-#define LOOK        (1 * US_PER_S)
+#define LOOK (1 * US_PER_S)
+/* Polls come every second, the lease's renewal every five; worth a word, and too much. */
+#define SILENCE_ODD (10 * US_PER_S)
 #define SILENCE_MAX (PG_QUERY_TIMEOUT.us + 15 * US_PER_S)
 
 /* While a first start goes on, each message asks for so much time: LOOK, and what a busy machine adds. */
 #define START_EXTENSION "20000000"
 
+static int64_t
+silence(const struct notify *notify, int64_t ticks)
+{
+	return ticks - (notify->read_at < notify->written_at ? notify->read_at : notify->written_at);
+}
+
 bool
 notify_is_working(const struct notify *notify, bool live, int64_t ticks)
 {
-	return !live || (ticks - notify->read_at < SILENCE_MAX && ticks - notify->written_at < SILENCE_MAX);
+	return !live || silence(notify, ticks) < SILENCE_MAX;
 }
 
 static void
 describe_live(const struct service *service, char *text, size_t size)
 {
-	char at[INSTANT_TEXT_SIZE];
+	char at[INSTANT_TEXT_SIZE] = "";
 	const struct live *live = &service->live;
+	size_t breached = live->clocks[CLOCK_BREACHED];
+	size_t clocks = live->clocks[CLOCK_RUNNING] + live->clocks[CLOCK_PAUSED] + breached;
 	struct instant next = wheel_next(service->wheel);
-	(void)instant_format(next, at);
-	(void)snprintf(text, size, "%zu tickets, %zu clocks: %zu at risk, %zu breached; next at %s; lag %lld ms%s",
-	               live_count(live),
-	               live->clocks[CLOCK_RUNNING] + live->clocks[CLOCK_PAUSED] + live->clocks[CLOCK_BREACHED],
-	               live->at_risk, live->clocks[CLOCK_BREACHED], instant_equal(next, INSTANT_NEVER) ? "no time" : at,
+	int64_t silent = silence(&service->notify, timebase_ticks());
+	bool due = !instant_equal(next, INSTANT_NEVER);
+	if (silent > SILENCE_ODD) {
+		(void)snprintf(text, size, "the database has not answered for %lld seconds",
+		               (long long)silent / US_PER_S);
+		return;
+	}
+	if (due)
+		(void)instant_format((struct instant){next.us - next.us % US_PER_S}, at);
+	(void)snprintf(text, size, "%zu tickets, %zu clocks, %zu at risk, %zu breached; %s%s; lag %lld ms%s%s",
+	               live_count(live), clocks, live->at_risk, breached, due ? "next " : "nothing is due", at,
 	               (long long)service->lag.us / 1000,
-	               pg_is_ready(service->outbox_pg) ? "" : "; deliveries wait for a connection to the database");
+	               pg_is_ready(service->outbox_pg) ? "" : "; deliveries wait for a connection to the database",
+	               service->reload_refused ? "; a reload was refused" : "");
 }
 
 static void
