@@ -96,7 +96,8 @@ void
 service_begin_anew(struct service *service, const char *why)
 {
 	struct timeval tv = {service->pause.us / US_PER_S, service->pause.us % US_PER_S};
-	service_problem(service, "everything is read anew", why);
+	if (why != NULL)
+		service_problem(service, "everything is read anew", why);
 	if (service->state == SERVICE_STOPPING) {
 		/* What was not committed is done again by the next run. */
 		service->exit_status = EXIT_FAILURE;

@@ -65,10 +65,11 @@ on_beat_result(void *arg, PGresult *result)
 		note_server_error(service, "the lease could not be taken", result);
 		service_begin_anew(service, "no lease");
 	} else if (strcmp(PQgetvalue(result, 0, 0), "256") != 0) {
-		log_warning("another daemon holds the lease; waiting for its end",
-		            log_text("shards_held", PQgetvalue(result, 0, 0)));
+		if (!service->stands_by)
+			log_warning("another daemon holds the lease; waiting for its end",
+			            log_text("shards_held", PQgetvalue(result, 0, 0)));
 		service->stands_by = true;
-		service_begin_anew(service, "another daemon holds the lease");
+		service_begin_anew(service, NULL);
 	} else {
 		service->lag = (struct duration){0};
 		service->stands_by = false;

@@ -112,7 +112,7 @@ struct service {
 struct instant service_now(const struct service *service);
 /* Logs and remembers what went wrong. */
 void service_problem(struct service *service, const char *what, const char *text);
-/* Everything in memory is in doubt: begins anew after a pause. */
+/* Everything in memory is in doubt: begins anew after a pause. `why` NULL: has been told. */
 void service_begin_anew(struct service *service, const char *why);
 /* The flush connection is idle: sends what waits for it besides batches. Whether it sent anything. */
 bool service_use_connection(struct service *service);
