@@ -294,3 +294,7 @@ endif
 # The journal's catalog.
 dist_check_SCRIPTS += tests/doc/catalog.py
 TESTS += tests/doc/catalog.py
+# The units under a booted systemd; skipped where that cannot be.
+dist_check_SCRIPTS += tests/systemd/service.py
+TESTS += tests/systemd/service.py
+EXTRA_DIST += tests/systemd/box.py
