@@ -32,6 +32,7 @@ static const struct {
     {"a former configuration, which open clocks need, cannot be read", "58e8c73cfb164d24bc72788954853524"},
     {"configuration", "ad12bbbd08d24bf5b40b00bf6c5a0cb8"},
     {"reload refused, the former configuration stays in force", "121116100d7645fd97ff9a8e39d98d2b"},
+    {"a changed setting holds from the next start on", "259c25d236284e708359447fbd036ef4"},
     {"a channel cannot be opened", "668374bbb0564685988b860446ead199"},
     {"this version cannot send to channels of this type", "668374bbb0564685988b860446ead199"},
     {"event refused", "ed266a67ab7c4fdd810f1c487ce5c050"},
