@@ -69,6 +69,8 @@ on_beat_result(void *arg, PGresult *result)
 			log_warning("another daemon holds the lease; waiting for its end",
 			            log_text("shards_held", PQgetvalue(result, 0, 0)));
 		service->stands_by = true;
+		(void)snprintf(service->last_error, sizeof(service->last_error), "another daemon holds the lease");
+		service->last_error_at = service_now(service);
 		service_begin_anew(service, NULL);
 	} else {
 		service->lag = (struct duration){0};
