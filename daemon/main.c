@@ -76,6 +76,7 @@ main(int argc, char **argv)
 		perror("slated: /dev/null");
 		return EXIT_FAILURE;
 	}
+	log_use_journal();
 	(void)signal(SIGPIPE, SIG_IGN); /* a peer that is gone shows as an error of the write */
 	if (service_new(path, &service) < 0) {
 		log_error("not started");

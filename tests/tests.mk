@@ -55,7 +55,7 @@ check_PROGRAMS += tests/unit/test_log
 TESTS += tests/unit/test_log
 tests_unit_test_log_SOURCES = tests/unit/test_log.c
 tests_unit_test_log_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
-tests_unit_test_log_LDADD = libslated-io.a libslated-core.a $(CRITERION_LIBS)
+tests_unit_test_log_LDADD = libslated-io.a libslated-core.a $(LIBSYSTEMD_LIBS) $(CRITERION_LIBS)
 check_PROGRAMS += tests/unit/test_exec
 TESTS += tests/unit/test_exec
 tests_unit_test_exec_SOURCES = tests/unit/test_exec.c
@@ -290,4 +290,21 @@ TESTS += tests/unit/test_metrics
 tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_unit_test_metrics_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_metrics_LDADD = libslated-io.a libslated-core.a $(CRITERION_LIBS)
+endif
+# The journal's catalog.
+dist_check_SCRIPTS += tests/doc/catalog.py
+TESTS += tests/doc/catalog.py
+# The units under a booted systemd; skipped where that cannot be.
+dist_check_SCRIPTS += tests/systemd/service.py
+TESTS += tests/systemd/service.py
+EXTRA_DIST += tests/systemd/box.py
+# What the service manager hears, and what the journal is sent.
+dist_check_SCRIPTS += tests/system/notify.py
+TESTS += tests/system/notify.py
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/test_notify
+TESTS += tests/unit/test_notify
+tests_unit_test_notify_SOURCES = tests/unit/test_notify.c
+tests_unit_test_notify_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io $(CRITERION_CFLAGS)
+tests_unit_test_notify_LDADD = $(COURIER_LIBS) $(LIBPQ_LIBS) $(LIBSYSTEMD_LIBS) $(CRITERION_LIBS)
 endif

@@ -127,3 +127,6 @@ libslated_io_a_SOURCES += daemon/io/hook.c
 libslated_io_a_SOURCES += include/slated/metrics.h
 libslated_io_a_SOURCES += daemon/io/metrics.c
 libslated_io_a_SOURCES += daemon/io/service_metrics.c
+# The service manager and the journal.
+libslated_io_a_SOURCES += daemon/io/service_notify.c
+libslated_io_a_SOURCES += daemon/io/log_journal.c

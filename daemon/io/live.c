@@ -60,10 +60,15 @@ live_take_touched(struct live *live)
 void
 live_count_clocks(struct live *live, struct live_ticket *ticket)
 {
-	uint8_t counts[LIVE_CLOCK_STATES] = {0};
-	for (const struct clock *clock = ticket->ticket.clocks; clock != NULL; clock = clock->next)
+	uint8_t counts[LIVE_CLOCK_STATES] = {0}, at_risk = 0;
+	for (const struct clock *clock = ticket->ticket.clocks; clock != NULL; clock = clock->next) {
 		if (clock_is_active(clock))
 			counts[clock->state]++; /* one of each metric at most */
+		at_risk += clock->state == CLOCK_RUNNING && clock->fired != 0;
+	}
+	live->at_risk += at_risk;
+	live->at_risk -= ticket->at_risk;
+	ticket->at_risk = at_risk;
 	for (unsigned i = 0; i < LIVE_CLOCK_STATES; i++) {
 		live->clocks[i] += counts[i];
 		live->clocks[i] -= ticket->clocks[i];
@@ -77,6 +82,7 @@ live_remove(struct live *live, struct live_ticket *ticket)
 	assert(!ticket->touched && !wheel_is_set(&ticket->ticket.timer));
 	for (unsigned i = 0; i < LIVE_CLOCK_STATES; i++)
 		live->clocks[i] -= ticket->clocks[i];
+	live->at_risk -= ticket->at_risk;
 	HASH_DEL(live->tickets, ticket);
 	ticket_clear(&ticket->ticket);
 	free(ticket->ladder);

@@ -12,6 +12,7 @@
 
 /* Process-wide, as standard error is. */
 static enum log_level highest = LOG_LEVEL_INFO;
+static log_sink *other_sink;
 
 /* A line that grows; `len` stays below the size by what the cut-off mark needs. */
 struct line {
@@ -108,6 +109,19 @@ line_add_value(struct line *line, const struct log_field *field)
 }
 
 size_t
+log_format_value(char text[static LOG_LINE_SIZE], const struct log_field *field)
+{
+	struct line line = {.text = text};
+	if (field->kind == LOG_FIELD_TEXT)
+		line_add(&line, field->value.text, strnlen(field->value.text, LOG_LINE_SIZE - sizeof(cut_mark)));
+	else if (field->kind == LOG_FIELD_ERROR)
+		line_print(&line, "%s", strerror(abs((int)field->value.number)));
+	else
+		line_add_value(&line, field);
+	return line.len;
+}
+
+size_t
 log_format(char text[static LOG_LINE_SIZE], enum log_level level, bool priority, const char *message,
            const struct log_field *fields)
 {
@@ -128,9 +142,8 @@ log_format(char text[static LOG_LINE_SIZE], enum log_level level, bool priority,
 	return line.len + strlen(end);
 }
 
-/* Whether standard error still is the journal's stream that systemd named, as systemd.exec(5) says to compare it. */
-static bool
-stderr_is_journal(void)
+bool
+log_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
 	struct stat st;
@@ -148,14 +161,24 @@ log_set_level(enum log_level level)
 }
 
 void
+log_set_sink(log_sink *sink)
+{
+	other_sink = sink;
+}
+
+void
 log_write(enum log_level level, const char *message, const struct log_field *fields)
 {
 	if (level > highest)
 		return;
 	int saved = errno;
 	char line[LOG_LINE_SIZE];
-	size_t len = log_format(line, level, stderr_is_journal(), message, fields);
+	size_t len = log_format(line, level, log_is_journal(), message, fields);
 	ssize_t written;
+	if (other_sink != NULL && other_sink(level, message, fields)) {
+		errno = saved;
+		return;
+	}
 	do
 		written = write(STDERR_FILENO, line, len);
 	while (written < 0 && errno == EINTR);

@@ -96,7 +96,8 @@ void
 service_begin_anew(struct service *service, const char *why)
 {
 	struct timeval tv = {service->pause.us / US_PER_S, service->pause.us % US_PER_S};
-	service_problem(service, "everything is read anew", why);
+	if (why != NULL)
+		service_problem(service, "everything is read anew", why);
 	if (service->state == SERVICE_STOPPING) {
 		/* What was not committed is done again by the next run. */
 		service->exit_status = EXIT_FAILURE;
@@ -128,6 +129,7 @@ static void
 on_pg_lost(void *arg, const char *reason)
 {
 	struct service *service = arg;
+	service->stands_by = false;
 	service_problem(service, "no connection to the database", reason);
 	if (service->state == SERVICE_STOPPING) {
 		service->exit_status = EXIT_FAILURE;
@@ -249,9 +251,9 @@ on_reload(evutil_socket_t signal, short what, void *arg)
 {
 	(void)signal;
 	(void)what;
-	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)timebase_ticks());
+	service_notify_reloading(arg, true);
 	service_reload(arg);
-	(void)sd_notify(0, "READY=1");
+	service_notify_reloading(arg, false);
 }
 
 /* Arms a timer far away whose only use is that it is cancelled when the host's clock is set: timerfd_create(2). */
@@ -300,7 +302,7 @@ on_outbox_looked(void *arg)
 {
 	struct service *service = arg;
 	if (!courier_is_down(service->courier))
-		heartbeat_note(service->heartbeat, HEARTBEAT_DELIVER);
+		service_note(service, HEARTBEAT_DELIVER);
 }
 
 static void
@@ -489,6 +491,8 @@ make_parts(struct service *service, const char *path)
 		r = make_events(service);
 	if (r == 0)
 		r = service_http_new(service);
+	if (r == 0)
+		r = service_notify_new(service);
 	return r;
 }
 
@@ -521,6 +525,7 @@ service_free(struct service *service)
 {
 	if (service == NULL)
 		return;
+	service_notify_free(service);
 	service_http_free(service);
 	free_event(service->clock_event);
 	if (service->clock_fd >= 0)

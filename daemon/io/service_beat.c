@@ -65,15 +65,20 @@ on_beat_result(void *arg, PGresult *result)
 		note_server_error(service, "the lease could not be taken", result);
 		service_begin_anew(service, "no lease");
 	} else if (strcmp(PQgetvalue(result, 0, 0), "256") != 0) {
-		log_warning("another daemon holds the lease; waiting for its end",
-		            log_text("shards_held", PQgetvalue(result, 0, 0)));
-		service_begin_anew(service, "another daemon holds the lease");
+		if (!service->stands_by)
+			log_warning("another daemon holds the lease; waiting for its end",
+			            log_text("shards_held", PQgetvalue(result, 0, 0)));
+		service->stands_by = true;
+		(void)snprintf(service->last_error, sizeof(service->last_error), "another daemon holds the lease");
+		service->last_error_at = service_now(service);
+		service_begin_anew(service, NULL);
 	} else {
 		service->lag = (struct duration){0};
+		service->stands_by = false;
 		service->written_at = timebase_ticks();
 		if (service->renewing)
 			service->lease_until = service->beat_sent + LEASE_LASTS_US;
-		heartbeat_note(service->heartbeat, HEARTBEAT_WRITE);
+		service_note(service, HEARTBEAT_WRITE);
 	}
 }
 
@@ -141,7 +146,7 @@ service_on_beat(int fd, short what, void *arg)
 		return;
 	struct instant next = wheel_next(service->wheel), now = service_now(service);
 	if (instant_equal(next, INSTANT_NEVER) || instant_since(now, next).us < OVERDUE_US)
-		heartbeat_note(service->heartbeat, HEARTBEAT_ENGINE);
+		service_note(service, HEARTBEAT_ENGINE);
 	service->renew_wanted |= ++service->beats % RENEW_BEATS == 0;
 	service->beat_wanted = service->renew_wanted || service->news;
 	if (!service->flushing && pg_is_idle(service->flush_pg))

@@ -218,8 +218,9 @@ service_reload(struct service *service)
 	    (service_open_channels(service, config) < 0 || service_know_config(service, config) < 0))
 		obstacle = "a channel cannot be opened";
 	service_count_reload(service, obstacle == NULL ? "success" : *obstacle != '\0' ? "refused" : "unchanged");
+	service->reload_refused = obstacle != NULL && *obstacle != '\0';
 	if (obstacle != NULL) {
-		if (*obstacle != '\0')
+		if (service->reload_refused)
 			service_problem(service, "reload refused, the former configuration stays in force", obstacle);
 		if (r == 0)
 			config_free(config);

@@ -1,6 +1,7 @@
 /* What the parts of the service share: service.c is its life (connections, signals, end), service_beat.c the lease,
  * service_config.c the configuration and its channels, service_http.c its HTTP server, service_metrics.c what it counts
- * and whether it is ready, work.c its work (events, timers, flushes). */
+ * and whether it is ready, service_notify.c its word to the service manager, work.c its work (events, timers, flushes).
+ */
 #ifndef SLATED_SERVICE_INTERNAL_H
 #define SLATED_SERVICE_INTERNAL_H
 
@@ -32,6 +33,17 @@ enum service_state {
 struct known_config {
 	struct config *config;
 	struct known_config *next;
+};
+
+/* service_notify.c's own. */
+struct notify {
+	struct event *look; /* NULL: nobody listens */
+	char status[300];   /* as told last */
+	int64_t told_at;    /* this and what follows: ticks */
+	int64_t read_at;    /* the last answer to a poll */
+	int64_t written_at; /* the last answer to a flush, or about the lease */
+	bool watchdog;
+	bool ready; /* has been live once */
 };
 
 struct service {
@@ -89,7 +101,10 @@ struct service {
 	int64_t written_at;  /* ticks: when the database last took something from us; 0: never */
 	bool flushing;
 	bool catching_up;
-	bool leaving; /* the lease is being given back */
+	bool leaving;        /* the lease is being given back */
+	bool stands_by;      /* another daemon holds the lease */
+	bool reload_refused; /* the last one */
+	struct notify notify;
 	int exit_status;
 };
 
@@ -97,7 +112,7 @@ struct service {
 struct instant service_now(const struct service *service);
 /* Logs and remembers what went wrong. */
 void service_problem(struct service *service, const char *what, const char *text);
-/* Everything in memory is in doubt: begins anew after a pause. */
+/* Everything in memory is in doubt: begins anew after a pause. `why` NULL: has been told. */
 void service_begin_anew(struct service *service, const char *why);
 /* The flush connection is idle: sends what waits for it besides batches. Whether it sent anything. */
 bool service_use_connection(struct service *service);
@@ -160,6 +175,18 @@ void service_count_attempt(void *service, const char *channel, size_t n, enum ou
 void service_count_hook(void *service, const char *rule, bool answered);
 /* "success", "refused", "unchanged" */
 void service_count_reload(struct service *service, const char *outcome);
+
+/* service_notify.c: what the service manager hears of us */
+int service_notify_new(struct service *service);
+void service_notify_free(struct service *service);
+/* The daemon is live, for the first time or again. */
+void service_notify_loaded(struct service *service);
+/* Around a reload. */
+void service_notify_reloading(struct service *service, bool begins);
+/* That part has just worked: for the heartbeat and the watchdog. */
+void service_note(struct service *service, enum heartbeat_link link);
+/* Whether the watchdog is to be fed at a reading of the ticks, by a loop that turns. */
+bool notify_is_working(const struct notify *notify, bool live, int64_t ticks);
 
 /* work.c */
 int work_new(struct service *service);

@@ -4,7 +4,6 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 
 #include "service_internal.h"
 #include "slated/log.h"
@@ -356,7 +355,7 @@ on_loaded(void *arg)
 	service->pause = (struct duration){US_PER_S / 5};
 	log_info("loaded", log_number("tickets", (int64_t)live_count(&service->live)),
 	         log_instant("next", wheel_next(service->wheel)));
-	(void)sd_notify(0, "READY=1"); /* nobody may be listening */
+	service_notify_loaded(service);
 	work_migrate(service);
 	event_active(service->timers, EV_TIMEOUT, 0);
 	service_open_outbox(service);
@@ -367,7 +366,7 @@ on_polled(void *arg, struct duration took)
 {
 	struct service *service = arg;
 	service_count_poll(service, took);
-	heartbeat_note(service->heartbeat, HEARTBEAT_READ);
+	service_note(service, HEARTBEAT_READ);
 	work_flush(service);
 	work_arm(service);
 }
@@ -410,7 +409,7 @@ on_flushed(void *arg, const struct ledger_result *result, const char *error)
 		service_begin_anew(service, error);
 		return;
 	}
-	heartbeat_note(service->heartbeat, HEARTBEAT_WRITE);
+	service_note(service, HEARTBEAT_WRITE);
 	service_count_flushed(service);
 	if (result->deliveries || result->reassessments)
 		outbox_wake(service->outbox);

@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "config_table.h"
+#include "slated/channel_settings.h"
 
 #define SAMPLE_WIDTH 100
 
@@ -92,19 +93,83 @@ sample_print(enum config_scope scope, int depth)
 	}
 }
 
-/* A roff line may not begin with a dot or a quote, and knows the backslash as its own. */
+/* A roff line may not begin with a dot or a quote, and knows the backslash as its own. A sentence begins a line. */
 static void
 roff_print(const char *text)
 {
-	if (*text == '.' || *text == '\'')
-		fputs("\\&", stdout);
+	bool begins = true;
+
 	for (; *text != '\0'; text++) {
+		if (begins && (*text == '.' || *text == '\''))
+			fputs("\\&", stdout);
+		begins = strncmp(text, ". ", 2) == 0 || strncmp(text, "; ", 2) == 0;
 		if (*text == '\\')
 			fputs("\\e", stdout);
 		else
 			putchar(*text);
+		if (begins) {
+			putchar('\n');
+			text++;
+		}
 	}
 	putchar('\n');
+}
+
+/* The types of channel that have it, where it is not all. */
+static void
+mdoc_channels_print(unsigned channels)
+{
+	const unsigned every = (1U << CHANNEL_TYPE_COUNT) - 1;
+	const char *before = "For the type";
+
+	if (channels == 0 || channels == every)
+		return;
+	if ((channels & (channels - 1)) != 0)
+		before = "For the types";
+	for (unsigned type = 0; type < CHANNEL_TYPE_COUNT; type++) {
+		unsigned rest = channels >> type;
+
+		if ((rest & 1) == 0)
+			continue;
+		printf("%s %s", before, channel_type_names[type]);
+		rest >>= 1;
+		before = (rest & (rest - 1)) == 0 ? " and" : ",";
+	}
+	puts(".");
+}
+
+/* One word to the macro, which would take quotes and brackets for its own. */
+static void
+mdoc_example_print(const struct config_row *row)
+{
+	printf(".Dl %s\\ =\\ ", row->name);
+	for (const char *c = row->example; *c != '\0'; c++) {
+		if (*c == '"')
+			fputs("\\(dq", stdout);
+		else if (*c == '\\')
+			fputs("\\e", stdout);
+		else if (*c == ' ')
+			fputs("\\ ", stdout);
+		else
+			putchar(*c);
+	}
+	puts(";");
+}
+
+static void
+mdoc_row_print(const struct config_row *row)
+{
+	printf(".It Ic %s\n", row->name);
+	roff_print(row->help);
+	mdoc_channels_print(row->channels);
+	if (!row->reloadable)
+		puts("A change needs a restart.");
+	if (row->initial != NULL) {
+		fputs("Default: ", stdout);
+		roff_print(row->initial);
+	}
+	if (row->example != NULL)
+		mdoc_example_print(row);
 }
 
 static void
@@ -113,26 +178,9 @@ mdoc_print(void)
 	for (int scope = 0; scope < SCOPE_COUNT; scope++) {
 		printf(".Ss %s\n", scope == SCOPE_ROOT ? "The file" : config_scope_texts[scope]);
 		puts(".Bl -tag -width Ds");
-		for (size_t i = 0; i < config_n_rows; i++) {
-			const struct config_row *row = &config_rows[i];
-
-			if (row->scope != (enum config_scope)scope)
-				continue;
-			printf(".It Ic %s\n", row->name);
-			roff_print(row->help);
-			if (row->initial != NULL) {
-				puts(".br");
-				printf("Default: %s\n", row->initial);
-			}
-			if (row->example != NULL) {
-				puts(".br");
-				printf("Example: %s = %s;\n", row->name, row->example);
-			}
-			if (!row->reloadable) {
-				puts(".br");
-				puts("A change needs a restart.");
-			}
-		}
+		for (size_t i = 0; i < config_n_rows; i++)
+			if (config_rows[i].scope == (enum config_scope)scope)
+				mdoc_row_print(&config_rows[i]);
 		puts(".El");
 	}
 }

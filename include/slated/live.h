@@ -17,6 +17,7 @@ struct live_ticket {
 	struct live_ticket *next;          /* of those that await the ledger */
 	bool touched;                      /* on that list */
 	uint8_t clocks[LIVE_CLOCK_STATES]; /* by state, as counted last */
+	uint8_t at_risk;                   /* running ones of which a level has fired, as counted last */
 	UT_hash_handle hh;
 };
 
@@ -26,6 +27,7 @@ struct live {
 	struct live_ticket **touched_tail;
 	size_t n_touched;
 	size_t clocks[LIVE_CLOCK_STATES]; /* of all tickets, by state */
+	size_t at_risk;
 };
 
 void live_init(struct live *live);

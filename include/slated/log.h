@@ -2,9 +2,13 @@
  *
  *	log_info("delivery sent", log_text("channel", name), log_number("attempts", n));
  *
- * No ticket text and no secret goes in. Under systemd a line begins with its priority, "<6>" (sd-daemon(3)). */
+ * No ticket text and no secret goes in. Under systemd a line begins with its priority, "<6>" (sd-daemon(3)), or it goes
+ * to the journal with its pairs as fields. */
 #ifndef SLATED_LOG_H
 #define SLATED_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
 
 #include "slated/instant.h"
 
@@ -74,6 +78,23 @@ void log_set_level(enum log_level level);
 void log_write(enum log_level level, const char *message, const struct log_field *fields);
 
 #define LOG_LINE_SIZE 4096
+
+/* Whether standard error still is the journal's stream that systemd named, as systemd.exec(5) says to compare it. */
+bool log_is_journal(void);
+
+/* Takes a line in place of standard error; false: could not. */
+typedef bool log_sink(enum log_level level, const char *message, const struct log_field *fields);
+void log_set_sink(log_sink *sink);
+
+/* From now on the journal gets each line with its pairs as fields, SLATED_TICKET and so on, and where an operator may
+ * have to act, with a MESSAGE_ID of systemd/slated.catalog. Does nothing where standard error is not the journal. */
+void log_use_journal(void);
+
+/* The MESSAGE_ID that lines of that message have, or NULL. */
+const char *log_message_id(const char *message);
+
+/* The value as it is, without quotes and escapes, cut off to the size, without a NUL; returns its length. */
+size_t log_format_value(char text[static LOG_LINE_SIZE], const struct log_field *field);
 
 /* The line that log_write() writes, newline and all, without a NUL; returns its length. `priority` = with the prefix.
  */

@@ -50,6 +50,60 @@ Test(log, lines)
 	}
 }
 
+/* For the journal: as it is. */
+Test(log, values)
+{
+	const struct {
+		struct log_field field;
+		const char *value;
+	} rows[] = {
+	    {log_text("t", "two \"words\"\n"), "two \"words\"\n"},
+	    {log_text("t", ""), ""},
+	    {log_number("n", -42), "-42"},
+	    {log_instant("at", (struct instant){1500000}), "1970-01-01T00:00:01.500000Z"},
+	    {log_duration("by", (struct duration){-1500000}), "-1.500000"},
+	    {log_errno(-ENOENT), "No such file or directory"},
+	};
+	for (size_t i = 0; i < N(rows); i++) {
+		char value[LOG_LINE_SIZE + 1];
+		size_t len = log_format_value(value, &rows[i].field);
+		value[len] = '\0';
+		cr_expect_str_eq(value, rows[i].value);
+	}
+	char text[2 * LOG_LINE_SIZE], value[LOG_LINE_SIZE];
+	memset(text, 'a', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	const struct log_field field = log_text("t", text);
+	size_t len = log_format_value(value, &field);
+	cr_expect(len > LOG_LINE_SIZE / 2 && len <= LOG_LINE_SIZE, "cut off at %zu", len);
+}
+
+static const char *taken;
+
+static bool
+take(enum log_level level, const char *message, const struct log_field *fields)
+{
+	taken = level == LOG_LEVEL_ERROR && fields[0].key == NULL ? message : NULL;
+	return taken != NULL;
+}
+
+Test(log, sink)
+{
+	log_set_sink(take);
+	log_error("lost");
+	cr_expect_str_eq(taken, "lost");
+	log_debug("not at this level");
+	cr_expect_str_eq(taken, "lost");
+}
+
+Test(log, message_ids)
+{
+	const char *id = log_message_id("delivery given up");
+	cr_assert_not_null(id);
+	cr_expect_eq(strlen(id), 32);
+	cr_expect_null(log_message_id("delivery delivered"));
+}
+
 Test(log, priority)
 {
 	char line[LOG_LINE_SIZE];
