@@ -657,7 +657,7 @@ class Ticket:
         """What `retargeted` compares."""
         if clock.due is None:
             return (None, clock.budget, [t for t, _ in clock.levels()])
-        return (clock.due, clock.budget, clock.levels())
+        return (clock.due, clock.levels())
 
     def follow_policy(self, now, new):
         for clock in self.live():
