@@ -149,14 +149,15 @@ clock_breach(struct engine *engine, struct ticket *ticket, struct clock *clock, 
 	        .kind = MILESTONE_BREACHED, .at = now, .due_at = clock->due_at, .by_reassessment = by_reassessment});
 }
 
-/* Writes `at_risk` for the levels whose instant has come (all, with `all`). Returns the last one's text or NULL. */
+/* Writes `at_risk` for the levels whose instant is at or before `until`. Returns the last one's text or NULL. */
 static const char *
-clock_fire_levels(struct engine *engine, struct ticket *ticket, struct clock *clock, struct instant now, bool all)
+clock_fire_levels(struct engine *engine, struct ticket *ticket, struct clock *clock, struct instant now,
+                  struct instant until)
 {
 	struct planned_level levels[LEVEL_MAX];
 	const char *last = NULL;
 	size_t n = clock_levels(clock, levels);
-	for (size_t i = 0; i < n && (all || levels[i].at.us <= now.us); i++) {
+	for (size_t i = 0; i < n && levels[i].at.us <= until.us; i++) {
 		last = levels[i].level->text;
 		clock->fired |= UINT64_C(1) << levels[i].level->id;
 		clock->dirty = true;
@@ -184,7 +185,7 @@ void
 clock_fire(struct engine *engine, struct ticket *ticket, struct clock *clock, struct instant now)
 {
 	assert(clock->state == CLOCK_RUNNING && clock->next_at.us <= now.us);
-	const char *level = clock_fire_levels(engine, ticket, clock, now, false);
+	const char *level = clock_fire_levels(engine, ticket, clock, now, now);
 	if (clock->due_at.us <= now.us)
 		clock_breach(engine, ticket, clock, now, false);
 	else
@@ -192,14 +193,27 @@ clock_fire(struct engine *engine, struct ticket *ticket, struct clock *clock, st
 	clock_alert(engine, ticket, clock, level, now);
 }
 
-/* Levels that a change has passed already fire at the instant of the change. What is due right now waits for its
- * timer, so that `within` lets the other events of this instant come first. */
+/* Whether what `clock_when` puts at `now`, the instant of a change, has passed: it has where the next opening of the
+ * clock's span alone brought it there. Else it waits for its timer, so that `within` lets the other events of this
+ * instant come first. */
+static bool
+clock_now_has_passed(const struct clock *clock, struct instant now)
+{
+	if (clock->target->under ||
+	    instant_equal(now, clock->started_at)) /* only what is carried over comes at the start */
+		return true;
+	return instant_equal(clock->running_since, now) && clock->n_spans > 0 &&
+	       clock->spans[clock->n_spans - 1].to.us < now.us;
+}
+
+/* Levels that a change has passed already fire at the instant of the change; the due waits for its timer. */
 static void
 clock_fire_passed(struct engine *engine, struct ticket *ticket, struct clock *clock, struct instant now)
 {
-	if (clock->due_at.us <= now.us || clock->next_at.us > now.us)
+	if (clock->next_at.us > now.us)
 		return;
-	const char *level = clock_fire_levels(engine, ticket, clock, now, false);
+	struct instant passed = {clock_now_has_passed(clock, now) ? now.us : now.us - 1};
+	const char *level = clock_fire_levels(engine, ticket, clock, now, passed);
 	clock_plan_next(clock);
 	clock_alert(engine, ticket, clock, level, now);
 }
@@ -450,7 +464,7 @@ clock_breach_by_change(struct engine *engine, struct ticket *ticket, struct cloc
 {
 	clock->due_at = clock_ran_out(clock);
 	clock_note(engine, ticket, clock, MILESTONE_RETARGETED, now);
-	(void)clock_fire_levels(engine, ticket, clock, now, true); /* the breach outweighs them */
+	(void)clock_fire_levels(engine, ticket, clock, now, INSTANT_NEVER); /* the breach outweighs them */
 	clock_breach(engine, ticket, clock, now, by_reassessment);
 	clock_alert(engine, ticket, clock, NULL, now);
 }

@@ -237,6 +237,16 @@ static const struct scenario clocks[] = {
      {"09:00 " OPENED ", \"status\": \"pending\"", "12:00 \"event\": \"status\", \"status\": \"open\""},
      "13:00",
      "09:00 resolution.1 started\n09:00 resolution.1 paused\n12:00 resolution.1 resumed due 14:00\n"},
+    {"a level passed during a pause fires as it ends, the due of that instant waits for the instant's other events",
+     POLICY("{ metric = \"resolution\"; severity = \"critical\"; within = \"2h\"; pause_on = [ \"pending\" ]; }, "
+            "{ metric = \"resolution\"; within = \"1h\"; at_risk = [ \"75%\" ]; pause_on = [ \"pending\" ]; }"),
+     {"09:00 " OPENED, "10:00 \"event\": \"status\", \"status\": \"pending\"",
+      "11:00 \"event\": \"severity\", \"severity\": \"low\", \"by\": \"agent\"",
+      "12:00 \"event\": \"status\", \"status\": \"open\"", "12:00 \"event\": \"status\", \"status\": \"solved\""},
+     "13:00",
+     "09:00 resolution.1 started due 11:00\n10:00 resolution.1 paused\n11:00 resolution.1 retargeted\n"
+     "12:00 resolution.1 resumed due 12:00\n12:00 resolution.1 at_risk due 12:00 level 75%\n"
+     "12:00 resolution.1 met due 12:00\n"},
     {"a breached clock ignores pauses",
      POLICY("{ metric = \"resolution\"; within = \"1h\"; pause_on = [ \"pending\" ]; }"),
      {"09:00 " OPENED, "11:00 \"event\": \"status\", \"status\": \"pending\"",
