@@ -130,3 +130,17 @@ libslated_io_a_SOURCES += daemon/io/service_metrics.c
 # The service manager and the journal.
 libslated_io_a_SOURCES += daemon/io/service_notify.c
 libslated_io_a_SOURCES += daemon/io/log_journal.c
+
+# What is reported, by the tool and over HTTP.
+libslated_io_a_SOURCES += include/slated/clock_row.h
+libslated_io_a_SOURCES += daemon/io/clock_row.c
+libslated_io_a_SOURCES += include/slated/delivery_row.h
+libslated_io_a_SOURCES += daemon/io/delivery_row.c
+libslated_io_a_SOURCES += include/slated/jsonw.h
+libslated_io_a_SOURCES += daemon/io/jsonw.c
+libslated_io_a_SOURCES += include/slated/result.h
+libslated_io_a_SOURCES += daemon/io/result.c
+libslated_io_a_SOURCES += include/slated/story_row.h
+libslated_io_a_SOURCES += daemon/io/story_row.c
+libslated_io_a_SOURCES += include/slated/ticket_row.h
+libslated_io_a_SOURCES += daemon/io/ticket_row.c
