@@ -1,4 +1,5 @@
 /* Requests: which route they take, who may, and how they are answered. */
+#include <assert.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -16,7 +17,8 @@
 
 #include "http_internal.h"
 
-#define JSON_TYPE "application/json"
+#define JSON_TYPE    "application/json"
+#define PROBLEM_TYPE "application/problem+json" /* RFC 9457 */
 /* How far a signature's timestamp may be off, in seconds: what Standard Webhooks' own libraries allow. */
 #define TIMESTAMP_TOLERANCE 300
 #define MESSAGE_ID_MAX      200
@@ -116,21 +118,53 @@ http_answer(struct http_call *call, int status, const char *content_type, const 
 	http_call_free(call);
 }
 
-void
-http_answer_json(struct http_call *call, int status, json_t *body)
+/* Takes the reference. */
+static void
+answer_object(struct http_call *call, int status, const char *content_type, json_t *body)
 {
-	static const char no_memory[] = "{\"error\": \"out of memory; try again\"}\n";
+	static const char no_memory[] = "{\"title\": \"Service Unavailable\", \"status\": 503, \"detail\": \"slated is "
+	                                "out of memory: try again\"}\n";
 	char *text = body ? json_dumps(body, JSON_ENSURE_ASCII) : NULL;
 	char *line;
 	int n = text ? asprintf(&line, "%s\n", text) : -1;
 	if (n >= 0) {
-		http_answer(call, status, JSON_TYPE, line, (size_t)n);
+		http_answer(call, status, content_type, line, (size_t)n);
 		free(line);
 	} else {
-		http_answer(call, HTTP_SERVUNAVAIL, JSON_TYPE, no_memory, strlen(no_memory));
+		http_answer(call, HTTP_SERVUNAVAIL, PROBLEM_TYPE, no_memory, strlen(no_memory));
 	}
 	free(text);
 	json_decref(body);
+}
+
+void
+http_answer_json(struct http_call *call, int status, json_t *body)
+{
+	answer_object(call, status, JSON_TYPE, body);
+}
+
+/* The status line's words (RFC 9110, section 15), of those that slated answers with. */
+static const char *
+status_title(int status)
+{
+	static const struct {
+		int status;
+		const char *title;
+	} titles[] = {
+	    {400, "Bad Request"},
+	    {401, "Unauthorized"},
+	    {403, "Forbidden"},
+	    {404, "Not Found"},
+	    {405, "Method Not Allowed"},
+	    {409, "Conflict"},
+	    {500, "Internal Server Error"},
+	    {503, "Service Unavailable"},
+	};
+	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
+		if (titles[i].status == status)
+			return titles[i].title;
+	assert(false);
+	return "";
 }
 
 void
@@ -141,7 +175,16 @@ http_answer_error(struct http_call *call, int status, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	http_answer_json(call, status, json_pack("{s:s}", "error", text));
+	answer_object(call, status, PROBLEM_TYPE,
+	              json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", status_title(status), "status",
+	                        status, "detail", text));
+}
+
+void
+http_answer_busy(struct http_call *call, const char *why)
+{
+	http_call_add_header(call, "Retry-After", "2");
+	http_answer_error(call, 503, "%s: try again", why);
 }
 
 /* Authority -------------------------------------------------------------------------------------------------------- */

@@ -144,3 +144,5 @@ libslated_io_a_SOURCES += include/slated/story_row.h
 libslated_io_a_SOURCES += daemon/io/story_row.c
 libslated_io_a_SOURCES += include/slated/ticket_row.h
 libslated_io_a_SOURCES += daemon/io/ticket_row.c
+libslated_io_a_SOURCES += include/slated/desk.h
+libslated_io_a_SOURCES += daemon/io/desk.c

@@ -2,8 +2,12 @@
  * batch of deliveries nor behind a flush, and none of those waits for a ticket that a request found locked. */
 #include "service_internal.h"
 
+#include "slated/desk.h"
 #include "slated/http_server.h"
 #include "slated/inbound.h"
+
+/* PagerDuty gives up after 5 s and sends again. */
+#define CHANGE_LIMIT ((struct duration){4 * US_PER_S})
 
 static void
 on_ready(void *arg)
@@ -15,7 +19,7 @@ static void
 on_lost(void *arg, const char *reason)
 {
 	struct service *service = arg;
-	inbound_on_lost(service->inbound);
+	desk_on_lost(service->desk);
 	service_problem(service, "no connection to the database for HTTP requests", reason);
 }
 
@@ -29,20 +33,22 @@ int
 service_http_new(struct service *service)
 {
 	const struct pg_callbacks callbacks = {on_ready, on_lost, NULL, service};
-	const struct inbound_hooks hooks = {on_problem, service};
+	const struct desk_hooks hooks = {on_problem, service};
 	const struct config *config = service->config;
 	if (config->n_listen == 0)
 		return 0;
 	int r = http_server_new(service->base, config->token, &service->http_server);
 	if (r == 0)
-		r = inbound_new(service->http_server, config, &hooks, &service->inbound);
+		r = desk_new(&hooks, CHANGE_LIMIT, &service->desk);
+	if (r == 0)
+		r = inbound_new(service->http_server, config, service->desk, &service->inbound);
 	if (r == 0)
 		r = service_metrics_serve(service);
 	if (r == 0)
 		r = service_make_connection(service, "http", &callbacks, &service->http_pg);
 	if (r < 0)
 		return r;
-	inbound_set_connection(service->inbound, service->http_pg);
+	desk_set_connection(service->desk, service->http_pg);
 	for (size_t i = 0; r == 0 && i < config->n_listen; i++)
 		r = http_server_listen(service->http_server, config->listen[i]);
 	return r;
@@ -75,4 +81,5 @@ service_http_free(struct service *service)
 	http_server_free(service->http_server);
 	pg_free(service->http_pg);
 	inbound_free(service->inbound);
+	desk_free(service->desk);
 }

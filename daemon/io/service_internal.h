@@ -69,7 +69,8 @@ struct service {
 	struct pg *feed_pg;
 	struct pg *flush_pg;
 	struct pg *outbox_pg;
-	struct http_server *http_server; /* NULL without http.listen, like the two below */
+	struct http_server *http_server; /* NULL without http.listen, like the three below */
+	struct desk *desk;
 	struct inbound *inbound;
 	struct pg *http_pg;
 	struct service_metrics *metrics;

@@ -1,5 +1,6 @@
 /* The HTTP server: plain HTTP/1.1 on the loop, routed by tables. Limits keep a slow or hostile client from taking more
- * than one connection's worth. Errors are answered as {"error": "what is wrong and what to do"}. */
+ * than one connection's worth. Errors are answered as problem details (RFC 9457), whose
+ * `detail` says what is wrong and what to do. */
 #ifndef SLATED_HTTP_SERVER_H
 #define SLATED_HTTP_SERVER_H
 
@@ -19,7 +20,7 @@ enum http_authority {
 
 struct http_route {
 	const char *method; /* "GET" (which serves HEAD too), "POST" */
-	const char *path;   /* "/v1/tickets/{id}/ack": {...} stands for one segment that is not empty */
+	const char *path;   /* "/api/v1/tickets/{id}/ack": {...} stands for one segment that is not empty */
 	enum http_authority authority;
 	/* Answers with one of http_answer...(), now or later. */
 	void (*serve)(void *arg, struct http_call *call);
@@ -69,5 +70,7 @@ void http_answer(struct http_call *call, int status, const char *content_type, c
 void http_answer_json(struct http_call *call, int status, json_t *body);
 void http_answer_error(struct http_call *call, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* 503: `why` keeps it from being done now. */
+void http_answer_busy(struct http_call *call, const char *why);
 
 #endif

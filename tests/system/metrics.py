@@ -60,7 +60,7 @@ class Client:
         answer = connection.getresponse()
         text = answer.read().decode()
         connection.close()
-        is_json = answer.headers["Content-Type"] == "application/json" and text
+        is_json = answer.headers["Content-Type"].endswith("json") and text
         return answer.status, answer.headers, json.loads(text) if is_json else text
 
     def ready(self):
