@@ -85,6 +85,8 @@ clock_row_read(const PGresult *rows, int row, int column, const struct policy_se
 	    .breached_at = result_instant(rows, row, column + 15),
 	    .ended_at = result_instant(rows, row, column + 16),
 	    .spans = result_text(rows, row, column + 17),
+	    .configuration = result_text(rows, row, column + CLOCK_ROW_CONFIGURATION),
+	    .target = result_number(rows, row, column + CLOCK_ROW_CONFIGURATION + 1),
 	};
 	bool running = clock_row_is(&clock, "running");
 	clock.at_risk &= running;

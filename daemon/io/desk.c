@@ -12,9 +12,9 @@ struct job {
 	struct desk_order order;
 	char *params[DESK_PARAMS_MAX];
 	PGresult *results[DESK_STATEMENTS_MAX];
-	size_t n;            /* statements that have an answer */
-	const char *trouble; /* why to try again */
-	bool refused;
+	size_t n;   /* statements that have an answer */
+	int status; /* of a failure, or 0 */
+	char why[200];
 	struct job *next;
 };
 
@@ -28,6 +28,7 @@ struct desk {
 	struct job *running;
 };
 
+static const char no_memory[] = "slated is out of memory";
 static const char lost[] = "slated has lost its connection to the database";
 
 static void
@@ -61,7 +62,14 @@ job_new(const struct desk_order *order)
 	return job;
 }
 
-/* Why a statement came to nothing: something that passes, or something for an operator. */
+static void
+job_fail(struct job *job, int status, const char *why)
+{
+	job->status = status;
+	(void)snprintf(job->why, sizeof(job->why), "%s", why);
+}
+
+/* Why a statement came to nothing, by the class of its SQLSTATE (PostgreSQL's manual, appendix A). */
 static void
 note_failure(struct desk *desk, struct job *job, const PGresult *result)
 {
@@ -69,18 +77,18 @@ note_failure(struct desk *desk, struct job *job, const PGresult *result)
 	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 	char text[300];
 	if (!state || strncmp(state, "08", 2) == 0 || strncmp(state, "57", 2) == 0) { /* the connection; the operator */
-		job->trouble = lost;
-		return;
+		job_fail(job, 503, lost);
+	} else if (strcmp(state, "55P03") == 0) { /* lock_not_available */
+		job_fail(job, 503, "another transaction holds the ticket");
+	} else if (strncmp(state, "22", 2) == 0) { /* data exception */
+		job_fail(job, 400, message ? message : "a value is not what the database takes");
+	} else {
+		bool old = strcmp(state, "42883") == 0 || strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0;
+		(void)snprintf(text, sizeof(text), "%s%s", message ? message : PQresultErrorMessage(result),
+		               old ? "; create or upgrade the schema with: slatectl migrate" : "");
+		job_fail(job, 500, "the database refused it: slated's log says why");
+		desk->hooks.problem(desk->hooks.arg, text);
 	}
-	if (strcmp(state, "55P03") == 0) { /* lock_not_available */
-		job->trouble = "another transaction holds the ticket";
-		return;
-	}
-	bool old = strcmp(state, "42883") == 0 || strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0;
-	(void)snprintf(text, sizeof(text), "%s%s", message ? message : PQresultErrorMessage(result),
-	               old ? "; create or upgrade the schema with: slatectl migrate" : "");
-	job->refused = true;
-	desk->hooks.problem(desk->hooks.arg, text);
 }
 
 static void desk_step(struct desk *desk);
@@ -89,10 +97,8 @@ static void
 job_end(struct desk *desk, struct job *job)
 {
 	desk->running = NULL;
-	if (job->trouble)
-		job->order.failed(job->order.arg, job->trouble);
-	else if (job->refused)
-		job->order.failed(job->order.arg, NULL);
+	if (job->status != 0)
+		job->order.failed(job->order.arg, job->status, job->why);
 	else
 		job->order.done(job->order.arg, job->results);
 	job_free(job);
@@ -113,12 +119,12 @@ on_result(void *arg, PGresult *result)
 		} else if (!job->results[job->n]) {
 			job->results[job->n] = PQcopyResult(result, PG_COPYRES_ATTRS | PG_COPYRES_TUPLES);
 			if (!job->results[job->n])
-				job->trouble = "slated is out of memory";
+				job_fail(job, 503, no_memory);
 		}
 		return;
 	}
 	job->n++;
-	if (!job->trouble && !job->refused && job->n < DESK_STATEMENTS_MAX && job->order.sql[job->n])
+	if (job->status == 0 && job->n < DESK_STATEMENTS_MAX && job->order.sql[job->n])
 		job_send(desk, job);
 	else
 		job_end(desk, job);
@@ -161,9 +167,9 @@ desk_put(struct desk *desk, const struct desk_order *order)
 	else if (desk->n_waiting >= DESK_WAITING_MAX)
 		obstacle = "too many requests are waiting";
 	else if ((job = job_new(order)) == NULL)
-		obstacle = "slated is out of memory";
+		obstacle = no_memory;
 	if (obstacle) {
-		order->failed(order->arg, obstacle);
+		order->failed(order->arg, 503, obstacle);
 		return;
 	}
 	*desk->last = job;
@@ -186,7 +192,7 @@ desk_on_lost(struct desk *desk)
 	desk->n_waiting = 0;
 	while (job) {
 		struct job *next = job->next;
-		job->order.failed(job->order.arg, lost);
+		job->order.failed(job->order.arg, 503, lost);
 		job_free(job);
 		job = next;
 	}

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "http_internal.h"
+#include "slated/render.h"
 
 #define JSON_TYPE    "application/json"
 #define PROBLEM_TYPE "application/problem+json" /* RFC 9457 */
@@ -37,6 +38,21 @@ const char *
 http_call_query(const struct http_call *call, const char *name)
 {
 	return evhttp_find_header(&call->query, name);
+}
+
+const char *
+http_call_query_other(const struct http_call *call, const char *const *names)
+{
+	const struct evkeyval *given;
+	TAILQ_FOREACH(given, &call->query, next)
+	{
+		size_t i = 0;
+		while (names[i] && strcmp(names[i], given->key) != 0)
+			i++;
+		if (!names[i])
+			return given->key;
+	}
+	return NULL;
 }
 
 const char *
@@ -204,6 +220,26 @@ http_answer_busy(struct http_call *call, const char *why)
 {
 	http_call_add_header(call, "Retry-After", "2");
 	http_answer_error(call, 503, "%s: try again", why);
+}
+
+void
+http_answer_failure(struct http_call *call, int status, const char *why)
+{
+	if (status == 503)
+		http_answer_busy(call, why);
+	else
+		http_answer_error(call, status, "%s", why);
+}
+
+void
+http_answer_text(struct http_call *call, int status, struct text *json)
+{
+	text_add_string(json, "\n");
+	if (json->failed)
+		answer_object(call, status, JSON_TYPE, NULL);
+	else
+		http_answer(call, status, JSON_TYPE, json->data, json->len);
+	free(json->data);
 }
 
 /* Streams ---------------------------------------------------------------------------------------------------------- */

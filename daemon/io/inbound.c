@@ -15,9 +15,15 @@
 
 #define NAME_MAX_BYTES 200
 
-static const char acknowledge_sql[] = "SELECT t.id, sla.acknowledge(t.id, $2, $3::bigint * interval '1 microsecond', "
-                                      "$4) FROM (SELECT coalesce($1::bigint, "
-                                      "  (SELECT id FROM sla.ticket WHERE source = $5 AND external_id = $6)) AS id) t";
+static const char acknowledge_sql[] =
+    "WITH t AS (SELECT coalesce($1::bigint, (SELECT id FROM sla.ticket WHERE source = $5 AND external_id = $6)) AS "
+    "id), "
+    "done AS MATERIALIZED (SELECT id, sla.acknowledge(id, $2, $3::bigint * interval '1 microsecond', $4) AS outcome "
+    "  FROM t), "
+    "noted AS (INSERT INTO sla.audit (who, origin, action, ticket_id, detail) "
+    "  SELECT $2, $7, 'acknowledge', id, jsonb_strip_nulls(jsonb_build_object('message', $4::text, "
+    "    'for', ($3::bigint * interval '1 microsecond')::text)) FROM done WHERE outcome = 'acknowledged') "
+    "SELECT id, outcome FROM done";
 
 const char inbound_no_memory[] = "slated is out of memory";
 
@@ -90,13 +96,10 @@ on_done(void *arg, PGresult *const *results)
 }
 
 static void
-on_failed(void *arg, const char *why)
+on_failed(void *arg, int status, const char *why)
 {
 	struct ask *ask = arg;
-	if (why)
-		http_answer_busy(ask->call, why);
-	else
-		http_answer_error(ask->call, 500, "the database refused it: slated's log says why");
+	http_answer_failure(ask->call, status, why);
 	ask_free(ask);
 }
 
@@ -107,8 +110,8 @@ inbound_put(struct inbound *inbound, struct ask *ask)
 	desk_put(inbound->desk, &(struct desk_order){
 	                            .sql = {acknowledge_sql},
 	                            .params = {given_or_null(ask->ticket), ask->by, given_or_null(ask->hold),
-	                                       ask->message_id, ask->source, ask->external_id},
-	                            .n_params = {6},
+	                                       ask->message_id, ask->source, ask->external_id, ask->origin},
+	                            .n_params = {7},
 	                            .done = on_done,
 	                            .failed = on_failed,
 	                            .arg = ask,
@@ -240,6 +243,7 @@ serve_acknowledge(void *arg, struct http_call *call)
 		return;
 	}
 	ask->call = call;
+	http_call_origin(call, ask->origin);
 	const char *problem = read_ticket(call, ask);
 	if (!problem)
 		problem = read_body(call, ask);

@@ -20,7 +20,8 @@ struct ask {
 	char *by;
 	char hold[NUMBER_SIZE]; /* microseconds */
 	char *message_id;
-	char outcome[16]; /* what sla.acknowledge() said, once there is a row */
+	char origin[HTTP_ORIGIN_SIZE]; /* the address it came from, or pagerduty */
+	char outcome[16];              /* what sla.acknowledge() said, once there is a row */
 };
 
 struct inbound {

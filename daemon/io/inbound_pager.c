@@ -107,6 +107,7 @@ serve_event(struct inbound *inbound, struct http_call *call, const json_t *event
 	}
 	ask->call = call;
 	ask->pager = true;
+	(void)snprintf(ask->origin, sizeof(ask->origin), "pagerduty");
 	const char *problem = read_event(event, ask);
 	if (problem) {
 		log_info("a webhook of PagerDuty was passed over", log_text("reason", problem),

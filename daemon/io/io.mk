@@ -146,3 +146,17 @@ libslated_io_a_SOURCES += include/slated/ticket_row.h
 libslated_io_a_SOURCES += daemon/io/ticket_row.c
 libslated_io_a_SOURCES += include/slated/desk.h
 libslated_io_a_SOURCES += daemon/io/desk.c
+libslated_io_a_SOURCES += include/slated/clock_list.h
+libslated_io_a_SOURCES += daemon/io/clock_list.c
+
+# The HTTP API.
+libslated_io_a_SOURCES += include/slated/api.h
+libslated_io_a_SOURCES += include/slated/silence.h
+libslated_io_a_SOURCES += daemon/io/api.c
+libslated_io_a_SOURCES += daemon/io/api_change.c
+libslated_io_a_SOURCES += daemon/io/api_clocks.c
+libslated_io_a_SOURCES += daemon/io/api_explain.c
+libslated_io_a_SOURCES += daemon/io/api_internal.h
+libslated_io_a_SOURCES += daemon/io/api_stream.c
+libslated_io_a_SOURCES += daemon/io/api_ticket.c
+libslated_io_a_SOURCES += daemon/io/silence.c

@@ -13,9 +13,8 @@ const char *const ticket_row_facts[TICKET_ROW_FACTS] = {
 };
 
 void
-ticket_row_write(struct jsonw *json, const PGresult *rows)
+ticket_row_write_members(struct jsonw *json, const PGresult *rows)
 {
-	jsonw_open(json, "ticket", '{');
 	jsonw_raw(json, "id", result_text(rows, 0, TICKET_ROW_ID));
 	jsonw_text(json, "source", result_text(rows, 0, TICKET_ROW_SOURCE));
 	jsonw_text(json, "external_id", result_text(rows, 0, TICKET_ROW_EXTERNAL));
@@ -29,5 +28,12 @@ ticket_row_write(struct jsonw *json, const PGresult *rows)
 	jsonw_raw(json, "requested", result_text(rows, 0, TICKET_ROW_REQUESTED));
 	jsonw_raw(json, "reassessed", result_text(rows, 0, TICKET_ROW_REASSESSED));
 	jsonw_instant(json, "ack_at", result_instant(rows, 0, TICKET_ROW_ACK));
+}
+
+void
+ticket_row_write(struct jsonw *json, const PGresult *rows)
+{
+	jsonw_open(json, "ticket", '{');
+	ticket_row_write_members(json, rows);
 	jsonw_close(json, '}');
 }

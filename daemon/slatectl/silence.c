@@ -8,6 +8,7 @@
 #include "change.h"
 #include "command.h"
 #include "slated/jsonw.h"
+#include "slated/silence.h"
 #include "table.h"
 
 static const char usage[] =
@@ -24,13 +25,6 @@ static const char usage[] =
     "  --by NAME            who; you, where it is left out\n"
     "  --list               lists the silences in force, with --all those that have ended too\n"
     "  --end NUMBER         ends one at once\n";
-
-/* What sla.silence_fits() looks up. */
-static const char *const keys[] = {
-    "id",       "source",  "external_id", "org",     "plan",     "severity", "status", "channel",
-    "category", "product", "environment", "version", "assignee", "team",     "metric", "policy",
-};
-enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
 
 struct silence {
 	struct change_options options;
@@ -52,14 +46,11 @@ struct silence {
 static bool
 key_is_known(const char *key)
 {
-	if (strncmp(key, "attributes.", strlen("attributes.")) == 0)
-		return key[strlen("attributes.")] != '\0';
-	for (size_t i = 0; i < KEYS; i++)
-		if (strcmp(keys[i], key) == 0)
-			return true;
+	if (silence_key_is_known(key))
+		return true;
 	fprintf(stderr, "slatectl: --match: there is no \"%s\" to match; there are", key);
-	for (size_t i = 0; i < KEYS; i++)
-		fprintf(stderr, " %s,", keys[i]);
+	for (size_t i = 0; silence_keys[i] != NULL; i++)
+		fprintf(stderr, " %s,", silence_keys[i]);
 	fputs(" attributes.KEY\n", stderr);
 	return false;
 }

@@ -8,14 +8,16 @@
 struct policy_set;
 
 /* What clock_row_read() reads, of sla.clock as `c`. */
-#define CLOCK_ROW_COLUMNS                                                                                                                               \
-	"c.metric, c.cycle, c.state, c.policy, c.calendar, c.severity, "                                                                                \
-	"c.levels_fired <> '{}', array_to_json(c.levels_fired)::text, c.by_reassessment, c.budget, c.consumed, "                                        \
-	"c.carried, " RESULT_US("c.started_at") ", " RESULT_US("c.due_at") ", " RESULT_US(                                                              \
-	    "c.paused_at") ", " RESULT_US("c.breached_at") ", " RESULT_US("c.ended_at") ", ARRAY(SELECT " RESULT_US("s") " FROM unnest(c.spans) "       \
-	                                                                                                                 "WITH ORDINALITY AS u (s, n) " \
-	                                                                                                                 "ORDER BY n)::text"
-enum { CLOCK_ROW_N = 18 };
+#define CLOCK_ROW_COLUMNS                                                                                              \
+	"c.metric, c.cycle, c.state, c.policy, c.calendar, c.severity, c.levels_fired <> '{}', "                       \
+	"array_to_json(c.levels_fired)::text, c.by_reassessment, c.budget, c.consumed, c.carried, " CLOCK_ROW_INSTANTS \
+	", c.configuration, c.target"
+#define CLOCK_ROW_INSTANTS                                                                                             \
+	RESULT_US("c.started_at")                                                                                      \
+	", " RESULT_US("c.due_at") ", " RESULT_US("c.paused_at") ", " RESULT_US("c.breached_at") ", " RESULT_US(       \
+	    "c.ended_at") ", ARRAY(SELECT " RESULT_US("s") " FROM unnest(c.spans) "                                    \
+	                                                   "WITH ORDINALITY AS u (s, n) ORDER BY n)::text"
+enum { CLOCK_ROW_CONFIGURATION = 18, CLOCK_ROW_N = 20 };
 
 /* Texts belong to the rows. INSTANT_NEVER where there is no such instant. */
 struct clock_row {
@@ -24,8 +26,10 @@ struct clock_row {
 	const char *policy;
 	const char *calendar;
 	const char *severity;
-	const char *levels_fired; /* a JSON array */
-	const char *spans;        /* an array's text, in microseconds */
+	const char *levels_fired;  /* a JSON array */
+	const char *spans;         /* an array's text, in microseconds */
+	const char *configuration; /* the digest of the one that its target is of */
+	int64_t target;            /* the index in its policy there */
 	int64_t cycle;
 	struct duration budget;
 	struct duration consumed;

@@ -21,9 +21,9 @@ struct desk_order {
 	int n_params[DESK_STATEMENTS_MAX];    /* how many of them each statement takes */
 	/* The statements' results, which the desk clears. */
 	void (*done)(void *arg, PGresult *const *results);
-	/* `why`: what keeps it from being done now, so that it may be tried again. NULL: the database refused it, and
-	 * why was told to `problem`. */
-	void (*failed)(void *arg, const char *why);
+	/* As an answer over HTTP: 503 for what passes, 400 for a value that the database cannot take, 500 for what an
+	 * operator must see, of which `problem` was told. */
+	void (*failed)(void *arg, int status, const char *why);
 	void *arg;
 };
 

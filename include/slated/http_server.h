@@ -55,6 +55,8 @@ const char *http_call_segment(const struct http_call *call);
 
 /* A parameter of the query, decoded, or a header; NULL where it is not there. */
 const char *http_call_query(const struct http_call *call, const char *name);
+/* The first parameter of the query that is none of `names` (up to NULL), or NULL. */
+const char *http_call_query_other(const struct http_call *call, const char *const *names);
 const char *http_call_header(const struct http_call *call, const char *name);
 
 /* The address that it came from, as text. */
@@ -78,6 +80,11 @@ void http_answer_error(struct http_call *call, int status, const char *format, .
     __attribute__((format(printf, 3, 4)));
 /* 503: `why` keeps it from being done now. */
 void http_answer_busy(struct http_call *call, const char *why);
+/* What a desk's order has failed with. */
+void http_answer_failure(struct http_call *call, int status, const char *why);
+/* Takes the text, which is JSON. */
+struct text;
+void http_answer_text(struct http_call *call, int status, struct text *json);
 
 /* An answer that goes on (status 200), for Server-Sent Events. `closed` is called once when the client has gone, or has
  * left HTTP_STREAM_MAX unread: the call is gone then. Not called by http_server_free(). */

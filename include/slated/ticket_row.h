@@ -30,5 +30,7 @@ extern const char *const ticket_row_facts[TICKET_ROW_FACTS];
 
 /* Adds the row as the object "ticket". */
 void ticket_row_write(struct jsonw *json, const PGresult *rows);
+/* Adds them to the object that is open. */
+void ticket_row_write_members(struct jsonw *json, const PGresult *rows);
 
 #endif
