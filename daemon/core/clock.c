@@ -138,7 +138,7 @@ static void
 clock_breach(struct engine *engine, struct ticket *ticket, struct clock *clock, struct instant now,
              bool by_reassessment)
 {
-	clock->consumed = clock_consumed(clock, now);
+	clock_close_span(engine, clock, now);
 	clock->state = CLOCK_BREACHED;
 	clock->breached_at = now;
 	clock->dirty = true;
@@ -315,9 +315,10 @@ clock_pause_or_resume(struct engine *engine, struct ticket *ticket, struct clock
 }
 
 static void
-clock_end(struct ticket *ticket, struct clock *clock, enum clock_state state, struct instant now)
+clock_end(struct engine *engine, struct ticket *ticket, struct clock *clock, enum clock_state state, struct instant now)
 {
-	clock->consumed = clock_consumed(clock, now);
+	if (clock->state == CLOCK_RUNNING)
+		clock_close_span(engine, clock, now);
 	clock->state = state;
 	clock->ended_at = now;
 	clock->dirty = true;
@@ -329,7 +330,7 @@ void
 clock_meet(struct engine *engine, struct ticket *ticket, struct clock *clock, struct instant now)
 {
 	struct instant due = clock->due_at;
-	clock_end(ticket, clock, CLOCK_MET, now);
+	clock_end(engine, ticket, clock, CLOCK_MET, now);
 	struct duration late = {0};
 	if (due.us < now.us)
 		late = instant_since(now, due);
@@ -341,7 +342,7 @@ void
 clock_withdraw(struct engine *engine, struct ticket *ticket, struct clock *clock, struct instant now,
                const char *reason)
 {
-	clock_end(ticket, clock, CLOCK_WITHDRAWN, now);
+	clock_end(engine, ticket, clock, CLOCK_WITHDRAWN, now);
 	engine_emit(
 	    engine, ticket, clock,
 	    (struct milestone){.kind = MILESTONE_WITHDRAWN, .at = now, .due_at = INSTANT_NEVER, .reason = reason});

@@ -1,4 +1,6 @@
 /* Requests: which route they take, who may, and how they are answered. */
+#include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -13,10 +15,13 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "http_internal.h"
+#include "slated/render.h"
 
-#define JSON_TYPE "application/json"
+#define JSON_TYPE    "application/json"
+#define PROBLEM_TYPE "application/problem+json" /* RFC 9457 */
 /* How far a signature's timestamp may be off, in seconds: what Standard Webhooks' own libraries allow. */
 #define TIMESTAMP_TOLERANCE 300
 #define MESSAGE_ID_MAX      200
@@ -36,9 +41,35 @@ http_call_query(const struct http_call *call, const char *name)
 }
 
 const char *
+http_call_query_other(const struct http_call *call, const char *const *names)
+{
+	const struct evkeyval *given;
+	TAILQ_FOREACH(given, &call->query, next)
+	{
+		size_t i = 0;
+		while (names[i] && strcmp(names[i], given->key) != 0)
+			i++;
+		if (!names[i])
+			return given->key;
+	}
+	return NULL;
+}
+
+const char *
 http_call_header(const struct http_call *call, const char *name)
 {
 	return evhttp_find_header(evhttp_request_get_input_headers(call->request), name);
+}
+
+void
+http_call_origin(const struct http_call *call, char ret[static HTTP_ORIGIN_SIZE])
+{
+	struct evhttp_connection *connection = evhttp_request_get_connection(call->request);
+	char *address = NULL;
+	ev_uint16_t port;
+	if (connection)
+		evhttp_connection_get_peer(connection, &address, &port);
+	(void)snprintf(ret, HTTP_ORIGIN_SIZE, "%s", address ? address : "unknown");
 }
 
 const char *
@@ -91,17 +122,23 @@ http_call_add_header(struct http_call *call, const char *name, const char *value
 	(void)evhttp_add_header(evhttp_request_get_output_headers(call->request), name, value);
 }
 
+static void
+call_unlist(struct http_call *call)
+{
+	struct http_call **link = &call->server->calls;
+	while (*link != call)
+		link = &(*link)->next;
+	*link = call->next;
+}
+
 void
 http_answer(struct http_call *call, int status, const char *content_type, const char *body, size_t n_body)
 {
 	struct http_server *server = call->server;
 	struct evbuffer *buffer = evhttp_request_get_output_buffer(call->request);
 	struct evhttp_connection *connection = evhttp_request_get_connection(call->request);
-	struct http_call **link = &server->calls;
 	char length[24];
-	while (*link != call)
-		link = &(*link)->next;
-	*link = call->next;
+	call_unlist(call);
 	(void)snprintf(length, sizeof(length), "%zu", n_body);
 	http_call_add_header(call, "Content-Type", content_type);
 	http_call_add_header(call, "Content-Length", length);
@@ -116,21 +153,53 @@ http_answer(struct http_call *call, int status, const char *content_type, const 
 	http_call_free(call);
 }
 
-void
-http_answer_json(struct http_call *call, int status, json_t *body)
+/* Takes the reference. */
+static void
+answer_object(struct http_call *call, int status, const char *content_type, json_t *body)
 {
-	static const char no_memory[] = "{\"error\": \"out of memory; try again\"}\n";
+	static const char no_memory[] = "{\"title\": \"Service Unavailable\", \"status\": 503, \"detail\": \"slated is "
+	                                "out of memory: try again\"}\n";
 	char *text = body ? json_dumps(body, JSON_ENSURE_ASCII) : NULL;
 	char *line;
 	int n = text ? asprintf(&line, "%s\n", text) : -1;
 	if (n >= 0) {
-		http_answer(call, status, JSON_TYPE, line, (size_t)n);
+		http_answer(call, status, content_type, line, (size_t)n);
 		free(line);
 	} else {
-		http_answer(call, HTTP_SERVUNAVAIL, JSON_TYPE, no_memory, strlen(no_memory));
+		http_answer(call, HTTP_SERVUNAVAIL, PROBLEM_TYPE, no_memory, strlen(no_memory));
 	}
 	free(text);
 	json_decref(body);
+}
+
+void
+http_answer_json(struct http_call *call, int status, json_t *body)
+{
+	answer_object(call, status, JSON_TYPE, body);
+}
+
+/* The status line's words (RFC 9110, section 15), of those that slated answers with. */
+static const char *
+status_title(int status)
+{
+	static const struct {
+		int status;
+		const char *title;
+	} titles[] = {
+	    {400, "Bad Request"},
+	    {401, "Unauthorized"},
+	    {403, "Forbidden"},
+	    {404, "Not Found"},
+	    {405, "Method Not Allowed"},
+	    {409, "Conflict"},
+	    {500, "Internal Server Error"},
+	    {503, "Service Unavailable"},
+	};
+	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
+		if (titles[i].status == status)
+			return titles[i].title;
+	assert(false);
+	return "";
 }
 
 void
@@ -141,7 +210,105 @@ http_answer_error(struct http_call *call, int status, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	http_answer_json(call, status, json_pack("{s:s}", "error", text));
+	answer_object(call, status, PROBLEM_TYPE,
+	              json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", status_title(status), "status",
+	                        status, "detail", text));
+}
+
+void
+http_answer_busy(struct http_call *call, const char *why)
+{
+	http_call_add_header(call, "Retry-After", "2");
+	http_answer_error(call, 503, "%s: try again", why);
+}
+
+void
+http_answer_failure(struct http_call *call, int status, const char *why)
+{
+	if (status == 503)
+		http_answer_busy(call, why);
+	else
+		http_answer_error(call, status, "%s", why);
+}
+
+void
+http_answer_text(struct http_call *call, int status, struct text *json)
+{
+	text_add_string(json, "\n");
+	if (json->failed)
+		answer_object(call, status, JSON_TYPE, NULL);
+	else
+		http_answer(call, status, JSON_TYPE, json->data, json->len);
+	free(json->data);
+}
+
+/* Streams ---------------------------------------------------------------------------------------------------------- */
+
+/* evhttp is freeing the connection. After a failure it has left the request to us, else it frees that, too. */
+static void
+on_stream_closed(struct evhttp_connection *connection, void *arg)
+{
+	struct http_call *call = arg;
+	(void)connection;
+	call_unlist(call);
+	call->closed(call->closed_arg);
+	if (!evhttp_request_get_connection(call->request))
+		evhttp_send_reply_end(call->request); /* frees it */
+	http_call_free(call);
+}
+
+void
+http_stream_begin(struct http_call *call, const char *content_type, void (*closed)(void *arg), void *arg)
+{
+	struct evhttp_connection *connection = evhttp_request_get_connection(call->request);
+	call->closed = closed;
+	call->closed_arg = arg;
+	http_call_add_header(call, "Content-Type", content_type);
+	http_call_add_header(call, "Cache-Control", "no-store");
+	http_call_add_header(call, "X-Content-Type-Options", "nosniff");
+	if (connection)
+		evhttp_connection_set_closecb(connection, on_stream_closed, call);
+	evhttp_send_reply_start(call->request, HTTP_OK, NULL);
+	if (!connection)
+		on_stream_closed(NULL, call);
+}
+
+/* Not by shutdown(): what a client does not read would keep the socket. */
+static void
+http_stream_cut(struct http_call *call)
+{
+	evhttp_connection_free(evhttp_request_get_connection(call->request));
+}
+
+void
+http_stream_send(struct http_call *call, const char *data, size_t n)
+{
+	struct bufferevent *bev = evhttp_connection_get_bufferevent(evhttp_request_get_connection(call->request));
+	struct evbuffer *chunk = evbuffer_new();
+	bool sent = chunk && evbuffer_add(chunk, data, n) == 0;
+	if (sent)
+		evhttp_send_reply_chunk(call->request, chunk);
+	if (chunk)
+		evbuffer_free(chunk);
+	if (!sent || evbuffer_get_length(bufferevent_get_output(bev)) > HTTP_STREAM_MAX)
+		http_stream_cut(call);
+}
+
+void
+http_stream_end(struct http_call *call)
+{
+	http_stream_forget(call);
+	call_unlist(call);
+	evhttp_send_reply_end(call->request);
+	http_call_free(call);
+}
+
+void
+http_stream_forget(struct http_call *call)
+{
+	struct evhttp_connection *connection = evhttp_request_get_connection(call->request);
+	if (call->closed && connection)
+		evhttp_connection_set_closecb(connection, NULL, NULL);
 }
 
 /* Authority -------------------------------------------------------------------------------------------------------- */
@@ -207,12 +374,49 @@ call_is_local(const struct http_call *call)
 	return peer.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)&peer)->sin6_addr);
 }
 
+/* Whether it names this host by an address, as localhost or by the host's own name. A page of another site can make its
+ * own name point here (DNS rebinding), and its browser would take it for that site. */
+static bool
+call_names_us(const struct http_call *call)
+{
+	const char *host = http_call_header(call, "Host");
+	char name[256], own[256] = "";
+	unsigned char address[16];
+	if (!host || *host == '[')
+		return true;
+	(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(host, ":"), host);
+	(void)gethostname(own, sizeof(own) - 1); /* where it fails, that name is not known */
+	return inet_pton(AF_INET, name, address) == 1 || strcasecmp(name, "localhost") == 0 ||
+	       (*own && strcasecmp(name, own) == 0);
+}
+
+/* Whether a page of another site made a browser send it. Browsers say so in Sec-Fetch-Site (Fetch Metadata) where they
+ * hold the address for trustworthy; Origin is in every request that is not a plain GET (Fetch, section 3.2). */
+static bool
+call_is_foreign(const struct http_call *call)
+{
+	const char *site = http_call_header(call, "Sec-Fetch-Site"), *mode = http_call_header(call, "Sec-Fetch-Mode");
+	const char *origin = http_call_header(call, "Origin"), *host = http_call_header(call, "Host");
+	enum evhttp_cmd_type method = evhttp_request_get_command(call->request);
+	bool reads = method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD;
+	if (site && (strcmp(site, "cross-site") == 0 || strcmp(site, "same-site") == 0))
+		return !(reads && mode && strcmp(mode, "navigate") == 0);
+	if (site || !origin)
+		return false;
+	const char *authority = strstr(origin, "://");
+	return !host || !authority || strcasecmp(authority + 3, host) != 0;
+}
+
 /* Whether the call may go on; it has been answered where not. */
 static bool
 call_is_allowed(struct http_call *call, const struct http_route *route)
 {
+	if (route->authority != HTTP_OWN && call_is_foreign(call)) {
+		http_answer_error(call, 403, "a page of another site sent this: that is not allowed");
+		return false;
+	}
 	if ((route->authority != HTTP_TOKEN && route->authority != HTTP_READ) ||
-	    (route->authority == HTTP_READ && call_is_local(call)))
+	    (route->authority == HTTP_READ && call_is_local(call) && call_names_us(call)))
 		return true;
 	if (!call->server->token) {
 		http_answer_error(

@@ -51,11 +51,16 @@ struct http_call {
 	char *segment;
 	struct evkeyvalq query;
 	bool signed_by_token;
+	void (*closed)(void *arg); /* of a stream, or NULL */
+	void *closed_arg;
 	struct http_call *next;
 };
 
 /* Answers a request, or gives it to its route; evhttp's callback, `arg` is the server. */
 void http_call_begin(struct evhttp_request *request, void *arg);
+
+/* A stream's end will not be told any more. */
+void http_stream_forget(struct http_call *call);
 
 /* Frees what is ours of a call. */
 void http_call_free(struct http_call *call);

@@ -287,6 +287,7 @@ http_server_free(struct http_server *server)
 	while (server->calls) {
 		struct http_call *call = server->calls;
 		server->calls = call->next;
+		http_stream_forget(call);
 		http_call_free(call);
 	}
 	if (server->evhttp)

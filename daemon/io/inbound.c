@@ -1,8 +1,6 @@
-/* Acknowledgements over HTTP. Each becomes one call of sla.acknowledge(), which drops repeated messages; they wait in
- * a short queue for the one connection. */
+/* Acknowledgements over HTTP. Each becomes one call of sla.acknowledge(), which drops repeated messages. */
 #include "slated/inbound.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,21 +8,23 @@
 #include <string.h>
 
 #include "inbound_internal.h"
+#include "slated/desk.h"
 #include "slated/log.h"
 #include "slated/message.h"
-#include "slated/pg.h"
 #include "slated/text.h"
 
-#define WAITING_MAX 64
-/* PagerDuty gives up after 5 s and sends again. */
-#define QUERY_LIMIT    ((struct duration){4 * US_PER_S})
 #define NAME_MAX_BYTES 200
 
-static const char acknowledge_sql[] = "SELECT t.id, sla.acknowledge(t.id, $2, $3::bigint * interval '1 microsecond', "
-                                      "$4) FROM (SELECT coalesce($1::bigint, "
-                                      "  (SELECT id FROM sla.ticket WHERE source = $5 AND external_id = $6)) AS id) t";
+static const char acknowledge_sql[] =
+    "WITH t AS (SELECT coalesce($1::bigint, (SELECT id FROM sla.ticket WHERE source = $5 AND external_id = $6)) AS "
+    "id), "
+    "done AS MATERIALIZED (SELECT id, sla.acknowledge(id, $2, $3::bigint * interval '1 microsecond', $4) AS outcome "
+    "  FROM t), "
+    "noted AS (INSERT INTO sla.audit (who, origin, action, ticket_id, detail) "
+    "  SELECT $2, $7, 'acknowledge', id, jsonb_strip_nulls(jsonb_build_object('message', $4::text, "
+    "    'for', ($3::bigint * interval '1 microsecond')::text)) FROM done WHERE outcome = 'acknowledged') "
+    "SELECT id, outcome FROM done";
 
-static const char lost[] = "slated has lost its connection to the database";
 const char inbound_no_memory[] = "slated is out of memory";
 
 void
@@ -45,13 +45,6 @@ static const char *
 given_or_null(const char *text)
 {
 	return text && *text ? text : NULL;
-}
-
-void
-inbound_answer_busy(struct http_call *call, const char *why)
-{
-	http_call_add_header(call, "Retry-After", "2");
-	http_answer_error(call, 503, "%s: try again", why);
 }
 
 void
@@ -91,118 +84,38 @@ ask_answer(const struct ask *ask)
 
 /* The database ------------------------------------------------------------------------------------------------------*/
 
-static void inbound_step(struct inbound *inbound);
-
 static void
-note_refusal(struct inbound *inbound, struct ask *ask, const PGresult *result)
+on_done(void *arg, PGresult *const *results)
 {
-	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	char text[300];
-	if (!state || strncmp(state, "08", 2) == 0 || strncmp(state, "57", 2) == 0) { /* the connection; the operator */
-		ask->trouble = lost;
-		return;
-	}
-	if (strcmp(state, "55P03") == 0) { /* lock_not_available */
-		ask->trouble = "another transaction holds the ticket";
-		return;
-	}
-	bool old = strcmp(state, "42883") == 0 || strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0;
-	(void)snprintf(text, sizeof(text), "%s%s", message ? message : PQresultErrorMessage(result),
-	               old ? "; create or upgrade the schema with: slatectl migrate" : "");
-	inbound->hooks.problem(inbound->hooks.arg, text);
-}
-
-static void
-on_result(void *arg, PGresult *result)
-{
-	struct inbound *inbound = arg;
-	struct ask *ask = inbound->running;
-	if (result) {
-		if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1) {
-			note_refusal(inbound, ask, result);
-			return;
-		}
-		(void)snprintf(ask->ticket, sizeof(ask->ticket), "%s", PQgetvalue(result, 0, 0));
-		(void)snprintf(ask->outcome, sizeof(ask->outcome), "%s", PQgetvalue(result, 0, 1));
-		return;
-	}
-	inbound->running = NULL;
-	if (*ask->outcome != '\0') {
-		ask_log(ask);
-		ask_answer(ask);
-	} else if (ask->trouble) {
-		inbound_answer_busy(ask->call, ask->trouble);
-	} else {
-		http_answer_error(ask->call, 500, "the database refused it: slated's log says why");
-	}
+	struct ask *ask = arg;
+	(void)snprintf(ask->ticket, sizeof(ask->ticket), "%s", PQgetvalue(results[0], 0, 0));
+	(void)snprintf(ask->outcome, sizeof(ask->outcome), "%s", PQgetvalue(results[0], 0, 1));
+	ask_log(ask);
+	ask_answer(ask);
 	ask_free(ask);
-	inbound_step(inbound);
 }
 
 static void
-inbound_step(struct inbound *inbound)
+on_failed(void *arg, int status, const char *why)
 {
-	struct ask *ask = inbound->first;
-	if (!ask || inbound->running)
-		return;
-	const char *params[] = {
-	    given_or_null(ask->ticket), ask->by, given_or_null(ask->hold), ask->message_id, ask->source,
-	    ask->external_id,
-	};
-	int r = pg_send(inbound->pg, &(struct pg_query){.text = acknowledge_sql,
-	                                                .n_params = sizeof(params) / sizeof(params[0]),
-	                                                .params = params,
-	                                                .timeout = QUERY_LIMIT,
-	                                                .result = on_result,
-	                                                .arg = inbound});
-	assert(r == 0); /* nobody else uses it, and nobody waits while it is down */
-	(void)r;
-	inbound->first = ask->next;
-	if (!inbound->first)
-		inbound->last = &inbound->first;
-	inbound->n_waiting--;
-	inbound->running = ask;
+	struct ask *ask = arg;
+	http_answer_failure(ask->call, status, why);
+	ask_free(ask);
 }
 
 /* Takes the ask. */
 void
 inbound_put(struct inbound *inbound, struct ask *ask)
 {
-	const char *obstacle = NULL;
-	if (!pg_is_ready(inbound->pg))
-		obstacle = "slated has no connection to the database at the moment";
-	else if (inbound->n_waiting >= WAITING_MAX)
-		obstacle = "too many requests are waiting";
-	if (obstacle) {
-		inbound_answer_busy(ask->call, obstacle);
-		ask_free(ask);
-		return;
-	}
-	*inbound->last = ask;
-	inbound->last = &ask->next;
-	inbound->n_waiting++;
-	inbound_step(inbound);
-}
-
-void
-inbound_on_lost(struct inbound *inbound)
-{
-	struct ask *ask = inbound->running;
-	inbound->running = NULL;
-	if (ask)
-		ask->next = inbound->first;
-	else
-		ask = inbound->first;
-	inbound->first = NULL;
-	inbound->last = &inbound->first;
-	inbound->n_waiting = 0;
-	while (ask) {
-		struct ask *next = ask->next;
-		inbound_answer_busy(ask->call, lost);
-		ask_free(ask);
-		ask = next;
-	}
+	desk_put(inbound->desk, &(struct desk_order){
+	                            .sql = {acknowledge_sql},
+	                            .params = {given_or_null(ask->ticket), ask->by, given_or_null(ask->hold),
+	                                       ask->message_id, ask->source, ask->external_id, ask->origin},
+	                            .n_params = {7},
+	                            .done = on_done,
+	                            .failed = on_failed,
+	                            .arg = ask,
+	                        });
 }
 
 /* Our own acknowledge -----------------------------------------------------------------------------------------------*/
@@ -304,12 +217,13 @@ read_ticket(const struct http_call *call, struct ask *ask)
 	if (id) {
 		if (!ticket_number_is_right(id, strlen(id)))
 			return "the id in the path is not a ticket's number; by the ticket system's own name: "
-			       "/v1/tickets/ack?external_id=...&source=...";
+			       "/api/v1/tickets/ack?external_id=...&source=...";
 		(void)snprintf(ask->ticket, sizeof(ask->ticket), "%s", id);
 		return NULL;
 	}
 	if (!external || *external == '\0')
-		return "external_id is missing: /v1/tickets/ack?external_id=...&source=..., or /v1/tickets/ID/ack";
+		return "external_id is missing: /api/v1/tickets/ack?external_id=...&source=..., or "
+		       "/api/v1/tickets/ID/ack";
 	if (!source)
 		source = "native";
 	if (!text_is_right(external) || !text_is_right(source))
@@ -325,10 +239,11 @@ serve_acknowledge(void *arg, struct http_call *call)
 	struct ask *ask = calloc(1, sizeof(*ask));
 	const char *message = http_call_message_id(call);
 	if (!ask) {
-		inbound_answer_busy(call, inbound_no_memory);
+		http_answer_busy(call, inbound_no_memory);
 		return;
 	}
 	ask->call = call;
+	http_call_origin(call, ask->origin);
 	const char *problem = read_ticket(call, ask);
 	if (!problem)
 		problem = read_body(call, ask);
@@ -340,7 +255,7 @@ serve_acknowledge(void *arg, struct http_call *call)
 	}
 	if (problem) {
 		if (problem == inbound_no_memory)
-			inbound_answer_busy(call, problem);
+			http_answer_busy(call, problem);
 		else
 			http_answer_error(call, 400, "%s", problem);
 		ask_free(ask);
@@ -352,21 +267,19 @@ serve_acknowledge(void *arg, struct http_call *call)
 /* Life --------------------------------------------------------------------------------------------------------------*/
 
 static const struct http_route routes[] = {
-    {"POST", "/v1/tickets/{id}/ack", HTTP_TOKEN, serve_acknowledge},
-    {"POST", "/v1/tickets/ack", HTTP_TOKEN, serve_acknowledge},
-    {"POST", "/v1/hooks/pagerduty", HTTP_OWN, inbound_serve_pager},
+    {"POST", "/api/v1/tickets/{id}/ack", HTTP_TOKEN, serve_acknowledge},
+    {"POST", "/api/v1/tickets/ack", HTTP_TOKEN, serve_acknowledge},
+    {"POST", "/api/v1/hooks/pagerduty", HTTP_OWN, inbound_serve_pager},
 };
 
 int
-inbound_new(struct http_server *server, const struct config *config, const struct inbound_hooks *hooks,
-            struct inbound **ret)
+inbound_new(struct http_server *server, const struct config *config, struct desk *desk, struct inbound **ret)
 {
 	struct inbound *inbound = calloc(1, sizeof(*inbound));
 	if (!inbound)
 		return -ENOMEM;
-	inbound->hooks = *hooks;
 	inbound->config = config;
-	inbound->last = &inbound->first;
+	inbound->desk = desk;
 	int r = http_server_add(server, routes, sizeof(routes) / sizeof(routes[0]), inbound);
 	if (r < 0) {
 		inbound_free(inbound);
@@ -379,21 +292,7 @@ inbound_new(struct http_server *server, const struct config *config, const struc
 void
 inbound_free(struct inbound *inbound)
 {
-	if (!inbound)
-		return;
-	ask_free(inbound->running);
-	while (inbound->first) {
-		struct ask *ask = inbound->first;
-		inbound->first = ask->next;
-		ask_free(ask);
-	}
 	free(inbound);
-}
-
-void
-inbound_set_connection(struct inbound *inbound, struct pg *pg)
-{
-	inbound->pg = pg;
 }
 
 void

@@ -20,25 +20,16 @@ struct ask {
 	char *by;
 	char hold[NUMBER_SIZE]; /* microseconds */
 	char *message_id;
-	char outcome[16];    /* what sla.acknowledge() said, once there is a row */
-	const char *trouble; /* or why to try again */
-	struct ask *next;
+	char origin[HTTP_ORIGIN_SIZE]; /* the address it came from, or pagerduty */
+	char outcome[16];              /* what sla.acknowledge() said, once there is a row */
 };
 
 struct inbound {
-	struct inbound_hooks hooks;
 	const struct config *config;
-	struct pg *pg;
-	struct ask *first; /* waiting; in order */
-	struct ask **last;
-	unsigned n_waiting;
-	struct ask *running;
+	struct desk *desk;
 };
 
 extern const char inbound_no_memory[];
-
-/* 503: try again, with why. */
-void inbound_answer_busy(struct http_call *call, const char *why);
 
 /* 200 for PagerDuty, with why nothing was done. */
 void inbound_answer_pager(struct http_call *call, const char *note);

@@ -102,11 +102,12 @@ serve_event(struct inbound *inbound, struct http_call *call, const json_t *event
 	}
 	struct ask *ask = calloc(1, sizeof(*ask));
 	if (!ask) {
-		inbound_answer_busy(call, inbound_no_memory);
+		http_answer_busy(call, inbound_no_memory);
 		return;
 	}
 	ask->call = call;
 	ask->pager = true;
+	(void)snprintf(ask->origin, sizeof(ask->origin), "pagerduty");
 	const char *problem = read_event(event, ask);
 	if (problem) {
 		log_info("a webhook of PagerDuty was passed over", log_text("reason", problem),
@@ -132,7 +133,8 @@ inbound_serve_pager(void *arg, struct http_call *call)
 		return;
 	}
 	if (status == 401) {
-		log_warning("a webhook with a wrong signature was refused", log_text("path", "/v1/hooks/pagerduty"));
+		log_warning("a webhook with a wrong signature was refused",
+		            log_text("path", "/api/v1/hooks/pagerduty"));
 		http_answer_error(
 		    call, 401,
 		    "X-PagerDuty-Signature is missing or wrong: the webhook subscription's secret must be "

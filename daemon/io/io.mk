@@ -130,3 +130,33 @@ libslated_io_a_SOURCES += daemon/io/service_metrics.c
 # The service manager and the journal.
 libslated_io_a_SOURCES += daemon/io/service_notify.c
 libslated_io_a_SOURCES += daemon/io/log_journal.c
+
+# What is reported, by the tool and over HTTP.
+libslated_io_a_SOURCES += include/slated/clock_row.h
+libslated_io_a_SOURCES += daemon/io/clock_row.c
+libslated_io_a_SOURCES += include/slated/delivery_row.h
+libslated_io_a_SOURCES += daemon/io/delivery_row.c
+libslated_io_a_SOURCES += include/slated/jsonw.h
+libslated_io_a_SOURCES += daemon/io/jsonw.c
+libslated_io_a_SOURCES += include/slated/result.h
+libslated_io_a_SOURCES += daemon/io/result.c
+libslated_io_a_SOURCES += include/slated/story_row.h
+libslated_io_a_SOURCES += daemon/io/story_row.c
+libslated_io_a_SOURCES += include/slated/ticket_row.h
+libslated_io_a_SOURCES += daemon/io/ticket_row.c
+libslated_io_a_SOURCES += include/slated/desk.h
+libslated_io_a_SOURCES += daemon/io/desk.c
+libslated_io_a_SOURCES += include/slated/clock_list.h
+libslated_io_a_SOURCES += daemon/io/clock_list.c
+
+# The HTTP API.
+libslated_io_a_SOURCES += include/slated/api.h
+libslated_io_a_SOURCES += include/slated/silence.h
+libslated_io_a_SOURCES += daemon/io/api.c
+libslated_io_a_SOURCES += daemon/io/api_change.c
+libslated_io_a_SOURCES += daemon/io/api_clocks.c
+libslated_io_a_SOURCES += daemon/io/api_explain.c
+libslated_io_a_SOURCES += daemon/io/api_internal.h
+libslated_io_a_SOURCES += daemon/io/api_stream.c
+libslated_io_a_SOURCES += daemon/io/api_ticket.c
+libslated_io_a_SOURCES += daemon/io/silence.c

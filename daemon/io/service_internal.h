@@ -69,8 +69,12 @@ struct service {
 	struct pg *feed_pg;
 	struct pg *flush_pg;
 	struct pg *outbox_pg;
-	struct http_server *http_server; /* NULL without http.listen, like the two below */
+	struct http_server *http_server; /* NULL without http.listen, like what follows to http_pg */
+	struct desk *changes;
+	struct desk *reads;
+	struct api *api;
 	struct inbound *inbound;
+	struct pg *api_pg; /* of the reads */
 	struct pg *http_pg;
 	struct service_metrics *metrics;
 	struct timebase timebase;
@@ -158,6 +162,8 @@ int service_metrics_new(struct service *service) __attribute__((warn_unused_resu
 void service_metrics_free(struct service *service);
 /* Adds the routes to the HTTP server. 0 or -ENOMEM. */
 int service_metrics_serve(struct service *service) __attribute__((warn_unused_result));
+/* Holds the lease, has all tickets, and writes. */
+bool service_is_ready(const struct service *service);
 /* What goes into the batch that is being gathered. */
 void service_count_milestone(struct service *service, const struct milestone *milestone);
 void service_count_event(struct service *service, enum event_kind kind);

@@ -323,6 +323,7 @@ look_at_database(const struct service *service, struct metrics *metrics)
 	    {"ledger", service->flush_pg},
 	    {"outbox", service->outbox_pg},
 	    {"http", service->http_pg},
+	    {"api", service->api_pg},
 	};
 	for (size_t i = 0; i < sizeof(connections) / sizeof(connections[0]); i++)
 		metrics_set(metrics, METRICS_DATABASE_UP, connections[i].name, NULL, pg_is_ready(connections[i].pg));
@@ -341,8 +342,8 @@ writes(const struct service *service)
 	       timebase_ticks() - service->written_at < WRITTEN_LATELY_US;
 }
 
-static bool
-is_ready(const struct service *service)
+bool
+service_is_ready(const struct service *service)
 {
 	return service->state == SERVICE_LIVE && holds_lease(service) && writes(service);
 }
@@ -364,7 +365,7 @@ look(struct service *service)
 	courier_each_channel(service->courier, look_at_channel, metrics);
 	look_at_database(service, metrics);
 	metrics_set(metrics, METRICS_LEASE_HELD, NULL, NULL, holds_lease(service));
-	metrics_set(metrics, METRICS_READY, NULL, NULL, is_ready(service));
+	metrics_set(metrics, METRICS_READY, NULL, NULL, service_is_ready(service));
 	metrics_forget(metrics, METRICS_CONFIGURATION);
 	metrics_set(metrics, METRICS_CONFIGURATION, service->config->digest, NULL, 1);
 	metrics_set(metrics, METRICS_BUILD, PACKAGE_VERSION, NULL, 1);
@@ -414,7 +415,7 @@ serve_ready(void *arg, struct http_call *call)
 	    {"tickets", service->state == SERVICE_LIVE},
 	    {"ledger", writes(service)},
 	};
-	bool ready = is_ready(service);
+	bool ready = service_is_ready(service);
 	json_t *missing = json_array();
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if (!parts[i].there)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "service_internal.h"
+#include "slated/api.h"
 #include "slated/log.h"
 #include "slated/rows.h"
 
@@ -356,6 +357,8 @@ on_loaded(void *arg)
 	log_info("loaded", log_number("tickets", (int64_t)live_count(&service->live)),
 	         log_instant("next", wheel_next(service->wheel)));
 	service_notify_loaded(service);
+	if (service->api != NULL)
+		api_note_load(service->api);
 	work_migrate(service);
 	event_active(service->timers, EV_TIMEOUT, 0);
 	service_open_outbox(service);
@@ -411,6 +414,8 @@ on_flushed(void *arg, const struct ledger_result *result, const char *error)
 	}
 	service_note(service, HEARTBEAT_WRITE);
 	service_count_flushed(service);
+	if (service->api != NULL)
+		api_note_commit(service->api);
 	if (result->deliveries || result->reassessments)
 		outbox_wake(service->outbox);
 	if (service->state == SERVICE_STOPPING) {
@@ -433,6 +438,8 @@ gather_touched(struct service *service)
 	struct instant now = service_now(service);
 	while ((live = live_take_touched(&service->live)) != NULL) {
 		ledger_add_ticket(service->ledger, service->engine, live, now);
+		if (service->api != NULL)
+			api_note_ticket(service->api, live->id);
 		if (ticket_is_final(&live->ticket)) {
 			wheel_unset(service->wheel, &live->ticket.timer);
 			live_remove(&service->live, live);

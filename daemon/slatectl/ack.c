@@ -34,7 +34,7 @@ static const char ack_sql[] =
 static void
 tell(const struct ack *ack, const PGresult *ticket)
 {
-	const char *external = db_text(ticket, 0, 0), *org = db_text(ticket, 0, 1);
+	const char *external = result_text(ticket, 0, 0), *org = result_text(ticket, 0, 1);
 	char until[VIEW_TEXT_SIZE] = "";
 	struct view view;
 	bool held = ack->hold.us > 0;

@@ -53,7 +53,7 @@ run(const struct assess *assess, const char *sql, const char *second, const char
 	PGresult *done = db_query(&assess->db, "assessing", sql, 3, values);
 	if (done == NULL)
 		return -EIO;
-	bool taken = PQresultStatus(done) == PGRES_COMMAND_OK || db_bool(done, 0, 0);
+	bool taken = PQresultStatus(done) == PGRES_COMMAND_OK || result_bool(done, 0, 0);
 	PQclear(done);
 	if (!taken)
 		fprintf(stderr, "slatectl: ticket %s is closed: its severity stays\n", assess->name);
@@ -101,9 +101,9 @@ give_word(const struct assess *assess, const struct policy_set *policies)
 	    db_query(&assess->db, "the ticket", "SELECT severity, status FROM sla.ticket WHERE id = $1", 1, values);
 	if (rows == NULL)
 		return -EIO;
-	const char *former = db_text(rows, 0, 0), *severity = policies->severities[index].name;
+	const char *former = result_text(rows, 0, 0), *severity = policies->severities[index].name;
 	int r;
-	if (strcmp(db_text(rows, 0, 1), "closed") == 0) {
+	if (strcmp(result_text(rows, 0, 1), "closed") == 0) {
 		fprintf(stderr, "slatectl: ticket %s is closed: its severity stays\n", assess->name);
 		r = -EINVAL;
 	} else if (former != NULL && policy_set_severity(policies, former) == index) {

@@ -74,8 +74,8 @@ check_schema(struct db *db)
 {
 	PGresult *rows =
 	    db_query(db, "schema sla",
-	             "SELECT " DB_US("clock_timestamp()") ", has_schema_privilege(n.oid, 'USAGE') "
-	                                                  "FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sla'",
+	             "SELECT " RESULT_US("clock_timestamp()") ", has_schema_privilege(n.oid, 'USAGE') "
+	                                                      "FROM pg_catalog.pg_namespace n WHERE n.nspname = 'sla'",
 	             0, NULL);
 	if (rows == NULL)
 		return -EIO;
@@ -84,11 +84,11 @@ check_schema(struct db *db)
 		fprintf(stderr, "slatectl: database \"%s\" has no schema sla: run slatectl migrate\n",
 		        PQdb(db->connection));
 		r = -ENOENT;
-	} else if (!db_bool(rows, 0, 1)) {
+	} else if (!result_bool(rows, 0, 1)) {
 		tell_rights(db);
 		r = -EACCES;
 	} else {
-		db->now = db_instant(rows, 0, 0);
+		db->now = result_instant(rows, 0, 0);
 	}
 	PQclear(rows);
 	return r;
@@ -101,7 +101,7 @@ check_migrations(const struct db *db)
 	PGresult *rows = db_query(db, "the schema's release", "SELECT max(number) FROM sla.migration", 0, NULL);
 	if (rows == NULL)
 		return -EIO;
-	bool fits = db_number(rows, 0, 0) >= migrations[n_migrations - 1].number;
+	bool fits = result_number(rows, 0, 0) >= migrations[n_migrations - 1].number;
 	if (!fits)
 		fprintf(stderr,
 		        "slatectl: schema sla of database \"%s\" is of an older release: run slatectl migrate\n",
@@ -157,31 +157,4 @@ void
 db_close(struct db *db)
 {
 	PQfinish(db->connection);
-}
-
-const char *
-db_text(const PGresult *rows, int row, int column)
-{
-	return PQgetisnull(rows, row, column) ? NULL : PQgetvalue(rows, row, column);
-}
-
-struct instant
-db_instant(const PGresult *rows, int row, int column)
-{
-	const char *text = db_text(rows, row, column);
-	return text == NULL ? INSTANT_NEVER : (struct instant){strtoll(text, NULL, 10)};
-}
-
-int64_t
-db_number(const PGresult *rows, int row, int column)
-{
-	const char *text = db_text(rows, row, column);
-	return text == NULL ? 0 : strtoll(text, NULL, 10);
-}
-
-bool
-db_bool(const PGresult *rows, int row, int column)
-{
-	const char *text = db_text(rows, row, column);
-	return text != NULL && *text == 't';
 }

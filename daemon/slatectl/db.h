@@ -6,10 +6,7 @@
 #include <libpq-fe.h>
 #include <stdbool.h>
 
-#include "slated/instant.h"
-
-/* Microseconds since 1970 of a timestamptz, and of an interval; for db_instant() and db_number(). */
-#define DB_US(expression) "(extract(epoch FROM " expression ") * 1000000)::bigint"
+#include "slated/result.h"
 
 struct db {
 	PGconn *connection;
@@ -31,11 +28,5 @@ int db_open_to_change(const char *config, const char *conninfo, const char *role
  * `what` completes "reading", or says what a command that changes something was about. */
 PGresult *db_query(const struct db *db, const char *what, const char *sql, int n, const char *const *values)
     __attribute__((warn_unused_result));
-
-/* One value. NULL gives NULL, INSTANT_NEVER, 0 and false. */
-const char *db_text(const PGresult *rows, int row, int column);
-struct instant db_instant(const PGresult *rows, int row, int column);
-int64_t db_number(const PGresult *rows, int row, int column);
-bool db_bool(const PGresult *rows, int row, int column);
 
 #endif

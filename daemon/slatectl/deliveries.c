@@ -38,7 +38,7 @@ struct deliveries {
 
 /* One row more than the limit, to know that there are more. */
 static const char deliveries_sql[] =
-    "SELECT * FROM (SELECT " DELIVERY_ROWS_COLUMNS ", d.created_at AS made, d.position AS place FROM " DELIVERY_ROWS
+    "SELECT * FROM (SELECT " DELIVERY_ROW_COLUMNS ", d.created_at AS made, d.position AS place FROM " DELIVERY_ROWS
     " AS d "
     "WHERE ($1::text IS NULL OR d.state = $1) AND ($2::text IS NULL OR d.channel = $2) "
     "  AND ($3::bigint IS NULL OR d.ticket_id = $3) "
@@ -51,8 +51,8 @@ write_rows(const PGresult *rows, int begin)
 	struct jsonw json = {0};
 	int r = 0;
 	for (int row = begin; row < PQntuples(rows) && r == 0; row++) {
-		delivery_rows_write(&json, rows, row);
-		r = jsonw_print(&json);
+		delivery_row_write(&json, rows, row);
+		r = view_print_json(&json);
 	}
 	jsonw_clear(&json);
 	return r;

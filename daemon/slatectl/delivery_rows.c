@@ -7,62 +7,19 @@
 
 #include "table.h"
 
-const char delivery_rows_sql[] =
-    "SELECT " DELIVERY_ROWS_COLUMNS " FROM " DELIVERY_ROWS " AS d WHERE d.ticket_id = $1 ORDER BY position, key";
-
-enum {
-	D_CREATED,
-	D_KIND,
-	D_METRIC,
-	D_CYCLE,
-	D_CHANNEL,
-	D_ADDRESS,
-	D_STATE,
-	D_ATTEMPTS,
-	D_LAST_ERROR,
-	D_OUTCOME,
-	D_DIGEST,
-	D_NEXT,
-	D_FINISHED,
-	D_KEY,
-	D_TICKET,
-	D_EXTERNAL,
-};
-
-void
-delivery_rows_write(struct jsonw *json, const PGresult *rows, int row)
-{
-	jsonw_open(json, NULL, '{');
-	jsonw_text(json, "key", db_text(rows, row, D_KEY));
-	jsonw_raw(json, "ticket_id", db_text(rows, row, D_TICKET));
-	jsonw_text(json, "external_id", db_text(rows, row, D_EXTERNAL));
-	jsonw_instant(json, "created_at", db_instant(rows, row, D_CREATED));
-	jsonw_text(json, "kind", db_text(rows, row, D_KIND));
-	jsonw_text(json, "metric", db_text(rows, row, D_METRIC));
-	jsonw_raw(json, "cycle", db_text(rows, row, D_CYCLE));
-	jsonw_text(json, "channel", db_text(rows, row, D_CHANNEL));
-	jsonw_text(json, "address", db_text(rows, row, D_ADDRESS));
-	jsonw_text(json, "state", db_text(rows, row, D_STATE));
-	jsonw_raw(json, "attempts", db_text(rows, row, D_ATTEMPTS));
-	jsonw_text(json, "last_error", db_text(rows, row, D_LAST_ERROR));
-	jsonw_text(json, "outcome", db_text(rows, row, D_OUTCOME));
-	jsonw_text(json, "digest", db_text(rows, row, D_DIGEST));
-	jsonw_instant(json, "next_attempt_at", db_instant(rows, row, D_NEXT));
-	jsonw_instant(json, "finished_at", db_instant(rows, row, D_FINISHED));
-	jsonw_close(json, '}');
-}
-
 /* Why it is as it is: the receiver's last word, or when it is tried again. */
 static void
 format_note(const struct view *view, const PGresult *rows, int row, struct text *text)
 {
-	const char *state = db_text(rows, row, D_STATE), *digest = db_text(rows, row, D_DIGEST);
-	const char *word = db_text(rows, row, D_LAST_ERROR), *outcome = db_text(rows, row, D_OUTCOME);
+	const char *state = result_text(rows, row, DELIVERY_ROW_STATE),
+	           *digest = result_text(rows, row, DELIVERY_ROW_DIGEST);
+	const char *word = result_text(rows, row, DELIVERY_ROW_LAST_ERROR),
+	           *outcome = result_text(rows, row, DELIVERY_ROW_OUTCOME);
 	char next[VIEW_TEXT_SIZE];
-	if (db_text(rows, row, D_FINISHED) == NULL) {
-		struct instant at = db_instant(rows, row, D_NEXT);
+	if (result_text(rows, row, DELIVERY_ROW_FINISHED) == NULL) {
+		struct instant at = result_instant(rows, row, DELIVERY_ROW_NEXT);
 		view_relative(view, at, next);
-		if (db_number(rows, row, D_ATTEMPTS) > 0)
+		if (result_number(rows, row, DELIVERY_ROW_ATTEMPTS) > 0)
 			view_add(text, "again %s", instant_before(at, view->now) ? "now" : next);
 	} else if (outcome != NULL && strcmp(outcome, state) != 0) {
 		word = outcome;
@@ -118,43 +75,44 @@ set(const struct listing *listing, size_t column, const char *text, const char *
 static void
 set_names(const struct listing *listing, const PGresult *rows, int row)
 {
-	const char *external = db_text(rows, row, D_EXTERNAL), *address = db_text(rows, row, D_ADDRESS);
-	const char *metric = db_text(rows, row, D_METRIC);
+	const char *external = result_text(rows, row, DELIVERY_ROW_EXTERNAL),
+	           *address = result_text(rows, row, DELIVERY_ROW_ADDRESS);
+	const char *metric = result_text(rows, row, DELIVERY_ROW_METRIC);
 	char text[VIEW_TEXT_SIZE];
 	struct text channel = {0};
-	set(listing, COLUMN_KEY, db_text(rows, row, D_KEY), NULL);
-	if (external == NULL && db_text(rows, row, D_TICKET) != NULL) {
-		(void)snprintf(text, sizeof(text), "#%s", db_text(rows, row, D_TICKET));
+	set(listing, COLUMN_KEY, result_text(rows, row, DELIVERY_ROW_KEY), NULL);
+	if (external == NULL && result_text(rows, row, DELIVERY_ROW_TICKET) != NULL) {
+		(void)snprintf(text, sizeof(text), "#%s", result_text(rows, row, DELIVERY_ROW_TICKET));
 		external = text;
 	}
 	set(listing, COLUMN_TICKET, external, NULL);
-	view_add(&channel, "%s%s%s", db_text(rows, row, D_CHANNEL), address != NULL ? " " : "",
+	view_add(&channel, "%s%s%s", result_text(rows, row, DELIVERY_ROW_CHANNEL), address != NULL ? " " : "",
 	         address != NULL ? address : "");
 	set(listing, COLUMN_CHANNEL, channel.failed ? NULL : channel.data, NULL);
 	free(channel.data);
-	(void)snprintf(text, sizeof(text), db_number(rows, row, D_CYCLE) > 1 ? "%.40s (%s)" : "%.40s",
-	               metric != NULL ? metric : "", db_text(rows, row, D_CYCLE));
+	(void)snprintf(text, sizeof(text), result_number(rows, row, DELIVERY_ROW_CYCLE) > 1 ? "%.40s (%s)" : "%.40s",
+	               metric != NULL ? metric : "", result_text(rows, row, DELIVERY_ROW_CYCLE));
 	set(listing, COLUMN_CLOCK, text, NULL);
 }
 
 static void
 set_row(const struct listing *listing, const PGresult *rows, int row)
 {
-	const char *state = db_text(rows, row, D_STATE);
+	const char *state = result_text(rows, row, DELIVERY_ROW_STATE);
 	const char *color = NULL;
 	char text[VIEW_TEXT_SIZE];
 	struct text note = {0};
 	if (strcmp(state, "dead") == 0)
 		color = VIEW_RED;
-	else if (db_text(rows, row, D_FINISHED) == NULL)
+	else if (result_text(rows, row, DELIVERY_ROW_FINISHED) == NULL)
 		color = VIEW_YELLOW;
 	table_add_row(listing->table);
 	set_names(listing, rows, row);
-	view_instant(db_instant(rows, row, D_CREATED), text);
+	view_instant(result_instant(rows, row, DELIVERY_ROW_CREATED), text);
 	set(listing, COLUMN_CREATED, text, NULL);
-	set(listing, COLUMN_KIND, db_text(rows, row, D_KIND), NULL);
+	set(listing, COLUMN_KIND, result_text(rows, row, DELIVERY_ROW_KIND), NULL);
 	set(listing, COLUMN_STATE, state, color);
-	set(listing, COLUMN_TRIES, db_text(rows, row, D_ATTEMPTS), NULL);
+	set(listing, COLUMN_TRIES, result_text(rows, row, DELIVERY_ROW_ATTEMPTS), NULL);
 	format_note(listing->view, rows, row, &note);
 	set(listing, COLUMN_NOTE, note.failed ? NULL : note.data, NULL);
 	free(note.data);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock_row.h"
+#include "clock_show.h"
 #include "command.h"
 #include "report.h"
 #include "slated/policy.h"
@@ -115,19 +115,19 @@ write_row(struct jsonw *json, const struct report *report, const PGresult *rows,
 	struct clock_row clock;
 	clock_row_read(rows, row, L_CLOCK, report->policies, report->db.now, &clock);
 	jsonw_open(json, NULL, '{');
-	jsonw_number(json, "ticket_id", db_number(rows, row, L_ID));
-	jsonw_text(json, "source", db_text(rows, row, L_SOURCE));
-	jsonw_text(json, "external_id", db_text(rows, row, L_EXTERNAL));
-	jsonw_text(json, "org", db_text(rows, row, L_ORG));
-	jsonw_text(json, "plan", db_text(rows, row, L_PLAN));
-	jsonw_text(json, "status", db_text(rows, row, L_STATUS));
-	jsonw_text(json, "assignee", db_text(rows, row, L_ASSIGNEE));
-	jsonw_text(json, "team", db_text(rows, row, L_TEAM));
+	jsonw_number(json, "ticket_id", result_number(rows, row, L_ID));
+	jsonw_text(json, "source", result_text(rows, row, L_SOURCE));
+	jsonw_text(json, "external_id", result_text(rows, row, L_EXTERNAL));
+	jsonw_text(json, "org", result_text(rows, row, L_ORG));
+	jsonw_text(json, "plan", result_text(rows, row, L_PLAN));
+	jsonw_text(json, "status", result_text(rows, row, L_STATUS));
+	jsonw_text(json, "assignee", result_text(rows, row, L_ASSIGNEE));
+	jsonw_text(json, "team", result_text(rows, row, L_TEAM));
 	clock_row_write(json, &clock);
 	if (!instant_equal(clock.due_at, INSTANT_NEVER))
 		jsonw_seconds(json, "due_in", instant_since(clock.due_at, report->db.now));
 	jsonw_close(json, '}');
-	return jsonw_print(json);
+	return view_print_json(json);
 }
 
 static int
@@ -148,21 +148,21 @@ show_row(const struct report *report, struct table *table, const PGresult *rows,
 	char text[VIEW_TEXT_SIZE];
 	struct clock_row clock;
 	clock_row_read(rows, row, L_CLOCK, report->policies, report->db.now, &clock);
-	const char *color = clock_row_color(&clock);
-	const char *external = db_text(rows, row, L_EXTERNAL);
+	const char *color = clock_show_color(&clock);
+	const char *external = result_text(rows, row, L_EXTERNAL);
 	table_add_row(table);
-	(void)snprintf(text, sizeof(text), "#%" PRId64, db_number(rows, row, L_ID));
+	(void)snprintf(text, sizeof(text), "#%" PRId64, result_number(rows, row, L_ID));
 	table_set(table, COLUMN_TICKET, external != NULL ? external : text, NULL);
-	table_set(table, COLUMN_ORG, db_text(rows, row, L_ORG), NULL);
-	table_set(table, COLUMN_PLAN, db_text(rows, row, L_PLAN), NULL);
+	table_set(table, COLUMN_ORG, result_text(rows, row, L_ORG), NULL);
+	table_set(table, COLUMN_PLAN, result_text(rows, row, L_PLAN), NULL);
 	table_set(table, COLUMN_SEVERITY, clock.severity, NULL);
-	clock_row_name(&clock, text);
+	clock_show_name(&clock, text);
 	table_set(table, COLUMN_METRIC, text, NULL);
 	table_set(table, COLUMN_POLICY, clock.policy, NULL);
-	table_set(table, COLUMN_STATE, clock_row_label(&clock), color);
+	table_set(table, COLUMN_STATE, clock_show_label(&clock), color);
 	view_short_instant(view, clock.due_at, text);
 	table_set(table, COLUMN_DUE, text, NULL);
-	clock_row_left(view, &clock, text);
+	clock_show_left(view, &clock, text);
 	table_set(table, COLUMN_LEFT, text, color);
 	view_bar(view, clock_row_share(&clock), text);
 	table_set(table, COLUMN_BAR, text, color);
@@ -174,22 +174,22 @@ show_row(const struct report *report, struct table *table, const PGresult *rows,
 static void
 show_counts(const struct report *report, const PGresult *rows, bool rough, struct text *text)
 {
-	int64_t all = PQntuples(rows) > 0 ? db_number(rows, 0, L_ALL) : 0;
+	int64_t all = PQntuples(rows) > 0 ? result_number(rows, 0, L_ALL) : 0;
 	if (all == 0) {
 		text_add_string(text, "no open clocks");
 		view_print(&report->view, "", NULL, text);
 		return;
 	}
-	int64_t at_risk = db_number(rows, 0, L_AT_RISK);
+	int64_t at_risk = result_number(rows, 0, L_AT_RISK);
 	view_add(text,
 	         "%" PRId64 " open clock%s: %" PRId64 " breached, %" PRId64 " at risk, %" PRId64 " running, %" PRId64
 	         " paused",
-	         all, all == 1 ? "" : "s", db_number(rows, 0, L_BREACHED), at_risk,
-	         db_number(rows, 0, L_RUNNING) - at_risk, db_number(rows, 0, L_PAUSED));
+	         all, all == 1 ? "" : "s", result_number(rows, 0, L_BREACHED), at_risk,
+	         result_number(rows, 0, L_RUNNING) - at_risk, result_number(rows, 0, L_PAUSED));
 	if (PQntuples(rows) < all)
 		view_add(text, "; %d shown", PQntuples(rows));
 	view_print(&report->view, "\n", NULL, text);
-	int64_t overdue = db_number(rows, 0, L_OVERDUE);
+	int64_t overdue = result_number(rows, 0, L_OVERDUE);
 	if (overdue > 0) {
 		view_add(text,
 		         "%" PRId64

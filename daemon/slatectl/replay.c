@@ -30,8 +30,9 @@ struct replay {
 	struct db db;
 };
 
-static const char find_sql[] = "SELECT key FROM sla.delivery_log WHERE state = 'dead' AND kind <> 'test' AND channel = $1 "
-                               "AND finished_at >= to_timestamp(0) + $2::bigint * interval '1 microsecond'";
+static const char find_sql[] =
+    "SELECT key FROM sla.delivery_log WHERE state = 'dead' AND kind <> 'test' AND channel = $1 "
+    "AND finished_at >= to_timestamp(0) + $2::bigint * interval '1 microsecond'";
 
 /* What a receiver is told may be news of yesterday; and nothing closes what it opens then. */
 static const char send_sql[] =
@@ -53,7 +54,7 @@ check_keys(const struct replay *replay)
 		PGresult *rows = db_query(&replay->db, "the deliveries", state_sql, 1, values);
 		if (rows == NULL)
 			return -EIO;
-		const char *state = PQntuples(rows) > 0 ? db_text(rows, 0, 0) : NULL;
+		const char *state = PQntuples(rows) > 0 ? result_text(rows, 0, 0) : NULL;
 		if (state == NULL) {
 			fprintf(stderr, "slatectl: there is no delivery \"%s\"\n", replay->keys[i]);
 			r = -ENOENT;
@@ -84,7 +85,7 @@ find_keys(const struct replay *replay, struct text *keys)
 	if (rows == NULL)
 		return -EIO;
 	for (int row = 0; row < PQntuples(rows); row++)
-		pg_array_add(keys, db_text(rows, row, 0));
+		pg_array_add(keys, result_text(rows, row, 0));
 	PQclear(rows);
 	return 0;
 }
@@ -101,7 +102,7 @@ send_again(const struct replay *replay, struct text *keys)
 	PGresult *rows = db_query(&replay->db, "sending again", send_sql, 2, values);
 	if (rows == NULL)
 		return -EIO;
-	int64_t n = db_number(rows, 0, 0), ended = db_number(rows, 0, 1);
+	int64_t n = result_number(rows, 0, 0), ended = result_number(rows, 0, 1);
 	printf("%" PRId64 " deliver%s to be sent again\n", n, n == 1 ? "y" : "ies");
 	if (ended > 0)
 		printf("%" PRId64 " of them about a clock that has ended: what they open there stays open\n", ended);

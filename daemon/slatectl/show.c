@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock_row.h"
+#include "clock_show.h"
 #include "command.h"
 #include "delivery_rows.h"
 #include "report.h"
+#include "slated/ticket_row.h"
 #include "story.h"
 #include "table.h"
 #include "ticket_find.h"
@@ -26,36 +27,6 @@ enum { STORIES = sizeof(stories) / sizeof(stories[0]) };
 static const char clocks_sql[] = "SELECT " CLOCK_ROW_COLUMNS " FROM sla.clock c WHERE c.ticket_id = $1 "
                                  "ORDER BY array_position(ARRAY['first_response', 'next_response', 'update', "
                                  "'resolution', 'assessment'], c.metric), c.cycle";
-
-static const char ticket_sql[] =
-    "SELECT t.id, t.source, t.external_id, t.status, t.severity, t.plan, t.org, t.channel, t.category, t.product, "
-    "t.environment, t.version, t.assignee, t.team, nullif(t.attributes, '{}')::text, " DB_US(
-        "t.opened_at") ", "
-                       "s.severity, s.status, t.event_seq - coalesce(s.applied_seq, 0), s.requested, "
-                       "s.reassessed, " DB_US("s.ack_at") " FROM sla.ticket t LEFT JOIN sla.ticket_state s ON "
-                                                          "s.ticket_id = t.id WHERE t.id = $1";
-
-enum {
-	T_ID,
-	T_SOURCE,
-	T_EXTERNAL,
-	T_STATUS,
-	T_SEVERITY,
-	T_ATTRIBUTES = 14,
-	T_OPENED,
-	T_APPLIED_SEVERITY,
-	T_APPLIED_STATUS,
-	T_WAITING,
-	T_REQUESTED,
-	T_REASSESSED,
-	T_ACK,
-};
-
-/* Those from T_STATUS to the attributes, as the columns are called. */
-static const char *const fact_names[] = {
-    "status", "severity", "plan", "org", "channel", "category", "product", "environment", "version", "assignee", "team",
-};
-enum { FACTS = sizeof(fact_names) / sizeof(fact_names[0]) };
 
 struct show {
 	struct report report;
@@ -75,49 +46,29 @@ load(struct show *show)
 {
 	const char *const values[] = {show->id};
 	const struct db *db = &show->report.db;
-	show->ticket = db_query(db, "the ticket", ticket_sql, 1, values);
+	show->ticket = db_query(db, "the ticket", ticket_row_sql, 1, values);
 	if (show->ticket == NULL)
 		return -EIO;
 	show->clocks = db_query(db, "its clocks", clocks_sql, 1, values);
 	if (show->clocks == NULL)
 		return -EIO;
 	for (int i = 0; i < STORIES; i++) {
-		show->stories[i] = db_query(db, stories[i]->key, stories[i]->sql, 1, values);
+		show->stories[i] = db_query(db, stories[i]->rows->key, stories[i]->rows->sql, 1, values);
 		if (show->stories[i] == NULL)
 			return -EIO;
 	}
-	show->deliveries = db_query(db, "its deliveries", delivery_rows_sql, 1, values);
+	show->deliveries = db_query(db, "its deliveries", delivery_row_sql, 1, values);
 	return show->deliveries == NULL ? -EIO : 0;
 }
 
 /* JSON ------------------------------------------------------------------------------------------------------------- */
-
-static void
-write_ticket(struct jsonw *json, const PGresult *rows)
-{
-	jsonw_open(json, "ticket", '{');
-	jsonw_raw(json, "id", db_text(rows, 0, T_ID));
-	jsonw_text(json, "source", db_text(rows, 0, T_SOURCE));
-	jsonw_text(json, "external_id", db_text(rows, 0, T_EXTERNAL));
-	for (int i = 0; i < FACTS; i++)
-		jsonw_text(json, fact_names[i], db_text(rows, 0, T_STATUS + i));
-	jsonw_raw(json, "attributes", db_text(rows, 0, T_ATTRIBUTES));
-	jsonw_instant(json, "opened_at", db_instant(rows, 0, T_OPENED));
-	jsonw_text(json, "applied_severity", db_text(rows, 0, T_APPLIED_SEVERITY));
-	jsonw_text(json, "applied_status", db_text(rows, 0, T_APPLIED_STATUS));
-	jsonw_number(json, "events_waiting", db_number(rows, 0, T_WAITING));
-	jsonw_raw(json, "requested", db_text(rows, 0, T_REQUESTED));
-	jsonw_raw(json, "reassessed", db_text(rows, 0, T_REASSESSED));
-	jsonw_instant(json, "ack_at", db_instant(rows, 0, T_ACK));
-	jsonw_close(json, '}');
-}
 
 static int
 write_show(const struct show *show)
 {
 	struct jsonw json = {0};
 	jsonw_open(&json, NULL, '{');
-	write_ticket(&json, show->ticket);
+	ticket_row_write(&json, show->ticket);
 	jsonw_open(&json, "clocks", '[');
 	for (int row = 0; row < PQntuples(show->clocks); row++) {
 		struct clock_row clock;
@@ -127,22 +78,14 @@ write_show(const struct show *show)
 		jsonw_close(&json, '}');
 	}
 	jsonw_close(&json, ']');
-	for (int i = 0; i < STORIES; i++) {
-		jsonw_open(&json, stories[i]->key, '[');
-		for (int row = 0; row < PQntuples(show->stories[i]); row++) {
-			jsonw_open(&json, NULL, '{');
-			jsonw_instant(&json, "at", db_instant(show->stories[i], row, 0));
-			stories[i]->write(&json, show->stories[i], row);
-			jsonw_close(&json, '}');
-		}
-		jsonw_close(&json, ']');
-	}
+	for (int i = 0; i < STORIES; i++)
+		story_row_write(&json, stories[i]->rows, show->stories[i]);
 	jsonw_open(&json, "deliveries", '[');
 	for (int row = 0; row < PQntuples(show->deliveries); row++)
-		delivery_rows_write(&json, show->deliveries, row);
+		delivery_row_write(&json, show->deliveries, row);
 	jsonw_close(&json, ']');
 	jsonw_close(&json, '}');
-	int r = jsonw_print(&json);
+	int r = view_print_json(&json);
 	jsonw_clear(&json);
 	return r;
 }
@@ -181,28 +124,28 @@ static void
 show_facts(struct show *show)
 {
 	const PGresult *rows = show->ticket;
-	const char *external = db_text(rows, 0, T_EXTERNAL);
-	const char *applied = db_text(rows, 0, T_APPLIED_SEVERITY);
+	const char *external = result_text(rows, 0, TICKET_ROW_EXTERNAL);
+	const char *applied = result_text(rows, 0, TICKET_ROW_APPLIED_SEVERITY);
 	if (external != NULL)
 		view_add(&show->text, "%s  ", external);
-	view_add(&show->text, "#%s, source %s", show->id, db_text(rows, 0, T_SOURCE));
+	view_add(&show->text, "#%s, source %s", show->id, result_text(rows, 0, TICKET_ROW_SOURCE));
 	view_print(&show->report.view, "", VIEW_BOLD, &show->text);
-	for (int i = 0; i < FACTS; i++) {
-		const char *value = db_text(rows, 0, T_STATUS + i);
+	for (int i = 0; i < TICKET_ROW_FACTS; i++) {
+		const char *value = result_text(rows, 0, TICKET_ROW_STATUS + i);
 		if (value == NULL)
 			continue;
 		text_add_string(&show->text, value);
-		if (T_STATUS + i == T_SEVERITY && applied != NULL && strcmp(applied, value) != 0)
+		if (TICKET_ROW_STATUS + i == TICKET_ROW_SEVERITY && applied != NULL && strcmp(applied, value) != 0)
 			view_add(&show->text, " (in force: %s)", applied);
-		show_fact(show, fact_names[i], NULL);
+		show_fact(show, ticket_row_facts[i], NULL);
 	}
-	if (db_text(rows, 0, T_ATTRIBUTES) != NULL) {
-		text_add_string(&show->text, db_text(rows, 0, T_ATTRIBUTES));
+	if (result_text(rows, 0, TICKET_ROW_ATTRIBUTES) != NULL) {
+		text_add_string(&show->text, result_text(rows, 0, TICKET_ROW_ATTRIBUTES));
 		show_fact(show, "attributes", NULL);
 	}
-	show_moment(show, "opened", db_instant(rows, 0, T_OPENED));
-	show_moment(show, "acknowledged", db_instant(rows, 0, T_ACK));
-	int64_t waiting = db_number(rows, 0, T_WAITING);
+	show_moment(show, "opened", result_instant(rows, 0, TICKET_ROW_OPENED));
+	show_moment(show, "acknowledged", result_instant(rows, 0, TICKET_ROW_ACK));
+	int64_t waiting = result_number(rows, 0, TICKET_ROW_WAITING);
 	if (waiting > 0) {
 		view_add(&show->text, "%" PRId64 " event%s not applied by a daemon yet", waiting,
 		         waiting == 1 ? "" : "s");
@@ -217,12 +160,12 @@ set_clock(const struct show *show, struct table *table, int row)
 	char text[VIEW_TEXT_SIZE];
 	struct clock_row clock;
 	clock_row_read(show->clocks, row, 0, show->report.policies, show->report.db.now, &clock);
-	const char *color = clock_row_color(&clock);
+	const char *color = clock_show_color(&clock);
 	bool ended = !instant_equal(clock.ended_at, INSTANT_NEVER);
 	table_add_row(table);
-	clock_row_name(&clock, text);
+	clock_show_name(&clock, text);
 	table_set(table, 0, text, NULL);
-	table_set(table, 1, clock_row_label(&clock), color);
+	table_set(table, 1, clock_show_label(&clock), color);
 	table_set(table, 2, clock.severity, NULL);
 	table_set(table, 3, clock.policy, NULL);
 	table_set(table, 4, clock.calendar, NULL);
@@ -230,7 +173,7 @@ set_clock(const struct show *show, struct table *table, int row)
 	table_set(table, 5, text, NULL);
 	view_short_instant(view, clock.due_at, text);
 	table_set(table, 6, text, NULL);
-	clock_row_left(view, &clock, text);
+	clock_show_left(view, &clock, text);
 	table_set(table, 7, ended ? NULL : text, color);
 	view_bar(view, clock_row_share(&clock), text);
 	table_set(table, 8, text, color);
@@ -278,7 +221,7 @@ show_story(struct show *show, const struct story *story, const PGresult *rows)
 		return;
 	show_title(show, story->title);
 	for (int row = 0; row < PQntuples(rows); row++) {
-		view_instant(db_instant(rows, row, 0), at);
+		view_instant(result_instant(rows, row, 0), at);
 		(void)snprintf(lead, sizeof(lead), "  %s  ", at);
 		const char *color = story->tell(rows, row, &show->text);
 		view_print(&show->report.view, lead, color, &show->text);

@@ -7,7 +7,8 @@
 
 #include "change.h"
 #include "command.h"
-#include "jsonw.h"
+#include "slated/jsonw.h"
+#include "slated/silence.h"
 #include "table.h"
 
 static const char usage[] =
@@ -24,13 +25,6 @@ static const char usage[] =
     "  --by NAME            who; you, where it is left out\n"
     "  --list               lists the silences in force, with --all those that have ended too\n"
     "  --end NUMBER         ends one at once\n";
-
-/* What sla.silence_fits() looks up. */
-static const char *const keys[] = {
-    "id",       "source",  "external_id", "org",     "plan",     "severity", "status", "channel",
-    "category", "product", "environment", "version", "assignee", "team",     "metric", "policy",
-};
-enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
 
 struct silence {
 	struct change_options options;
@@ -52,14 +46,11 @@ struct silence {
 static bool
 key_is_known(const char *key)
 {
-	if (strncmp(key, "attributes.", strlen("attributes.")) == 0)
-		return key[strlen("attributes.")] != '\0';
-	for (size_t i = 0; i < KEYS; i++)
-		if (strcmp(keys[i], key) == 0)
-			return true;
+	if (silence_key_is_known(key))
+		return true;
 	fprintf(stderr, "slatectl: --match: there is no \"%s\" to match; there are", key);
-	for (size_t i = 0; i < KEYS; i++)
-		fprintf(stderr, " %s,", keys[i]);
+	for (size_t i = 0; silence_keys[i] != NULL; i++)
+		fprintf(stderr, " %s,", silence_keys[i]);
 	fputs(" attributes.KEY\n", stderr);
 	return false;
 }
@@ -105,10 +96,10 @@ tell_made(const struct silence *silence, const PGresult *made, const PGresult *h
 {
 	char until[VIEW_TEXT_SIZE];
 	struct view view;
-	int64_t n = db_number(held, 0, 0);
+	int64_t n = result_number(held, 0, 0);
 	view_init(&view, VIEW_COLOR_NEVER, silence->db.now);
-	view_short_instant(&view, db_instant(made, 0, 1), until);
-	printf("silence %s until %s: holds back %" PRId64 " open ticket%s now\n", db_text(made, 0, 0), until, n,
+	view_short_instant(&view, result_instant(made, 0, 1), until);
+	printf("silence %s until %s: holds back %" PRId64 " open ticket%s now\n", result_text(made, 0, 0), until, n,
 	       n == 1 ? "" : "s");
 }
 
@@ -127,10 +118,10 @@ make(struct silence *silence)
 	PGresult *made = db_query(
 	    &silence->db, "silencing",
 	    "INSERT INTO sla.silence (match, reason, by, created_at, until) SELECT $1::jsonb, $2, $3, n, "
-	    "n + $4::bigint * interval '1 microsecond' FROM clock_timestamp() AS n RETURNING id, " DB_US("until"),
+	    "n + $4::bigint * interval '1 microsecond' FROM clock_timestamp() AS n RETURNING id, " RESULT_US("until"),
 	    4, values);
 	if (made != NULL) {
-		const char *const id[] = {db_text(made, 0, 0)};
+		const char *const id[] = {result_text(made, 0, 0)};
 		held = db_query(&silence->db, "the tickets it holds back", held_sql, 1, id);
 	}
 	if (held != NULL)
@@ -177,7 +168,7 @@ enum {
 };
 
 static const char list_sql[] =
-    "SELECT id, match::text, reason, by, " DB_US("created_at") ", " DB_US("until") ", " DB_US(
+    "SELECT id, match::text, reason, by, " RESULT_US("created_at") ", " RESULT_US("until") ", " RESULT_US(
         "ended_at") ", state, (SELECT string_agg(key || '=' || value, ', ' ORDER BY key) FROM jsonb_each_text(match)) "
                     "FROM (SELECT *, CASE WHEN ended_at IS NOT NULL THEN 'ended' WHEN until <= clock_timestamp() "
                     "THEN 'expired' ELSE 'in force' END AS state FROM sla.silence) AS s "
@@ -190,16 +181,16 @@ write_list(const PGresult *rows)
 	int r = 0;
 	for (int row = 0; row < PQntuples(rows) && r == 0; row++) {
 		jsonw_open(&json, NULL, '{');
-		jsonw_raw(&json, "id", db_text(rows, row, S_ID));
-		jsonw_text(&json, "state", db_text(rows, row, S_STATE));
-		jsonw_raw(&json, "match", db_text(rows, row, S_MATCH));
-		jsonw_text(&json, "reason", db_text(rows, row, S_REASON));
-		jsonw_text(&json, "by", db_text(rows, row, S_BY));
-		jsonw_instant(&json, "created_at", db_instant(rows, row, S_CREATED));
-		jsonw_instant(&json, "until", db_instant(rows, row, S_UNTIL));
-		jsonw_instant(&json, "ended_at", db_instant(rows, row, S_ENDED));
+		jsonw_raw(&json, "id", result_text(rows, row, S_ID));
+		jsonw_text(&json, "state", result_text(rows, row, S_STATE));
+		jsonw_raw(&json, "match", result_text(rows, row, S_MATCH));
+		jsonw_text(&json, "reason", result_text(rows, row, S_REASON));
+		jsonw_text(&json, "by", result_text(rows, row, S_BY));
+		jsonw_instant(&json, "created_at", result_instant(rows, row, S_CREATED));
+		jsonw_instant(&json, "until", result_instant(rows, row, S_UNTIL));
+		jsonw_instant(&json, "ended_at", result_instant(rows, row, S_ENDED));
 		jsonw_close(&json, '}');
-		r = jsonw_print(&json);
+		r = view_print_json(&json);
 	}
 	jsonw_clear(&json);
 	return r;
@@ -222,19 +213,19 @@ show_list(const struct view *view, const PGresult *rows)
 	if (r < 0)
 		return r;
 	for (int row = 0; row < PQntuples(rows); row++) {
-		const char *state = db_text(rows, row, S_STATE);
+		const char *state = result_text(rows, row, S_STATE);
 		bool in_force = strcmp(state, "in force") == 0;
-		struct instant until = db_instant(rows, row, S_UNTIL), ended = db_instant(rows, row, S_ENDED);
+		struct instant until = result_instant(rows, row, S_UNTIL), ended = result_instant(rows, row, S_ENDED);
 		table_add_row(table);
-		table_set(table, 0, db_text(rows, row, S_ID), NULL);
+		table_set(table, 0, result_text(rows, row, S_ID), NULL);
 		table_set(table, 1, state, in_force ? VIEW_YELLOW : NULL);
 		view_short_instant(view, instant_equal(ended, INSTANT_NEVER) ? until : ended, text);
 		table_set(table, 2, text, NULL);
 		view_length(instant_since(until, view->now), text);
 		table_set(table, 3, in_force ? text : NULL, NULL);
-		table_set(table, 4, db_text(rows, row, S_WORDS), NULL);
-		table_set(table, 5, db_text(rows, row, S_BY), NULL);
-		table_set(table, 6, db_text(rows, row, S_REASON), NULL);
+		table_set(table, 4, result_text(rows, row, S_WORDS), NULL);
+		table_set(table, 5, result_text(rows, row, S_BY), NULL);
+		table_set(table, 6, result_text(rows, row, S_REASON), NULL);
 	}
 	r = table_print(table);
 	table_free(table);

@@ -26,14 +26,12 @@ slatectl_LDADD = libslated-migrate.a libslated-io.a libslated-core.a \
 	$(SMARTCOLS_LIBS) $(LIBCONFIG_LIBS) $(LIBICAL_LIBS) $(LIBPQ_LIBS) $(LIBCRYPTO_LIBS) $(JANSSON_LIBS)
 # slatectl status, list and show
 slatectl_CPPFLAGS += $(LIBPQ_CFLAGS) $(SMARTCOLS_CFLAGS)
-slatectl_SOURCES += daemon/slatectl/clock_row.c
-slatectl_SOURCES += daemon/slatectl/clock_row.h
+slatectl_SOURCES += daemon/slatectl/clock_show.c
+slatectl_SOURCES += daemon/slatectl/clock_show.h
 slatectl_SOURCES += daemon/slatectl/db.c
 slatectl_SOURCES += daemon/slatectl/db.h
 slatectl_SOURCES += daemon/slatectl/delivery_rows.c
 slatectl_SOURCES += daemon/slatectl/delivery_rows.h
-slatectl_SOURCES += daemon/slatectl/jsonw.c
-slatectl_SOURCES += daemon/slatectl/jsonw.h
 slatectl_SOURCES += daemon/slatectl/list.c
 slatectl_SOURCES += daemon/slatectl/report.c
 slatectl_SOURCES += daemon/slatectl/report.h

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "command.h"
-#include "jsonw.h"
 #include "report.h"
+#include "slated/jsonw.h"
 
 #define SHARDS 256
 
@@ -30,9 +30,9 @@ static const char usage[] =
 /* A lease counts only while it lasts, and only for the daemon that holds it. */
 static const char instances_sql[] =
     "SELECT i.name, i.version, i.pid, i.configuration, i.poll_only, i.tickets, i.refused, i.last_error, "
-    "  " DB_US("i.started_at") ", " DB_US("i.seen_at") ", " DB_US("i.stopped_at") ", " DB_US(
+    "  " RESULT_US("i.started_at") ", " RESULT_US("i.seen_at") ", " RESULT_US("i.stopped_at") ", " RESULT_US(
         "i.next_at") ", "
-                     "  " DB_US("i.last_error_at") ", " DB_US(
+                     "  " RESULT_US("i.last_error_at") ", " RESULT_US(
                          "i.lag") ", (SELECT count(*) FROM sla.lease l "
                                   "  WHERE l.owner = i.name AND l.expires_at > clock_timestamp()) FROM sla.instance i "
                                   "ORDER BY i.name";
@@ -86,21 +86,21 @@ static void
 read_instance(const PGresult *rows, int row, struct instant now, struct instance *ret)
 {
 	struct instance i = {
-	    .name = db_text(rows, row, 0),
-	    .version = db_text(rows, row, 1),
-	    .pid = db_number(rows, row, 2),
-	    .configuration = db_text(rows, row, 3),
-	    .poll_only = db_bool(rows, row, 4),
-	    .tickets = db_number(rows, row, 5),
-	    .refused = db_number(rows, row, 6),
-	    .last_error = db_text(rows, row, 7),
-	    .started_at = db_instant(rows, row, 8),
-	    .seen_at = db_instant(rows, row, 9),
-	    .stopped_at = db_instant(rows, row, 10),
-	    .next_at = db_instant(rows, row, 11),
-	    .last_error_at = db_instant(rows, row, 12),
-	    .lag = {db_number(rows, row, 13)},
-	    .shards = db_number(rows, row, 14),
+	    .name = result_text(rows, row, 0),
+	    .version = result_text(rows, row, 1),
+	    .pid = result_number(rows, row, 2),
+	    .configuration = result_text(rows, row, 3),
+	    .poll_only = result_bool(rows, row, 4),
+	    .tickets = result_number(rows, row, 5),
+	    .refused = result_number(rows, row, 6),
+	    .last_error = result_text(rows, row, 7),
+	    .started_at = result_instant(rows, row, 8),
+	    .seen_at = result_instant(rows, row, 9),
+	    .stopped_at = result_instant(rows, row, 10),
+	    .next_at = result_instant(rows, row, 11),
+	    .last_error_at = result_instant(rows, row, 12),
+	    .lag = {result_number(rows, row, 13)},
+	    .shards = result_number(rows, row, 14),
 	};
 	i.state = "silent";
 	if (!instant_equal(i.stopped_at, INSTANT_NEVER))
@@ -166,7 +166,7 @@ write_status(const struct report *report, const PGresult *rows, const int64_t to
 	jsonw_close(&json, '}');
 	jsonw_number(&json, "reassessments_waiting", totals[TOTAL_REASSESSMENTS]);
 	jsonw_close(&json, '}');
-	int r = jsonw_print(&json);
+	int r = view_print_json(&json);
 	jsonw_clear(&json);
 	return r;
 }
@@ -323,7 +323,7 @@ run_status(const struct report *report, bool as_json)
 		counts = db_query(&report->db, "clocks and deliveries", totals_sql, 0, NULL);
 	if (counts != NULL) {
 		for (int i = 0; i < TOTAL_COUNT; i++)
-			totals[i] = db_number(counts, 0, i);
+			totals[i] = result_number(counts, 0, i);
 		status = verdict(report, rows, &shards);
 		int r = as_json ? write_status(report, rows, totals, shards) : show_status(report, rows, totals);
 		if (r < 0)

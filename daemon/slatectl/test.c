@@ -8,8 +8,8 @@
 
 #include "change.h"
 #include "command.h"
-#include "jsonw.h"
 #include "slated/config.h"
+#include "slated/jsonw.h"
 #include "view.h"
 
 static const char usage[] =
@@ -52,7 +52,7 @@ check_daemon(const struct test *test)
 	                          0, NULL);
 	if (rows == NULL)
 		return -EIO;
-	bool alive = db_number(rows, 0, 0) > 0;
+	bool alive = result_number(rows, 0, 0) > 0;
 	PQclear(rows);
 	if (!alive)
 		fputs("slatectl: no daemon runs on this database, so nothing is sent: slatectl status says more\n",
@@ -98,7 +98,7 @@ insert(struct test *test)
 	jsonw_clear(&by);
 	if (rows == NULL)
 		return -EIO;
-	(void)snprintf(test->key, sizeof(test->key), "%s", db_text(rows, 0, 0));
+	(void)snprintf(test->key, sizeof(test->key), "%s", result_text(rows, 0, 0));
 	PQclear(rows);
 	return 0;
 }
@@ -107,7 +107,7 @@ insert(struct test *test)
 static int
 tell_outcome(const struct test *test, const PGresult *log)
 {
-	const char *state = db_text(log, 0, 0), *outcome = db_text(log, 0, 1);
+	const char *state = result_text(log, 0, 0), *outcome = result_text(log, 0, 1);
 	double took = (double)instant_since(monotonic(), test->begin).us / (double)US_PER_S;
 	if (outcome == NULL || strcmp(outcome, state) == 0)
 		outcome = "";
@@ -117,8 +117,8 @@ tell_outcome(const struct test *test, const PGresult *log)
 		return 0;
 	}
 	change_say("%s: %s after %.1f s and %s attempt%s%s%s", test->channel,
-	           strcmp(state, "dead") == 0 ? "given up" : state, took, db_text(log, 0, 2),
-	           db_number(log, 0, 2) == 1 ? "" : "s", colon, outcome);
+	           strcmp(state, "dead") == 0 ? "given up" : state, took, result_text(log, 0, 2),
+	           result_number(log, 0, 2) == 1 ? "" : "s", colon, outcome);
 	return -EREMOTEIO;
 }
 
@@ -131,16 +131,17 @@ static const char take_back_sql[] =
 static void
 tell_waiting(const struct test *test, const PGresult *rows)
 {
-	const char *error = db_text(rows, 0, 3);
+	const char *error = result_text(rows, 0, 3);
 	struct text rest = {0};
-	if (db_number(rows, 0, 2) > 0)
-		view_add(&rest, ", %s attempt%s so far", db_text(rows, 0, 2), db_number(rows, 0, 2) == 1 ? "" : "s");
+	if (result_number(rows, 0, 2) > 0)
+		view_add(&rest, ", %s attempt%s so far", result_text(rows, 0, 2),
+		         result_number(rows, 0, 2) == 1 ? "" : "s");
 	if (error != NULL)
 		view_add(&rest, ": %s", error);
-	if (db_bool(rows, 0, 0))
+	if (result_bool(rows, 0, 0))
 		view_add(&rest, "; it is taken back");
 	else
-		view_add(&rest, "; daemon %s goes on trying: slatectl deliveries shows %s", db_text(rows, 0, 1),
+		view_add(&rest, "; daemon %s goes on trying: slatectl deliveries shows %s", result_text(rows, 0, 1),
 		         test->key);
 	change_say("%s: not delivered within %.0f s%s", test->channel, (double)test->timeout.us / (double)US_PER_S,
 	           rest.failed ? "" : rest.data);

@@ -9,7 +9,7 @@ tell_sources(const char *name, const PGresult *rows)
 {
 	fprintf(stderr, "slatectl: several tickets are called \"%s\"; say which one with --source:", name);
 	for (int row = 0; row < PQntuples(rows); row++)
-		fprintf(stderr, "%s %s", row > 0 ? "," : "", db_text(rows, row, 1));
+		fprintf(stderr, "%s %s", row > 0 ? "," : "", result_text(rows, row, 1));
 	fputs("\n", stderr);
 }
 
@@ -26,7 +26,7 @@ find(const struct db *db, const char *sql, const char *name, const char *source,
 		tell_sources(name, rows);
 		r = -EINVAL;
 	} else if (r == 1) {
-		(void)snprintf(ret_id, TICKET_ID_SIZE, "%s", db_text(rows, 0, 0));
+		(void)snprintf(ret_id, TICKET_ID_SIZE, "%s", result_text(rows, 0, 0));
 	}
 	PQclear(rows);
 	return r;

@@ -1,5 +1,6 @@
 #include "view.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <langinfo.h>
 #include <locale.h>
@@ -226,4 +227,18 @@ view_print(const struct view *view, const char *lead, const char *color, struct 
 		printf("%s\n", color != NULL ? view_paint(view, VIEW_END) : "");
 	}
 	text->len = 0;
+}
+
+int
+view_print_json(struct jsonw *json)
+{
+	text_add(&json->text, "\n", 1);
+	if (json->text.failed) {
+		fputs("slatectl: out of memory\n", stderr);
+		return -ENOMEM;
+	}
+	fwrite(json->text.data, 1, json->text.len, stdout);
+	json->text.len = 0;
+	json->more = false;
+	return 0;
 }

@@ -3,7 +3,7 @@
 #define SLATED_SLATECTL_VIEW_H
 
 #include "slated/instant.h"
-#include "slated/render.h"
+#include "slated/jsonw.h"
 
 /* Escape sequences (ECMA-48, SGR); a terminal's own palette decides the shades. */
 #define VIEW_RED    "\033[31m"
@@ -65,5 +65,8 @@ unsigned view_width(const char *text, size_t len);
 /* Prints `lead` and `text` in `color` (NULL: none), and empties `text`. Its characters are made fit for one line, which
  * is broken between words where it is longer than the terminal is wide; what follows stands below its beginning. */
 void view_print(const struct view *view, const char *lead, const char *color, struct text *text);
+
+/* Writes the text as one line to standard output and empties it. 0, or -ENOMEM after a message. */
+int view_print_json(struct jsonw *json) __attribute__((warn_unused_result));
 
 #endif

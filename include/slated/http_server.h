@@ -1,5 +1,6 @@
 /* The HTTP server: plain HTTP/1.1 on the loop, routed by tables. Limits keep a slow or hostile client from taking more
- * than one connection's worth. Errors are answered as {"error": "what is wrong and what to do"}. */
+ * than one connection's worth. Errors are answered as problem details (RFC 9457), whose
+ * `detail` says what is wrong and what to do. */
 #ifndef SLATED_HTTP_SERVER_H
 #define SLATED_HTTP_SERVER_H
 
@@ -12,18 +13,20 @@ struct http_server;
 
 enum http_authority {
 	HTTP_OPEN,  /* anybody may */
-	HTTP_READ,  /* who is on this host may; others as for HTTP_TOKEN */
+	HTTP_READ,  /* who is on this host and calls it by its own name or an address may; others as for HTTP_TOKEN */
 	HTTP_TOKEN, /* "Authorization: Bearer TOKEN", or signed with the token's bytes as Standard Webhooks says */
 	HTTP_OWN,   /* the function looks for itself */
 };
 
 struct http_route {
 	const char *method; /* "GET" (which serves HEAD too), "POST" */
-	const char *path;   /* "/v1/tickets/{id}/ack": {...} stands for one segment that is not empty */
+	const char *path;   /* "/api/v1/tickets/{id}/ack": {...} stands for one segment that is not empty */
 	enum http_authority authority;
 	/* Answers with one of http_answer...(), now or later. */
 	void (*serve)(void *arg, struct http_call *call);
 };
+
+/* What other sites make a browser send is refused for all but HTTP_OWN, except for following a link. */
 
 #define HTTP_REQUEST_MAX     (1024 * 1024)
 #define HTTP_HEADERS_MAX     (16 * 1024)
@@ -52,7 +55,13 @@ const char *http_call_segment(const struct http_call *call);
 
 /* A parameter of the query, decoded, or a header; NULL where it is not there. */
 const char *http_call_query(const struct http_call *call, const char *name);
+/* The first parameter of the query that is none of `names` (up to NULL), or NULL. */
+const char *http_call_query_other(const struct http_call *call, const char *const *names);
 const char *http_call_header(const struct http_call *call, const char *name);
+
+/* The address that it came from, as text. */
+#define HTTP_ORIGIN_SIZE 64
+void http_call_origin(const struct http_call *call, char ret[static HTTP_ORIGIN_SIZE]);
 
 /* The body, which has no NUL at its end. */
 const char *http_call_body(const struct http_call *call, size_t *ret_len);
@@ -69,5 +78,20 @@ void http_answer(struct http_call *call, int status, const char *content_type, c
 void http_answer_json(struct http_call *call, int status, json_t *body);
 void http_answer_error(struct http_call *call, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* 503: `why` keeps it from being done now. */
+void http_answer_busy(struct http_call *call, const char *why);
+/* What a desk's order has failed with. */
+void http_answer_failure(struct http_call *call, int status, const char *why);
+/* Takes the text, which is JSON. */
+struct text;
+void http_answer_text(struct http_call *call, int status, struct text *json);
+
+/* An answer that goes on (status 200), for Server-Sent Events. `closed` is called once when the client has gone, or has
+ * left HTTP_STREAM_MAX unread: the call is gone then. Not called by http_server_free(). */
+#define HTTP_STREAM_MAX (4 * 1024 * 1024)
+void http_stream_begin(struct http_call *call, const char *content_type, void (*closed)(void *arg), void *arg);
+/* May call `closed`. */
+void http_stream_send(struct http_call *call, const char *data, size_t n);
+void http_stream_end(struct http_call *call);
 
 #endif

@@ -72,19 +72,19 @@ class Client:
         answer = connection.getresponse()
         text = answer.read().decode()
         connection.close()
-        is_json = answer.headers.get("Content-Type") == "application/json" and text
+        is_json = answer.headers.get("Content-Type", "").endswith("json") and text
         return answer.status, answer.headers, json.loads(text) if is_json else text
 
     def acknowledge(self, ticket, body="", token=TOKEN, headers=None):
         given = headers if headers is not None else {"Authorization": f"Bearer {token}"}
-        status, _, answer = self.send("POST", f"/v1/tickets/{ticket}/ack", body, given)
+        status, _, answer = self.send("POST", f"/api/v1/tickets/{ticket}/ack", body, given)
         return status, answer
 
     def pager(self, event, secrets=(PAGER[0],), body=None):
         text = json.dumps({"event": event}) if body is None else body
         signatures = [f"v1={hmac.new(s.encode(), text.encode(), hashlib.sha256).hexdigest()}" for s in secrets]
         headers = {"X-PagerDuty-Signature": ",".join(signatures), "Content-Type": "application/json"}
-        status, _, answer = self.send("POST", "/v1/hooks/pagerduty", text, headers)
+        status, _, answer = self.send("POST", "/api/v1/hooks/pagerduty", text, headers)
         return status, answer
 
 
@@ -106,7 +106,7 @@ def test_acknowledge(bench, client):
     bench.equal(client.acknowledge(ticket, '{"by": " Zoë \\n\\u0007 B\u00f6hm "}')[0], 200, "token: a name to be cleaned")
     bench.equal(acks(bench, ticket)[1:], [{"by": "agent", "s": None}, {"by": "Zoë Böhm", "s": None}],
                 "token: the names, each time")
-    bench.equal(client.send("POST", f"/v1/tickets/{ticket}/ack", "", {"authorization": f"bearer {TOKEN}"})[0], 200,
+    bench.equal(client.send("POST", f"/api/v1/tickets/{ticket}/ack", "", {"authorization": f"bearer {TOKEN}"})[0], 200,
                 "token: case does not count in names")
     bench.db.wait(f"(SELECT count(*) FROM sla.event WHERE ticket_id = {ticket} AND kind = 'ack' AND refused IS NULL) = 4")
     bench.check(True, "token: each is an event")
@@ -115,12 +115,12 @@ def test_acknowledge(bench, client):
     other = calm(bench, external_id="T-1 ü")
     bearer = {"Authorization": f"Bearer {TOKEN}"}
     for query, wanted in (("external_id=T-1%20%C3%BC&source=desk", named), ("external_id=T-1+%c3%bc", other)):
-        status, _, answer = client.send("POST", f"/v1/tickets/ack?{query}", "", bearer)
+        status, _, answer = client.send("POST", f"/api/v1/tickets/ack?{query}", "", bearer)
         bench.equal((status, answer), (200, {"ticket": wanted, "acknowledged": True}), f"by name: {query}")
     for query in ("external_id=T-2", "external_id=T-1%20%C3%BC&source=mail"):
-        bench.equal(client.send("POST", f"/v1/tickets/ack?{query}", "", bearer)[0], 404, f"by name, unknown: {query}")
+        bench.equal(client.send("POST", f"/api/v1/tickets/ack?{query}", "", bearer)[0], 404, f"by name, unknown: {query}")
     for query in ("", "?source=desk", "?external_id=", "?external_id=%FF", "?&&", "?external_id=%00"):
-        bench.equal(client.send("POST", f"/v1/tickets/ack{query}", "", bearer)[0], 400, f"by name, wrong: {query!r}")
+        bench.equal(client.send("POST", f"/api/v1/tickets/ack{query}", "", bearer)[0], 400, f"by name, wrong: {query!r}")
 
 
 def test_bad(bench, client):
@@ -131,7 +131,7 @@ def test_bad(bench, client):
                         ('{"for": "200000d"}', '"for"'), ('{"until": "2h"}', "none of"), ('{"by": "a\\u0000b"}', "JSON"),
                         ('{"by": "a", "by": "b"}', "JSON"), ("[" * 100000, "JSON")):
         status, answer = client.acknowledge(ticket, body)
-        bench.check(status == 400 and words in answer["error"], f"body {body[:20]}: 400, with the reason", (status, answer))
+        bench.check(status == 400 and words in answer["detail"], f"body {body[:20]}: 400, with the reason", (status, answer))
     for path in ("0", "-1", "01", "1x", "%31", "9223372036854775808", "99999999999999999999"):
         bench.equal(client.acknowledge(path)[0], 400, f"ticket {path}: 400")
     bench.equal(client.acknowledge(9223372036854775807)[0], 404, "an unknown ticket: 404")
@@ -139,16 +139,16 @@ def test_bad(bench, client):
     bench.db.run(f"UPDATE sla.ticket SET status = 'closed' WHERE id = {ticket}")
     bench.equal(client.acknowledge(ticket)[0], 409, "a closed ticket: 409")
 
-    for method, path, status, allow in (("GET", "/", 404, None), ("GET", "/v1/tickets/1/ack", 405, "POST"),
-                                        ("PATCH", "/v1/hooks/pagerduty", 405, "POST"), ("POST", "/v1/tickets//ack", 404, None),
-                                        ("POST", "/v1/tickets/1/ack/", 404, None), ("POST", "/v1/tickets/1/2/ack", 404, None),
-                                        ("POST", "/v1/tickets/1/acknowledge", 404, None), ("OPTIONS", "/v1/tickets/1/ack", 405, "POST"),
-                                        ("DELETE", "/v1/tickets/1/ack?a=b", 405, "POST")):
+    for method, path, status, allow in (("GET", "/", 404, None), ("GET", "/api/v1/tickets/1/ack", 405, "POST"),
+                                        ("PATCH", "/api/v1/hooks/pagerduty", 405, "POST"), ("POST", "/api/v1/tickets//ack", 404, None),
+                                        ("POST", "/api/v1/tickets/1/ack/", 404, None), ("POST", "/api/v1/tickets/1/2/ack", 404, None),
+                                        ("POST", "/api/v1/tickets/1/acknowledge", 404, None), ("OPTIONS", "/api/v1/tickets/1/ack", 405, "POST"),
+                                        ("DELETE", "/api/v1/tickets/1/ack?a=b", 405, "POST")):
         got, headers, answer = client.send(method, path)
-        bench.check(got == status and headers["Allow"] == allow and answer["error"], f"{method} {path}: {status}",
+        bench.check(got == status and headers["Allow"] == allow and answer["detail"], f"{method} {path}: {status}",
                     (got, headers["Allow"], answer))
     with client.connect() as connection:
-        connection.sendall(b"HEAD /v1/tickets/1/ack HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        connection.sendall(b"HEAD /api/v1/tickets/1/ack HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         text = b"".join(iter(lambda: connection.recv(4096), b""))
     bench.check(text.startswith(b"HTTP/1.1 405 ") and text.endswith(b"\r\n\r\n") and b"Allow: POST" in text and
                 re.search(rb"Content-Length: [1-9]", text), "HEAD: the headers alone", text)
@@ -160,9 +160,9 @@ def test_authority(bench, client, signer):
     for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer x"}, {"Authorization": f"Bearer {TOKEN[:-1]}"},
                     {"Authorization": f"Bearer {TOKEN}x"}, {"Authorization": f"Bearer  {TOKEN}x"}, {"Authorization": TOKEN},
                     {"Authorization": f"Basic {TOKEN}"}, {"Authorization": "Bearer " + "x" * 5000}):
-        status, given, answer = client.send("POST", f"/v1/tickets/{ticket}/ack", "", headers)
+        status, given, answer = client.send("POST", f"/api/v1/tickets/{ticket}/ack", "", headers)
         bench.check(status == 401 and given["WWW-Authenticate"] == "Bearer", f"not allowed: {str(headers)[:60]}", status)
-        refusals.add(answer["error"])
+        refusals.add(answer["detail"])
     bench.equal(len(refusals), 1, "no refusal tells more than another")
 
     body = json.dumps({"ticket": ticket, "by": "Bo", "for": "30m"})
@@ -183,10 +183,10 @@ def test_authority(bench, client, signer):
     bench.equal(acks(bench, ticket), [{"by": "Bo", "s": 1800}] * 3 + [{"by": "agent", "s": None}], "signed: each counts once")
     for other in ("", '{"by": "Bo"}'):
         status, answer = client.acknowledge(ticket, other, headers=signer.headers(other, "msg_8"))
-        bench.check(status == 400 and "names its ticket" in answer["error"], "signed, but not for which ticket: 400", answer)
+        bench.check(status == 400 and "names its ticket" in answer["detail"], "signed, but not for which ticket: 400", answer)
     another = calm(bench)
     status, answer = client.acknowledge(another, named, headers=signer.headers(named, "msg_9"))
-    bench.check(status == 400 and "not the one" in answer["error"], "signed for another ticket: 400", answer)
+    bench.check(status == 400 and "not the one" in answer["detail"], "signed for another ticket: 400", answer)
     bench.equal(acks(bench, another), [], "and nothing done")
     for name, headers in (("expired", signer.headers(body, "msg_5", age=320)),
                           ("from the future", signer.headers(body, "msg_5", age=-320)),
@@ -252,7 +252,7 @@ def test_pager(bench, client):
         bench.equal(client.pager(None, body=body)[0], 400, f"pagerduty: body {body!r}: 400")
     for name, secrets in (("no signature", ()), ("a wrong one", ("other",)), ("two wrong ones", ("a", "b"))):
         bench.equal(client.pager(event(ticket, "E8"), secrets)[0], 401, f"pagerduty: {name}: 401")
-    bench.equal(client.send("POST", "/v1/hooks/pagerduty", "{}", {"Authorization": f"Bearer {TOKEN}"})[0], 401,
+    bench.equal(client.send("POST", "/api/v1/hooks/pagerduty", "{}", {"Authorization": f"Bearer {TOKEN}"})[0], 401,
                 "pagerduty: our token is no signature of theirs")
     bench.equal(len(acks(bench, ticket)), 3, "pagerduty: none of these was taken")
 
@@ -281,7 +281,7 @@ def test_lock(bench, client):
     writer = bench.session()
     writer.run(f"BEGIN; UPDATE sla.ticket SET plan = 'x' WHERE id = {held}")
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        first = pool.submit(client.send, "POST", f"/v1/tickets/{held}/ack", "", {"Authorization": f"Bearer {TOKEN}"})
+        first = pool.submit(client.send, "POST", f"/api/v1/tickets/{held}/ack", "", {"Authorization": f"Bearer {TOKEN}"})
         second = pool.submit(client.acknowledge, free)
         status, headers, _ = first.result()
         bench.equal((status, headers["Retry-After"]), (503, "2"), "a ticket that a transaction holds: try again")
@@ -305,7 +305,7 @@ def test_many(bench, client):
         bench.equal(answer.result()[0], 200, "after a hundred and fifty idle ones")
     connection = http.client.HTTPConnection(client.host, int(client.port), timeout=SLOW)
     for _ in range(3):
-        connection.request("POST", f"/v1/tickets/{ticket}/ack", b"", {"Authorization": f"Bearer {TOKEN}"})
+        connection.request("POST", f"/api/v1/tickets/{ticket}/ack", b"", {"Authorization": f"Bearer {TOKEN}"})
         status = connection.getresponse()
         status.read()
         bench.equal(status.status, 200, "one connection, several requests")
@@ -324,7 +324,7 @@ def until_closed(connection):
 
 
 def test_garbage(bench, client):
-    head = b"POST /v1/tickets/1/ack HTTP/1.1\r\nHost: x\r\n"
+    head = b"POST /api/v1/tickets/1/ack HTTP/1.1\r\nHost: x\r\n"
     for name, data, status in (
             ("a huge body told of", head + b"Content-Length: 1073741824\r\n\r\n" + b"x" * 3000000, b"413"),
             ("a huge body in pieces", head + b"Transfer-Encoding: chunked\r\n\r\n" + (b"10000\r\n" + b"x" * 65536 + b"\r\n") * 17, b"413"),
@@ -342,7 +342,7 @@ def test_garbage(bench, client):
                 pass  # it is cut off already
             text = until_closed(connection)
         bench.check(text == b"" or re.match(rb"HTTP/1\.[01] (" + status + b") ", text), f"{name}: refused", text[:80])
-    bench.equal(client.send("POST", "/v1/tickets/1/ack", "x" * 1048577)[0], 413, "a body of one byte too much: 413")
+    bench.equal(client.send("POST", "/api/v1/tickets/1/ack", "x" * 1048577)[0], 413, "a body of one byte too much: 413")
     body = json.dumps({"by": "x" * 1048000})
     bench.equal(client.acknowledge(1, body)[0], 400, "one of nearly as much is read")
 
@@ -351,7 +351,7 @@ def drip(client):
     """A request that never ends, a byte at a time. The seconds until it is cut off."""
     begin = time.monotonic()
     with client.connect() as connection:
-        connection.sendall(b"POST /v1/tickets/1/ack HTTP/1.1\r\nHost: ")
+        connection.sendall(b"POST /api/v1/tickets/1/ack HTTP/1.1\r\nHost: ")
         while time.monotonic() < begin + SLOW:
             if select.select([connection], [], [], 0.5)[0]:
                 return time.monotonic() - begin
@@ -398,9 +398,9 @@ def test_others(bench, client):
     other = bench.daemon(path, loaded=False)
     there = Client(other)
     status, answer = there.acknowledge(1)
-    bench.check(status == 403 and "token" in answer["error"], "without a token: 403, and what to do", answer)
+    bench.check(status == 403 and "token" in answer["detail"], "without a token: 403, and what to do", answer)
     status, answer = there.pager(event(1, "E9"))
-    bench.check(status == 403 and "secret_credential" in answer["error"], "without a secret: 403, and what to do", answer)
+    bench.check(status == 403 and "secret_credential" in answer["detail"], "without a secret: 403, and what to do", answer)
     path = bench.write_config(OPEN_CONFIG.replace("ADDRESS", f"127.0.0.1:{client.port}"), "taken.conf", instance="taken")
     taken = bench.daemon(path, loaded=False)
     line = taken.log.wait("cannot listen")

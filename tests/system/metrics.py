@@ -60,7 +60,7 @@ class Client:
         answer = connection.getresponse()
         text = answer.read().decode()
         connection.close()
-        is_json = answer.headers["Content-Type"] == "application/json" and text
+        is_json = answer.headers["Content-Type"].endswith("json") and text
         return answer.status, answer.headers, json.loads(text) if is_json else text
 
     def ready(self):
@@ -187,8 +187,8 @@ def test_start(bench, client, path):
                  "slated_deliveries_held", "slated_channel_failing", "slated_tickets"):
         bench.check(series(samples, name) and not without_zeroes(samples, name), f"at first: {name} is there, and 0",
                     series(samples, name))
-    bench.equal(series(samples, "slated_database_up"), {(c,): 1 for c in ("feed", "ledger", "outbox", "http")},
-                "slated_database_up: all four")
+    bench.equal(series(samples, "slated_database_up"), {(c,): 1 for c in ("feed", "ledger", "outbox", "http", "api")},
+                "slated_database_up: all five")
     bench.equal(sorted(series(samples, "slated_deliveries_total")),
                 sorted((c, o) for c in ("ops", "gone", "down", "together") for o in ("dead", "delivered", "superseded")),
                 "slated_deliveries_total: each channel and outcome")

@@ -1,6 +1,5 @@
-#include "jsonw.h"
+#include "slated/jsonw.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,20 +82,6 @@ jsonw_seconds(struct jsonw *json, const char *key, struct duration length)
 		length.us = -length.us;
 	}
 	text_add_seconds(&json->text, length);
-}
-
-int
-jsonw_print(struct jsonw *json)
-{
-	text_add(&json->text, "\n", 1);
-	if (json->text.failed) {
-		fputs("slatectl: out of memory\n", stderr);
-		return -ENOMEM;
-	}
-	fwrite(json->text.data, 1, json->text.len, stdout);
-	json->text.len = 0;
-	json->more = false;
-	return 0;
 }
 
 void

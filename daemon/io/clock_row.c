@@ -1,15 +1,13 @@
-#include "clock_row.h"
+#include "slated/clock_row.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "slated/calendar.h"
 #include "slated/policy.h"
 
-static bool
-in_state(const struct clock_row *clock, const char *state)
+bool
+clock_row_is(const struct clock_row *clock, const char *state)
 {
 	return strcmp(clock->state, state) == 0;
 }
@@ -49,10 +47,10 @@ work_out_use(struct clock_row *clock, const struct policy_set *set, struct insta
 {
 	struct calendar *calendar = policy_set_calendar(set, clock->calendar);
 	clock->used = clock->consumed;
-	if (in_state(clock, "running")) {
+	if (clock_row_is(clock, "running")) {
 		clock->rough = calendar == NULL;
 		clock->used = calendar != NULL ? used_running(clock, calendar, now) : guess_running(clock, now);
-	} else if (in_state(clock, "breached")) {
+	} else if (clock_row_is(clock, "breached")) {
 		struct instant since = instant_equal(clock->due_at, INSTANT_NEVER) ? clock->started_at : clock->due_at;
 		struct duration over = {0};
 		if (calendar != NULL)
@@ -69,26 +67,28 @@ clock_row_read(const PGresult *rows, int row, int column, const struct policy_se
                struct clock_row *ret)
 {
 	struct clock_row clock = {
-	    .metric = db_text(rows, row, column),
-	    .cycle = db_number(rows, row, column + 1),
-	    .state = db_text(rows, row, column + 2),
-	    .policy = db_text(rows, row, column + 3),
-	    .calendar = db_text(rows, row, column + 4),
-	    .severity = db_text(rows, row, column + 5),
-	    .at_risk = db_bool(rows, row, column + 6),
-	    .levels_fired = db_text(rows, row, column + 7),
-	    .by_reassessment = db_bool(rows, row, column + 8),
-	    .budget = {db_number(rows, row, column + 9)},
-	    .consumed = {db_number(rows, row, column + 10)},
-	    .carried = {db_number(rows, row, column + 11)},
-	    .started_at = db_instant(rows, row, column + 12),
-	    .due_at = db_instant(rows, row, column + 13),
-	    .paused_at = db_instant(rows, row, column + 14),
-	    .breached_at = db_instant(rows, row, column + 15),
-	    .ended_at = db_instant(rows, row, column + 16),
-	    .spans = db_text(rows, row, column + 17),
+	    .metric = result_text(rows, row, column),
+	    .cycle = result_number(rows, row, column + 1),
+	    .state = result_text(rows, row, column + 2),
+	    .policy = result_text(rows, row, column + 3),
+	    .calendar = result_text(rows, row, column + 4),
+	    .severity = result_text(rows, row, column + 5),
+	    .at_risk = result_bool(rows, row, column + 6),
+	    .levels_fired = result_text(rows, row, column + 7),
+	    .by_reassessment = result_bool(rows, row, column + 8),
+	    .budget = {result_number(rows, row, column + 9)},
+	    .consumed = {result_number(rows, row, column + 10)},
+	    .carried = {result_number(rows, row, column + 11)},
+	    .started_at = result_instant(rows, row, column + 12),
+	    .due_at = result_instant(rows, row, column + 13),
+	    .paused_at = result_instant(rows, row, column + 14),
+	    .breached_at = result_instant(rows, row, column + 15),
+	    .ended_at = result_instant(rows, row, column + 16),
+	    .spans = result_text(rows, row, column + 17),
+	    .configuration = result_text(rows, row, column + CLOCK_ROW_CONFIGURATION),
+	    .target = result_number(rows, row, column + CLOCK_ROW_CONFIGURATION + 1),
 	};
-	bool running = in_state(&clock, "running");
+	bool running = clock_row_is(&clock, "running");
 	clock.at_risk &= running;
 	clock.overdue = running && !instant_before(now, clock.due_at);
 	work_out_use(&clock, set, now);
@@ -101,48 +101,6 @@ clock_row_share(const struct clock_row *clock)
 	if (clock->budget.us <= 0)
 		return clock->used.us > 0 ? 1 : 0;
 	return (double)clock->used.us / (double)clock->budget.us;
-}
-
-void
-clock_row_name(const struct clock_row *clock, char text[static VIEW_TEXT_SIZE])
-{
-	if (clock->cycle > 1)
-		(void)snprintf(text, VIEW_TEXT_SIZE, "%.40s (%" PRId64 ")", clock->metric, clock->cycle);
-	else
-		(void)snprintf(text, VIEW_TEXT_SIZE, "%.40s", clock->metric);
-}
-
-void
-clock_row_left(const struct view *view, const struct clock_row *clock, char text[static VIEW_TEXT_SIZE])
-{
-	char length[VIEW_TEXT_SIZE];
-	int64_t left = clock->budget.us - clock->used.us;
-	if (!in_state(clock, "paused")) {
-		view_relative(view, clock->due_at, text);
-		return;
-	}
-	view_length((struct duration){left > 0 ? left : 0}, length);
-	(void)snprintf(text, VIEW_TEXT_SIZE, "%.40s left", length);
-}
-
-const char *
-clock_row_label(const struct clock_row *clock)
-{
-	if (clock->overdue)
-		return "overdue";
-	return clock->at_risk ? "at risk" : clock->state;
-}
-
-const char *
-clock_row_color(const struct clock_row *clock)
-{
-	if (clock->overdue || in_state(clock, "breached"))
-		return VIEW_RED;
-	if (clock->at_risk)
-		return VIEW_YELLOW;
-	if (in_state(clock, "running"))
-		return VIEW_GREEN;
-	return in_state(clock, "paused") ? VIEW_BLUE : NULL;
 }
 
 void

@@ -1,6 +1,6 @@
 /* Writes JSON text piece by piece, in the manner of slated's other lines: what is absent is left out. */
-#ifndef SLATED_SLATECTL_JSONW_H
-#define SLATED_SLATECTL_JSONW_H
+#ifndef SLATED_JSONW_H
+#define SLATED_JSONW_H
 
 #include "slated/render.h"
 
@@ -22,9 +22,6 @@ void jsonw_bool(struct jsonw *json, const char *key, bool value);
 void jsonw_seconds(struct jsonw *json, const char *key, struct duration length);
 /* `value` is JSON already. */
 void jsonw_raw(struct jsonw *json, const char *key, const char *value);
-
-/* Writes the text as one line to standard output and empties it. 0, or -ENOMEM after a message. */
-int jsonw_print(struct jsonw *json) __attribute__((warn_unused_result));
 
 void jsonw_clear(struct jsonw *json);
 

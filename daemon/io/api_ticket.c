@@ -1,0 +1,170 @@
+/* One ticket: its facts, its clocks and why they are as they are, and what happened to it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api_internal.h"
+#include "slated/delivery_row.h"
+#include "slated/story_row.h"
+#include "slated/ticket_row.h"
+
+/* The statements, in order; each takes the ticket's id. */
+enum {
+	TICKET,
+	CLOCKS,
+	MORE,
+	MILESTONES,
+	REASSESSMENTS,
+	EVENTS,
+	DELIVERIES,
+};
+
+static const char clocks_sql[] = "SELECT " CLOCK_ROW_COLUMNS " FROM sla.clock c WHERE c.ticket_id = $1 "
+                                 "ORDER BY array_position(ARRAY['first_response', 'next_response', 'update', "
+                                 "'resolution', 'assessment'], c.metric), c.cycle";
+
+/* The ticket's link, and the acknowledgement that came last. */
+static const char more_sql[] = "SELECT sla.ticket_link($2, t), " RESULT_US("a.at") ", a.by, " RESULT_US(
+    "a.at + a.\"for\"") " FROM sla.ticket t "
+                        "LEFT JOIN LATERAL (SELECT e.at, e.by, e.\"for\" FROM sla.event e WHERE e.ticket_id = t.id "
+                        "  AND e.kind = 'ack' AND e.refused IS NULL ORDER BY e.seq DESC LIMIT 1) AS a ON true WHERE "
+                        "t.id = $1";
+
+static const char find_sql[] = "SELECT id FROM sla.ticket WHERE source = $1 AND external_id = $2";
+
+static void
+write_clocks(const struct api *api, struct jsonw *json, const PGresult *rows, struct instant now)
+{
+	jsonw_open(json, "clocks", '[');
+	for (int row = 0; row < PQntuples(rows); row++) {
+		struct clock_row clock;
+		const char *digest = result_text(rows, row, CLOCK_ROW_CONFIGURATION);
+		clock_row_read(rows, row, 0, api->hooks.policies(api->hooks.arg, digest), now, &clock);
+		jsonw_open(json, NULL, '{');
+		api_clock_write(api, json, rows, row, 0, now);
+		api_explain(api, json, &clock, now);
+		jsonw_close(json, '}');
+	}
+	jsonw_close(json, ']');
+}
+
+static void
+write_more(struct jsonw *json, const PGresult *more, struct instant now)
+{
+	struct instant until = result_instant(more, 0, 3);
+	jsonw_text(json, "link", result_text(more, 0, 0));
+	if (result_text(more, 0, 1) == NULL || !instant_before(now, until))
+		return;
+	jsonw_bool(json, "acknowledged", true);
+	jsonw_text(json, "ack_by", result_text(more, 0, 2));
+	jsonw_instant(json, "ack_until", until);
+}
+
+static void
+on_ticket(void *arg, PGresult *const *results)
+{
+	struct api_request *request = arg;
+	const struct api *api = request->api;
+	struct instant now = api->hooks.now(api->hooks.arg);
+	struct jsonw json = {0};
+	if (PQntuples(results[TICKET]) == 0) {
+		http_answer_error(request->call, 404,
+		                  "there is no such ticket: {id} is its number in sla.ticket; by the "
+		                  "ticket system's own name: /api/v1/tickets?external_id=NAME");
+		free(request);
+		return;
+	}
+	jsonw_open(&json, NULL, '{');
+	jsonw_instant(&json, "now", now);
+	jsonw_open(&json, "ticket", '{');
+	ticket_row_write_members(&json, results[TICKET]);
+	write_more(&json, results[MORE], now);
+	jsonw_close(&json, '}');
+	write_clocks(api, &json, results[CLOCKS], now);
+	story_row_write(&json, &story_row_milestones, results[MILESTONES]);
+	story_row_write(&json, &story_row_reassessments, results[REASSESSMENTS]);
+	story_row_write(&json, &story_row_events, results[EVENTS]);
+	jsonw_open(&json, "deliveries", '[');
+	for (int row = 0; row < PQntuples(results[DELIVERIES]); row++)
+		delivery_row_write(&json, results[DELIVERIES], row);
+	jsonw_close(&json, ']');
+	jsonw_close(&json, '}');
+	http_answer_text(request->call, 200, &json.text);
+	free(request);
+}
+
+static void
+ask_for_ticket(struct api_request *request, const char *id)
+{
+	desk_put(request->api->reads, &(struct desk_order){
+	                                  .sql = {[TICKET] = ticket_row_sql,
+	                                          [CLOCKS] = clocks_sql,
+	                                          [MORE] = more_sql,
+	                                          [MILESTONES] = story_row_milestones.sql,
+	                                          [REASSESSMENTS] = story_row_reassessments.sql,
+	                                          [EVENTS] = story_row_events.sql,
+	                                          [DELIVERIES] = delivery_row_sql},
+	                                  .params = {id, request->api->config->ticket_link},
+	                                  .n_params = {[TICKET] = 1,
+	                                               [CLOCKS] = 1,
+	                                               [MORE] = 2,
+	                                               [MILESTONES] = 1,
+	                                               [REASSESSMENTS] = 1,
+	                                               [EVENTS] = 1,
+	                                               [DELIVERIES] = 1},
+	                                  .done = on_ticket,
+	                                  .failed = api_request_failed,
+	                                  .arg = request,
+	                              });
+}
+
+void
+api_serve_ticket(void *arg, struct http_call *call)
+{
+	static const char *const names[] = {NULL};
+	struct api_request *request;
+	char id[API_NUMBER_SIZE];
+	int64_t number;
+	if (!api_query_is_known(call, names) || !api_path_number(call, &number) ||
+	    (request = api_request_new(arg, call)) == NULL)
+		return;
+	api_number(number, id);
+	ask_for_ticket(request, id);
+}
+
+static void
+on_found(void *arg, PGresult *const *results)
+{
+	struct api_request *request = arg;
+	if (PQntuples(results[0]) > 0) {
+		ask_for_ticket(request, result_text(results[0], 0, 0));
+		return;
+	}
+	http_answer_error(request->call, 404, "there is no ticket of that external_id and source");
+	free(request);
+}
+
+void
+api_serve_ticket_by_name(void *arg, struct http_call *call)
+{
+	static const char *const names[] = {"external_id", "source", NULL};
+	const char *name = http_call_query(call, "external_id"), *source = http_call_query(call, "source");
+	struct api *api = arg;
+	struct api_request *request;
+	if (!api_query_is_known(call, names))
+		return;
+	if (!name || *name == '\0') {
+		http_answer_error(call, 400,
+		                  "external_id is missing: /api/v1/tickets?external_id=NAME&source=SOURCE, or "
+		                  "/api/v1/tickets/ID");
+		return;
+	}
+	if ((request = api_request_new(api, call)) != NULL)
+		desk_put(api->reads, &(struct desk_order){
+		                         .sql = {find_sql},
+		                         .params = {source ? source : "native", name},
+		                         .n_params = {2},
+		                         .done = on_found,
+		                         .failed = api_request_failed,
+		                         .arg = request,
+		                     });
+}

@@ -1,0 +1,19 @@
+/* Values of a query's result in text format. */
+#ifndef SLATED_RESULT_H
+#define SLATED_RESULT_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+
+#include "slated/instant.h"
+
+/* Microseconds since 1970 of a timestamptz, and of an interval; for result_instant() and result_number(). */
+#define RESULT_US(expression) "(extract(epoch FROM " expression ") * 1000000)::bigint"
+
+/* One value. NULL gives NULL, INSTANT_NEVER, 0 and false. */
+const char *result_text(const PGresult *rows, int row, int column);
+struct instant result_instant(const PGresult *rows, int row, int column);
+int64_t result_number(const PGresult *rows, int row, int column);
+bool result_bool(const PGresult *rows, int row, int column);
+
+#endif
