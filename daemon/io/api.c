@@ -12,23 +12,26 @@
 
 /* Requests --------------------------------------------------------------------------------------------------------- */
 
-struct api_request *
-api_request_new(struct api *api, struct http_call *call)
-{
-	struct api_request *request = calloc(1, sizeof(*request));
-	if (!request)
-		http_answer_busy(call, "slated is out of memory");
-	else
-		*request = (struct api_request){.api = api, .call = call};
-	return request;
-}
-
 void
 api_request_failed(void *arg, int status, const char *why)
 {
 	struct api_request *request = arg;
 	http_answer_failure(request->call, status, why);
 	free(request);
+}
+
+void
+api_order(struct api *api, struct desk *desk, struct http_call *call, int64_t number, struct desk_order order)
+{
+	struct api_request *request = calloc(1, sizeof(*request));
+	if (!request) {
+		http_answer_busy(call, "slated is out of memory");
+		return;
+	}
+	*request = (struct api_request){api, call, number};
+	order.failed = api_request_failed;
+	order.arg = request;
+	desk_put(desk, &order);
 }
 
 bool
@@ -129,16 +132,13 @@ serve_silences(void *arg, struct http_call *call)
 		http_answer_error(call, 400, "\"all\" is neither true nor false");
 		return;
 	}
-	struct api_request *request = api_request_new(api, call);
-	if (request)
-		desk_put(api->reads, &(struct desk_order){
-		                         .sql = {silences_sql},
-		                         .params = {all ? all : "false"},
-		                         .n_params = {1},
-		                         .done = on_silences,
-		                         .failed = api_request_failed,
-		                         .arg = request,
-		                     });
+	api_order(api, api->reads, call, 0,
+	          (struct desk_order){
+	              .sql = {silences_sql},
+	              .params = {all ? all : "false"},
+	              .n_params = {1},
+	              .done = on_silences,
+	          });
 }
 
 /* Deliveries ------------------------------------------------------------------------------------------------------- */
@@ -182,20 +182,15 @@ serve_deliveries(void *arg, struct http_call *call)
 		http_answer_error(call, 400, "\"state\" is none of pending, sending, delivered, dead, superseded");
 		return;
 	}
-	struct api_request *request = api_request_new(api, call);
-	if (!request)
-		return;
 	api_number(limit, limit_text);
 	api_number(ticket, ticket_text);
-	desk_put(api->reads,
-	         &(struct desk_order){
-	             .sql = {deliveries_sql},
-	             .params = {state, http_call_query(call, "channel"), ticket > 0 ? ticket_text : NULL, limit_text},
-	             .n_params = {4},
-	             .done = on_deliveries,
-	             .failed = api_request_failed,
-	             .arg = request,
-	         });
+	api_order(api, api->reads, call, 0,
+	          (struct desk_order){
+	              .sql = {deliveries_sql},
+	              .params = {state, http_call_query(call, "channel"), ticket > 0 ? ticket_text : NULL, limit_text},
+	              .n_params = {4},
+	              .done = on_deliveries,
+	          });
 }
 
 /* Attainment ------------------------------------------------------------------------------------------------------- */
@@ -252,20 +247,15 @@ serve_attainment(void *arg, struct http_call *call)
 		                  "assessment");
 		return;
 	}
-	struct api_request *request = api_request_new(api, call);
-	if (!request)
-		return;
 	api_number(weeks, weeks_text);
 	api_number(api->hooks.now(api->hooks.arg).us, now);
-	desk_put(api->reads,
-	         &(struct desk_order){
-	             .sql = {attainment_sql},
-	             .params = {weeks_text, timezone ? timezone : "UTC", http_call_query(call, "policy"), metric, now},
-	             .n_params = {5},
-	             .done = on_attainment,
-	             .failed = api_request_failed,
-	             .arg = request,
-	         });
+	api_order(api, api->reads, call, 0,
+	          (struct desk_order){
+	              .sql = {attainment_sql},
+	              .params = {weeks_text, timezone ? timezone : "UTC", http_call_query(call, "policy"), metric, now},
+	              .n_params = {5},
+	              .done = on_attainment,
+	          });
 }
 
 /* The daemon itself ------------------------------------------------------------------------------------------------ */

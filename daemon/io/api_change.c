@@ -141,7 +141,6 @@ api_serve_assess(void *arg, struct http_call *call)
 	const struct policy_set *set = api->config->policies;
 	char id[API_NUMBER_SIZE], origin[HTTP_ORIGIN_SIZE], *by = NULL, *wanted = NULL, *reason = NULL;
 	struct jsonw names = {0};
-	struct api_request *request = NULL;
 	int64_t ticket = 0;
 	json_t *body;
 	if (!api_path_number(call, &ticket) ||
@@ -152,23 +151,20 @@ api_serve_assess(void *arg, struct http_call *call)
 	    (wanted = read_line(call, body, "severity", NAME_MAX_BYTES, NULL)) != NULL &&
 	    (reason = read_line(call, body, "reason", REASON_MAX_BYTES, NULL)) != NULL) {
 		int index = policy_set_severity(set, wanted);
-		if (index < 0)
+		if (index < 0) {
 			answer_severities(call, set);
-		else if ((request = api_request_new(api, call)) != NULL) {
+		} else {
 			add_names(&names, &set->severities[index]);
-			request->number = ticket;
 			api_number(ticket, id);
 			http_call_origin(call, origin);
-			desk_put(api->changes,
-			         &(struct desk_order){
-			             .sql = {assess_sql},
-			             .params = {id, set->severities[index].name,
-			                        names.text.failed ? "[]" : names.text.data, by, reason, origin},
-			             .n_params = {6},
-			             .done = on_assessed,
-			             .failed = api_request_failed,
-			             .arg = request,
-			         });
+			api_order(api, api->changes, call, ticket,
+			          (struct desk_order){
+			              .sql = {assess_sql},
+			              .params = {id, set->severities[index].name,
+			                         names.text.failed ? "[]" : names.text.data, by, reason, origin},
+			              .n_params = {6},
+			              .done = on_assessed,
+			          });
 		}
 	}
 	jsonw_clear(&names);
@@ -267,7 +263,6 @@ api_serve_silence(void *arg, struct http_call *call)
 {
 	static const char *const members[] = {"match", "for", "reason", "by", NULL};
 	struct api *api = arg;
-	struct api_request *request;
 	char length[API_NUMBER_SIZE], origin[HTTP_ORIGIN_SIZE], *by = NULL, *reason = NULL, *match = NULL;
 	json_t *body = read_object(
 	    call, members, "{\"match\": {\"plan\": \"gold\"}, \"for\": \"2h\", \"reason\": \"...\", \"by\": \"Ann\"}");
@@ -275,18 +270,16 @@ api_serve_silence(void *arg, struct http_call *call)
 		return;
 	if (check_match(call, json_object_get(body, "match")) && read_length(call, body, length) &&
 	    (by = read_line(call, body, "by", NAME_MAX_BYTES, "agent")) != NULL &&
-	    (reason = read_line(call, body, "reason", REASON_MAX_BYTES, NULL)) != NULL &&
-	    (request = api_request_new(api, call)) != NULL) {
+	    (reason = read_line(call, body, "reason", REASON_MAX_BYTES, NULL)) != NULL) {
 		match = json_dumps(json_object_get(body, "match"), JSON_ENSURE_ASCII);
 		http_call_origin(call, origin);
-		desk_put(api->changes, &(struct desk_order){
-		                           .sql = {silence_sql},
-		                           .params = {match, reason, by, length, origin},
-		                           .n_params = {5},
-		                           .done = on_silenced,
-		                           .failed = api_request_failed,
-		                           .arg = request,
-		                       });
+		api_order(api, api->changes, call, 0,
+		          (struct desk_order){
+		              .sql = {silence_sql},
+		              .params = {match, reason, by, length, origin},
+		              .n_params = {5},
+		              .done = on_silenced,
+		          });
 	}
 	free(match);
 	free(by);
@@ -300,7 +293,6 @@ api_serve_end_silence(void *arg, struct http_call *call)
 	static const char *const names[] = {"by", NULL};
 	const char *by = http_call_query(call, "by");
 	struct api *api = arg;
-	struct api_request *request;
 	char id[API_NUMBER_SIZE], origin[HTTP_ORIGIN_SIZE], name[NAME_MAX_BYTES + 1] = "agent";
 	int64_t number;
 	if (!api_query_is_known(call, names) || !api_path_number(call, &number))
@@ -311,17 +303,13 @@ api_serve_end_silence(void *arg, struct http_call *call)
 		http_answer_error(call, 400, "\"by\" is empty or longer than %d bytes", NAME_MAX_BYTES);
 		return;
 	}
-	if ((request = api_request_new(api, call)) == NULL)
-		return;
-	request->number = number;
 	api_number(number, id);
 	http_call_origin(call, origin);
-	desk_put(api->changes, &(struct desk_order){
-	                           .sql = {end_silence_sql},
-	                           .params = {id, name, origin},
-	                           .n_params = {3},
-	                           .done = on_silence_ended,
-	                           .failed = api_request_failed,
-	                           .arg = request,
-	                       });
+	api_order(api, api->changes, call, number,
+	          (struct desk_order){
+	              .sql = {end_silence_sql},
+	              .params = {id, name, origin},
+	              .n_params = {3},
+	              .done = on_silence_ended,
+	          });
 }

@@ -223,24 +223,18 @@ api_serve_clocks(void *arg, struct http_call *call)
 	                                    "team",  "within", "ticket", "limit", "after", NULL};
 	struct api *api = arg;
 	struct clock_query query = {0};
-	struct api_request *request = NULL;
 	if (api_query_is_known(call, names) && read_choices(call, &query) && read_numbers(call, &query) &&
-	    read_after(call, &query) && read_patterns(call, &query))
-		request = api_request_new(api, call);
-	if (request) {
+	    read_after(call, &query) && read_patterns(call, &query)) {
 		struct desk_order order = {
 		    .sql = {clock_list_sql},
 		    .n_params = {CLOCK_LIST_PARAMS},
 		    .done = on_clocks,
-		    .failed = api_request_failed,
-		    .arg = request,
 		};
-		request->number = query.page;
 		api_number(api->hooks.now(api->hooks.arg).us, query.now);
 		query.params[CLOCK_LIST_NOW] = query.now;
 		query.params[CLOCK_LIST_LINK] = api->config->ticket_link;
 		memcpy(order.params, query.params, sizeof(query.params));
-		desk_put(api->reads, &order);
+		api_order(api, api->reads, call, query.page, order);
 	}
 	for (int i = 0; i < CLOCK_LIST_PARAMS; i++)
 		free(query.patterns[i]);

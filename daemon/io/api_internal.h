@@ -49,9 +49,9 @@ struct api_request {
 	int64_t number; /* what the request is about, or its limit */
 };
 
-/* NULL after the call was answered. */
-struct api_request *api_request_new(struct api *api, struct http_call *call);
-/* desk_order's, for an `arg` that is an api_request. */
+/* Gives the desk an order whose `arg` is a new request, which `done` frees; fills in `failed` and `arg`. */
+void api_order(struct api *api, struct desk *desk, struct http_call *call, int64_t number, struct desk_order order);
+/* desk_order's. Frees the request. */
 void api_request_failed(void *arg, int status, const char *why);
 
 /* Answers 400 for a parameter that is none of `names` (up to NULL). Whether all are known. */

@@ -93,53 +93,49 @@ on_ticket(void *arg, PGresult *const *results)
 }
 
 static void
-ask_for_ticket(struct api_request *request, const char *id)
+ask_for_ticket(struct api *api, struct http_call *call, const char *id)
 {
-	desk_put(request->api->reads, &(struct desk_order){
-	                                  .sql = {[TICKET] = ticket_row_sql,
-	                                          [CLOCKS] = clocks_sql,
-	                                          [MORE] = more_sql,
-	                                          [MILESTONES] = story_row_milestones.sql,
-	                                          [REASSESSMENTS] = story_row_reassessments.sql,
-	                                          [EVENTS] = story_row_events.sql,
-	                                          [DELIVERIES] = delivery_row_sql},
-	                                  .params = {id, request->api->config->ticket_link},
-	                                  .n_params = {[TICKET] = 1,
-	                                               [CLOCKS] = 1,
-	                                               [MORE] = 2,
-	                                               [MILESTONES] = 1,
-	                                               [REASSESSMENTS] = 1,
-	                                               [EVENTS] = 1,
-	                                               [DELIVERIES] = 1},
-	                                  .done = on_ticket,
-	                                  .failed = api_request_failed,
-	                                  .arg = request,
-	                              });
+	api_order(api, api->reads, call, 0,
+	          (struct desk_order){
+	              .sql = {[TICKET] = ticket_row_sql,
+	                      [CLOCKS] = clocks_sql,
+	                      [MORE] = more_sql,
+	                      [MILESTONES] = story_row_milestones.sql,
+	                      [REASSESSMENTS] = story_row_reassessments.sql,
+	                      [EVENTS] = story_row_events.sql,
+	                      [DELIVERIES] = delivery_row_sql},
+	              .params = {id, api->config->ticket_link},
+	              .n_params = {[TICKET] = 1,
+	                           [CLOCKS] = 1,
+	                           [MORE] = 2,
+	                           [MILESTONES] = 1,
+	                           [REASSESSMENTS] = 1,
+	                           [EVENTS] = 1,
+	                           [DELIVERIES] = 1},
+	              .done = on_ticket,
+	          });
 }
 
 void
 api_serve_ticket(void *arg, struct http_call *call)
 {
 	static const char *const names[] = {NULL};
-	struct api_request *request;
 	char id[API_NUMBER_SIZE];
 	int64_t number;
-	if (!api_query_is_known(call, names) || !api_path_number(call, &number) ||
-	    (request = api_request_new(arg, call)) == NULL)
+	if (!api_query_is_known(call, names) || !api_path_number(call, &number))
 		return;
 	api_number(number, id);
-	ask_for_ticket(request, id);
+	ask_for_ticket(arg, call, id);
 }
 
 static void
 on_found(void *arg, PGresult *const *results)
 {
 	struct api_request *request = arg;
-	if (PQntuples(results[0]) > 0) {
-		ask_for_ticket(request, result_text(results[0], 0, 0));
-		return;
-	}
-	http_answer_error(request->call, 404, "there is no ticket of that external_id and source");
+	if (PQntuples(results[0]) > 0)
+		ask_for_ticket(request->api, request->call, result_text(results[0], 0, 0));
+	else
+		http_answer_error(request->call, 404, "there is no ticket of that external_id and source");
 	free(request);
 }
 
@@ -149,7 +145,6 @@ api_serve_ticket_by_name(void *arg, struct http_call *call)
 	static const char *const names[] = {"external_id", "source", NULL};
 	const char *name = http_call_query(call, "external_id"), *source = http_call_query(call, "source");
 	struct api *api = arg;
-	struct api_request *request;
 	if (!api_query_is_known(call, names))
 		return;
 	if (!name || *name == '\0') {
@@ -158,13 +153,11 @@ api_serve_ticket_by_name(void *arg, struct http_call *call)
 		                  "/api/v1/tickets/ID");
 		return;
 	}
-	if ((request = api_request_new(api, call)) != NULL)
-		desk_put(api->reads, &(struct desk_order){
-		                         .sql = {find_sql},
-		                         .params = {source ? source : "native", name},
-		                         .n_params = {2},
-		                         .done = on_found,
-		                         .failed = api_request_failed,
-		                         .arg = request,
-		                     });
+	api_order(api, api->reads, call, 0,
+	          (struct desk_order){
+	              .sql = {find_sql},
+	              .params = {source ? source : "native", name},
+	              .n_params = {2},
+	              .done = on_found,
+	          });
 }
