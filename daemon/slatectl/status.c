@@ -8,8 +8,8 @@
 #include "command.h"
 #include "report.h"
 #include "slated/jsonw.h"
+#include "slated/shards.h"
 
-#define SHARDS 256
 
 /* A daemon writes its row every few seconds; one that has not for so long is taken for dead. */
 #define SILENT_AFTER ((struct duration){15 * US_PER_S})
