@@ -311,3 +311,6 @@ tests_unit_test_notify_SOURCES = tests/unit/test_notify.c
 tests_unit_test_notify_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io $(CRITERION_CFLAGS)
 tests_unit_test_notify_LDADD = $(COURIER_LIBS) $(LIBPQ_LIBS) $(LIBSYSTEMD_LIBS) $(CRITERION_LIBS)
 endif
+# Unix sockets, and sockets that are handed over.
+dist_check_SCRIPTS += tests/system/sockets.py
+TESTS += tests/system/sockets.py
