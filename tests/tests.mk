@@ -301,6 +301,8 @@ TESTS += tests/doc/catalog.py
 dist_check_SCRIPTS += tests/systemd/service.py
 TESTS += tests/systemd/service.py
 EXTRA_DIST += tests/systemd/box.py
+# The Debian package on a clean system; .ci/run runs it.
+EXTRA_DIST += tests/systemd/newcomer.py
 # What the service manager hears, and what the journal is sent.
 dist_check_SCRIPTS += tests/system/notify.py
 TESTS += tests/system/notify.py
