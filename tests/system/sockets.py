@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Where the HTTP server listens: a unix socket, fresh, stale or in use, and sockets that a service manager hands over."""
+"""Where the HTTP server listens: a unix socket, fresh, stale or in use, and sockets of a service manager."""
 import http.client
 import os
 import socket
@@ -38,6 +38,10 @@ def ask(connection, method="GET", path="/-/healthy", token=None):
     return answer.status, text
 
 
+def acknowledge(path, ticket, token=None):
+    return ask(Over(path), "POST", f"/api/v1/tickets/{ticket}/ack", token)[0]
+
+
 def start(bench, name, *addresses, token="", loaded=False, **given):
     text = CONFIG.format(addresses=", ".join(f'"{a}"' for a in addresses), token=token)
     return bench.daemon(bench.write_config(text, f"{name}.conf", instance=name), loaded=loaded, **given)
@@ -53,7 +57,7 @@ def test_unix(bench, ticket):
     bench.check(first.log.find(f'^listening address=unix:{path}$'), "the log names the path", first.log.lines[:5])
     bench.equal(mode(path), "srw-rw----", "its group may connect, others may not")
     bench.equal(ask(Over(path))[0], 200, "a client of the socket is one of this host: it may read")
-    bench.equal(ask(Over(path), "POST", f"/api/v1/tickets/{ticket}/ack")[0], 403, "but not write without a token")
+    bench.equal(acknowledge(path, ticket), 403, "but not write without a token")
 
     second = start(bench, "second", f"unix:{path}")
     line = second.log.wait("cannot listen")
@@ -65,7 +69,7 @@ def test_unix(bench, ticket):
     bench.check(path.exists(), "a daemon that is killed leaves its socket")
     third = start(bench, "third", f"unix:{path}", token='token_file = "token";', loaded=True)
     bench.equal(ask(Over(path))[0], 200, "the next one takes its place")
-    bench.equal(ask(Over(path), "POST", f"/api/v1/tickets/{ticket}/ack", TOKEN)[0], 200, "with a token a client may write")
+    bench.equal(acknowledge(path, ticket, TOKEN), 200, "with a token a client may write")
     bench.stopped(third)
     bench.check(not path.exists(), "a daemon that ends takes its socket with it")
 
@@ -113,8 +117,8 @@ def test_activation(bench, ticket):
                 not first.log.find("^listening address"), "http.listen gives way to them", first.log.lines[:8])
     for host in ("127.0.0.1", "::1"):
         bench.equal(ask(http.client.HTTPConnection(host, port, timeout=SOON))[0], 200, f"{host} is this host")
-    bench.equal(ask(Over(path), "POST", f"/api/v1/tickets/{ticket}/ack")[0], 401, "the token is asked for all the same")
-    bench.equal(ask(Over(path), "POST", f"/api/v1/tickets/{ticket}/ack", TOKEN)[0], 200, "and taken")
+    bench.equal(acknowledge(path, ticket), 401, "the token is asked for all the same")
+    bench.equal(acknowledge(path, ticket, TOKEN), 200, "and taken")
     bench.stopped(first)
     bench.check(path.exists(), "a socket that was handed over stays")
 

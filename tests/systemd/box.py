@@ -1,5 +1,5 @@
-"""A booted systemd in namespaces of its own, over a throw-away overlay of this machine's root (what is installed here is
-installed there) or of another one. What is written there is gone afterwards."""
+"""A booted systemd in namespaces of its own, over a throw-away overlay of this machine's root, so that what is
+installed here is installed there, or of another root. What is written there is gone afterwards."""
 import os
 import pathlib
 import shutil
@@ -78,7 +78,8 @@ class Box:
     def boot(self):
         with open(self.folder / "console", "w") as console:
             self.nspawn = subprocess.Popen(
-                ["unshare", "-m", "--propagation", "private", "bash", "-c", BOOT, "boot", str(self.folder), str(self.root)],
+                ["unshare", "-m", "--propagation", "private", "bash", "-c", BOOT, "boot", str(self.folder),
+                 str(self.root)],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True)
 
         def look():

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The Debian package on a clean Debian 12 that boots: the steps of README.md, "Install on Debian", one by one, up to the
+"""The Debian package on a clean Debian 12 that boots: the steps of README.md, "Install on Debian", one by one, to the
 first alert; then the socket, an upgrade, removal and purge.
 
 	tests/systemd/newcomer.py [FOLDER]
@@ -76,18 +76,32 @@ def packages(folder):
     (tree / "DEBIAN/control").write_text(control.replace(f"Version: {version}\n", f"Version: {version}+next\n"))
     higher = folder / "next.deb"
     subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, higher], check=True, stdout=subprocess.DEVNULL)
+    check_sources(version)
     return found[0], higher
 
 
+def check_sources(version):
+    """What stands in several files: the version, and what is needed to build."""
+    wanted = re.search(r"^AC_INIT\(\[slated\], \[(.*?)\]", (SOURCE / "configure.ac").read_text(), re.M).group(1)
+    spec = re.search(r"^Version:\s+(.*)$", (SOURCE / "packaging/slated.spec").read_text(), re.M).group(1)
+    check(version == spec == wanted, f"one version: {wanted}, package {version}, spec {spec}")
+    setup = re.search(r"^setup_build_packages=\((.*?)\)", (SOURCE / "tools/setup.sh").read_text(), re.M | re.S).group(1)
+    control = (SOURCE / "debian/control").read_text().partition("\n\n")[0]
+    missing = [name for name in setup.split() if name.endswith("-dev") and name != "libc6-dev" and
+               not re.search(rf"\s{re.escape(name)}(,|$)", control, re.M)]
+    check(not missing, f"debian/control builds with all that the build needs: {missing or 'yes'}")
+
+
 def lint(package):
-    made = subprocess.run(["lintian", "--allow-root", "--fail-on=error,warning,info,pedantic", "-I", "--pedantic", package],
-                          capture_output=True, text=True, check=False)
+    made = subprocess.run(["lintian", "--allow-root", "--fail-on=error,warning,info,pedantic", "-I", "--pedantic",
+                           package], capture_output=True, text=True, check=False)
     check(made.returncode == 0, f"lintian: {made.stdout}{made.stderr}".rstrip(": "))
 
 
 def clean_system(folder, package):
     root = folder / "root"
-    fetch = f'cp {package} "$1/root/" && chroot "$1" sh -c "cd /root && apt-get -y -d -o APT::Install-Recommends=true install ./slated_*.deb postgresql"'
+    download = "apt-get -y -d -o APT::Install-Recommends=true install ./slated_*.deb postgresql"
+    fetch = f'cp {package} "$1/root/" && chroot "$1" sh -c "cd /root && {download}"'
     made = subprocess.run(["mmdebstrap", "--variant=minbase", "--include=systemd-sysv,dbus", "--skip=cleanup/apt",
                            f"--customize-hook={fetch}", "bookworm", root, MIRROR], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, check=False)
@@ -110,8 +124,9 @@ def psql(box, sql):
 
 def ask(box, path):
     """The status of an answer, by bash, as a clean system has no client."""
-    return shell(box, "exec 3<>/dev/tcp/127.0.0.1/9464; "
-                      f"printf 'GET {path} HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3; head -n 1 <&3")
+    lines = ("GET " + path + " HTTP/1.1", "Host: localhost", "Connection: close", "")
+    request = " ".join(f"'{line}'" for line in lines)
+    return shell(box, f"exec 3<>/dev/tcp/127.0.0.1/9464; printf '%s\\r\\n' {request} >&3; head -n 1 <&3")
 
 
 def active(box, unit="slated"):
@@ -133,6 +148,8 @@ def check_steps(box):
         text = shell(box, step)
         if step.startswith("apt install"):
             check_installed(box, text)
+        elif step.startswith("cat >"):
+            check(len(step.splitlines()) == 7, "a configuration of five lines")
         elif step.startswith("journalctl "):
             # Who types has seen it by now.
             alert = wait_until(lambda: re.sub("^-- No entries --$", "", shell(box, step)), "the alert")
@@ -173,7 +190,8 @@ def check_upgrade(box):
     check(box.show("slated.socket", "InvocationID") == before["slated.socket"], "the socket stays open meanwhile")
     check(ask(box, "/-/healthy") == "HTTP/1.1 200 OK", "and answers")
     check(kept(box) == files, "the configuration and what is enabled stay as they were")
-    psql(box, "INSERT INTO sla.ticket (external_id, severity, opened_at) VALUES ('4712', 'high', now() - interval '2 h')")
+    psql(box, "INSERT INTO sla.ticket (external_id, severity, opened_at) "
+              "VALUES ('4712', 'high', now() - interval '2 h')")
     wait_until(lambda: '"4712"' in shell(box, "journalctl -o cat -t sla"), "an alert after the upgrade")
     check(shell(box, "systemctl --failed --no-legend", must=False) == "", "no unit has failed")
 

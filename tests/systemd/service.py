@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""The units under a booted systemd, as an administrator meets them: start, status, journal, reloads good and bad, a lost
-database, the watchdog, credentials, the sandbox with a program of an exec channel, a second daemon, stop, sockets."""
+"""The units under a booted systemd, as an administrator meets them: start, status, journal, reloads good and bad, a
+lost database, the watchdog, credentials, the sandbox with a program of an exec channel, a second daemon, stop,
+sockets."""
 import json
 import os
 import pathlib
