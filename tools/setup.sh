@@ -20,6 +20,8 @@ setup_build_packages=(gcc libc6-dev make pkg-config autoconf automake libevent-d
 	libcurl4-openssl-dev libssl-dev libjansson-dev uthash-dev libsmartcols-dev libical-dev tzdata)
 setup_test_packages=(libcriterion-dev postgresql-15 python3 python3-jsonschema python3-yaml prometheus-alertmanager openssl nodejs
 	npm prometheus python3-prometheus-client)
+setup_deb_packages=(debhelper dpkg-dev git)
+setup_box_packages=(lintian mmdebstrap systemd-container)
 
 # setup_packages PACKAGE...: installs what is missing, as root; says what is missing otherwise.
 setup_packages() {
