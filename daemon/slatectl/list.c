@@ -11,19 +11,6 @@
 #include "slated/policy.h"
 #include "table.h"
 
-static const char usage[] =
-    "usage: slatectl list [FILTER ...] [--limit N] [--json] [--color WHEN] [--config FILE] [--conninfo STRING]\n"
-    "\n"
-    "Lists the open clocks: breached ones first, then by time left, paused ones last.\n"
-    "  --state STATE    running, at_risk (running too), paused or breached\n"
-    "  --metric METRIC  first_response, next_response, update, resolution or assessment\n"
-    "  --policy NAME    by policy; --plan NAME and --org NAME by the ticket's. \"*\" and \"?\" stand for any text\n"
-    "                   and any one character\n"
-    "  --within TIME    due within so much time, as in 30m or 2h, or overdue\n"
-    "  --limit N        at most so many\n"
-    "  --json           one object a line, instants in UTC, lengths of time in seconds\n"
-    "  --color WHEN     auto, always or never\n";
-
 static const char *const state_names[] = {"running", "at_risk", "paused", "breached"};
 
 /* The query's parameters. NULL: not asked. */
@@ -33,14 +20,15 @@ enum filter {
 	FILTER_POLICY,
 	FILTER_PLAN,
 	FILTER_ORG,
-	FILTER_WITHIN, /* microseconds */
+	FILTER_WITHIN, /* microseconds; not in `filters` */
 	FILTER_LIMIT,
 	FILTER_COUNT,
 };
 
 struct list_options {
 	struct report_options report;
-	char *filters[FILTER_COUNT]; /* owned */
+	const char *filters[FILTER_COUNT];
+	struct duration within; /* negative: not asked */
 };
 
 /* What matches, over all of which the counts go; the limit comes last. */
@@ -224,7 +212,7 @@ show_list(const struct report *report, const PGresult *rows)
 	return r;
 }
 
-/* Options ---------------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------------------------------------------------------ */
 
 /* A glob as a pattern for LIKE. NULL: out of memory. */
 static char *
@@ -249,109 +237,79 @@ like_pattern(const char *glob)
 	return NULL;
 }
 
-/* The parameter's text for one option's argument; NULL after what is wrong went to standard error. */
-static char *
-filter_value(enum filter filter, const char *argument)
+/* The query's parameters, which the caller frees; the last one is the instant. False: out of memory. */
+static bool
+make_values(const struct list_options *options, struct instant now, char *values[static FILTER_COUNT + 1])
 {
-	struct duration within;
-	char digits[24];
-	switch (filter) {
-	case FILTER_STATE:
-		if (name_index(state_names, sizeof(state_names) / sizeof(state_names[0]), argument) >= 0)
-			return strdup(argument);
-		fprintf(stderr, "slatectl: --state \"%s\": one of running, at_risk, paused, breached\n", argument);
-		return NULL;
-	case FILTER_METRIC:
-		if (name_index(metric_names, METRIC_COUNT, argument) >= 0)
-			return strdup(argument);
-		fprintf(stderr,
-		        "slatectl: --metric \"%s\": one of first_response, next_response, update, resolution, "
-		        "assessment\n",
-		        argument);
-		return NULL;
-	case FILTER_WITHIN:
-		if (!command_duration("--within", argument, &within))
-			return NULL;
-		(void)snprintf(digits, sizeof(digits), "%" PRId64, within.us);
-		return strdup(digits);
-	case FILTER_LIMIT:
-		return command_count("--limit", argument) ? strdup(argument) : NULL;
-	default:
-		return like_pattern(argument);
-	}
-}
-
-/* 0, or the exit status where there is nothing more to do. */
-static int
-read_options(int argc, char **argv, struct list_options *options, bool *ret_help)
-{
-	static const struct option known[] = {
-	    {"state", required_argument, NULL, FILTER_STATE},
-	    {"metric", required_argument, NULL, FILTER_METRIC},
-	    {"policy", required_argument, NULL, FILTER_POLICY},
-	    {"plan", required_argument, NULL, FILTER_PLAN},
-	    {"org", required_argument, NULL, FILTER_ORG},
-	    {"within", required_argument, NULL, FILTER_WITHIN},
-	    {"limit", required_argument, NULL, FILTER_LIMIT},
-	    {"help", no_argument, NULL, 'H'},
-	    REPORT_OPTIONS,
-	    {0},
-	};
-	int option;
-
-	optind = 0;
-	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		if (option == 'H') {
-			*ret_help = true;
-			return 0;
+	char number[24];
+	bool made = true;
+	for (int i = 0; i < FILTER_COUNT; i++) {
+		const char *filter = options->filters[i];
+		bool glob = i == FILTER_POLICY || i == FILTER_PLAN || i == FILTER_ORG;
+		if (i == FILTER_WITHIN && options->within.us >= 0) {
+			(void)snprintf(number, sizeof(number), "%" PRId64, options->within.us);
+			filter = number;
 		}
-		if (option >= 0 && option < FILTER_COUNT) {
-			free(options->filters[option]);
-			options->filters[option] = filter_value((enum filter)option, optarg);
-			if (options->filters[option] == NULL)
-				return EXIT_USAGE;
-		} else if (!report_option(&options->report, option)) {
-			fputs(usage, stderr);
-			return EXIT_USAGE;
-		}
+		values[i] = filter == NULL ? NULL : glob ? like_pattern(filter) : strdup(filter);
+		made &= filter == NULL || values[i] != NULL;
 	}
-	if (optind < argc)
-		fputs(usage, stderr);
-	return optind < argc ? EXIT_USAGE : 0;
+	(void)snprintf(number, sizeof(number), "%" PRId64, now.us);
+	values[FILTER_COUNT] = strdup(number);
+	return made && values[FILTER_COUNT] != NULL;
 }
 
 static int
-run_list(const struct list_options *options)
+run_list(void *into)
 {
+	const struct list_options *options = into;
 	struct report report;
-	char now[24];
-	const char *values[FILTER_COUNT + 1];
+	char *values[FILTER_COUNT + 1];
+	PGresult *rows = NULL;
+	int status = EXIT_PROBLEM;
 	if (report_open(&options->report, &report) < 0)
 		return EXIT_PROBLEM;
-	for (int i = 0; i < FILTER_COUNT; i++)
-		values[i] = options->filters[i];
-	(void)snprintf(now, sizeof(now), "%" PRId64, report.db.now.us);
-	values[FILTER_COUNT] = now;
-	int status = EXIT_PROBLEM;
-	PGresult *rows = db_query(&report.db, "the clocks", list_sql, FILTER_COUNT + 1, values);
+	if (make_values(options, report.db.now, values))
+		rows = db_query(&report.db, "the clocks", list_sql, FILTER_COUNT + 1, (const char *const *)values);
+	else
+		fputs("slatectl: out of memory\n", stderr);
 	if (rows != NULL && (options->report.json ? write_list(&report, rows) : show_list(&report, rows)) == 0)
 		status = 0;
+	for (int i = 0; i <= FILTER_COUNT; i++)
+		free(values[i]);
 	PQclear(rows);
 	report_close(&report);
 	return status;
 }
 
-int
-command_list(int argc, char **argv)
-{
-	struct list_options options = {0};
-	bool help = false;
-	int status = read_options(argc, argv, &options, &help);
-	if (help)
-		fputs(usage, stdout);
-	else if (status == 0)
-		status = run_list(&options);
-	for (int i = 0; i < FILTER_COUNT; i++)
-		free(options.filters[i]);
-	return status;
-}
+#define FILTER_AT(filter) offsetof(struct list_options, filters[filter])
+
+static const struct command_row rows[] = {
+    {"state", "STATE", "running, at_risk (running too), paused or breached", VALUE_CHOICE, FILTER_AT(FILTER_STATE),
+     state_names, sizeof(state_names) / sizeof(state_names[0])},
+    {"metric", "METRIC", "first_response, next_response, update, resolution or assessment", VALUE_CHOICE,
+     FILTER_AT(FILTER_METRIC), metric_names, METRIC_COUNT},
+    {"policy", "NAME", "by policy; \"*\" and \"?\" stand for any text and any one character", VALUE_TEXT,
+     FILTER_AT(FILTER_POLICY)},
+    {"plan", "NAME", "by the ticket's plan, in the same way", VALUE_TEXT, FILTER_AT(FILTER_PLAN)},
+    {"org", "NAME", "by the ticket's organisation, in the same way", VALUE_TEXT, FILTER_AT(FILTER_ORG)},
+    {"within", "TIME", "due within so much time, as in 30m or 2h, or overdue", VALUE_DURATION,
+     offsetof(struct list_options, within)},
+    {"limit", "N", "at most so many", VALUE_COUNT, FILTER_AT(FILTER_LIMIT)},
+    REPORT_JSON(offsetof(struct list_options, report)),
+    REPORT_COLOR(offsetof(struct list_options, report)),
+    REPORT_CONFIG(offsetof(struct list_options, report)),
+    REPORT_CONNINFO(offsetof(struct list_options, report)),
+    {0},
+};
+
+static const struct list_options initial = {.within = {-1}};
+
+const struct command command_list = {
+    .name = "list",
+    .help = "list the open clocks by time left",
+    .about = "Lists the open clocks: breached ones first, then by time left, paused ones last.\n",
+    .rows = rows,
+    .size = sizeof(struct list_options),
+    .initial = &initial,
+    .run = run_list,
+};

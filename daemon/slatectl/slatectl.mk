@@ -13,6 +13,7 @@ bin_PROGRAMS += slatectl
 slatectl_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io $(SMARTCOLS_CFLAGS)
 slatectl_SOURCES = \
 	daemon/slatectl/check.c \
+	daemon/slatectl/command.c \
 	daemon/slatectl/command.h \
 	daemon/slatectl/due.c \
 	daemon/slatectl/due_print.c \
@@ -54,3 +55,4 @@ slatectl_SOURCES += daemon/slatectl/silence.c
 slatectl_SOURCES += daemon/slatectl/test.c
 slatectl_SOURCES += daemon/slatectl/ticket_find.c
 slatectl_SOURCES += daemon/slatectl/ticket_find.h
+slatectl_SOURCES += daemon/slatectl/ticket_rows.h

@@ -20,13 +20,6 @@ enum {
 	EXIT_SHARDS_MISSING = 4,
 };
 
-static const char usage[] =
-    "usage: slatectl status [--json] [--color WHEN] [--config FILE] [--conninfo STRING]\n"
-    "\n"
-    "Shows each daemon, the open clocks by state, and what waits to be delivered.\n"
-    "Exit status: 0 where live daemons hold all shards between them, 3 where no daemon is alive,\n"
-    "4 where one is but not all shards are held, 1 for errors, 2 for a wrong call.\n";
-
 /* A lease counts only while it lasts, and only for the daemon that holds it. */
 static const char instances_sql[] =
     "SELECT i.name, i.version, i.pid, i.configuration, i.poll_only, i.tickets, i.refused, i.last_error, "
@@ -313,7 +306,7 @@ verdict(const struct report *report, const PGresult *rows, int64_t *ret_shards)
 }
 
 static int
-run_status(const struct report *report, bool as_json)
+report_status(const struct report *report, bool as_json)
 {
 	int status = EXIT_PROBLEM;
 	int64_t totals[TOTAL_COUNT], shards;
@@ -334,30 +327,29 @@ run_status(const struct report *report, bool as_json)
 	return status;
 }
 
-int
-command_status(int argc, char **argv)
+static int
+run_status(void *into)
 {
-	static const struct option known[] = {REPORT_OPTIONS, {"help", no_argument, NULL, 'H'}, {0}};
-	struct report_options options = {0};
+	const struct report_options *options = into;
 	struct report report;
-	bool wrong = false;
-	int option;
-
-	optind = 0;
-	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		if (option == 'H') {
-			fputs(usage, stdout);
-			return 0;
-		}
-		wrong |= !report_option(&options, option);
-	}
-	if (wrong || optind < argc) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
-	if (report_open(&options, &report) < 0)
+	if (report_open(options, &report) < 0)
 		return EXIT_PROBLEM;
-	int status = run_status(&report, options.json);
+	int status = report_status(&report, options->json);
 	report_close(&report);
 	return status;
 }
+
+static const struct command_row rows[] = {
+    REPORT_JSON(0), REPORT_COLOR(0), REPORT_CONFIG(0), REPORT_CONNINFO(0), {0},
+};
+
+const struct command command_status = {
+    .name = "status",
+    .help = "show the daemons and how things stand",
+    .about = "Shows each daemon, the open clocks by state, and what waits to be delivered.\n",
+    .more = "Exit status: 0 where live daemons hold all shards between them, 3 where no daemon is alive,\n"
+            "4 where one is but not all shards are held, 1 for errors, 2 for a wrong call.\n",
+    .rows = rows,
+    .size = sizeof(struct report_options),
+    .run = run_status,
+};

@@ -105,12 +105,12 @@ done
 
 # The command line.
 
-for wrong in "status more" "status --state running" "list more" "list --nonsense" "list --color=mauve" "show" \
-	"show 1 2" "show --color=mauve 1"; do
+for wrong in "status more" "status --state running" "list more" "list --nonsense" "show" "show 1 2"; do
 	# shellcheck disable=SC2086
 	exits "wrong call: $wrong" 2 '*usage: slatectl *' "$SLATECTL" $wrong --conninfo "$PG_CONNINFO"
 done
-for wrong in "state=lost" "metric=lost" "within=soon" "within=2bd" "within=-1h" "limit=0" "limit=-1" "limit=ten" "limit="; do
+for wrong in "state=lost" "metric=lost" "within=soon" "within=2bd" "within=-1h" "limit=0" "limit=-1" "limit=ten" "limit=" \
+	"color=mauve"; do
 	exits "wrong filter: $wrong" 2 "slatectl: --${wrong%%=*} \"${wrong#*=}\": *" \
 		"$SLATECTL" list --"$wrong" --conninfo "$PG_CONNINFO"
 done
