@@ -311,3 +311,7 @@ tests_unit_test_notify_SOURCES = tests/unit/test_notify.c
 tests_unit_test_notify_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io $(CRITERION_CFLAGS)
 tests_unit_test_notify_LDADD = $(COURIER_LIBS) $(LIBPQ_LIBS) $(LIBSYSTEMD_LIBS) $(CRITERION_LIBS)
 endif
+# What bash and zsh complete.
+dist_check_SCRIPTS += tests/slatectl/completion.py
+TESTS += tests/slatectl/completion.py
+EXTRA_DIST += tests/system/terminal.py

@@ -16,13 +16,19 @@
 #define OPTION_FIRST 256
 #define OPTION_HELP  1
 
+bool
+command_row_is_last(const struct command_row *row)
+{
+	return row->name == NULL && row->word == NULL;
+}
+
 unsigned
 command_forms(const struct command *command)
 {
 	unsigned all = FORM_FIRST;
 	unsigned n = 0;
 
-	for (const struct command_row *row = command->rows; row->word != NULL || row->name != NULL; row++)
+	for (const struct command_row *row = command->rows; !command_row_is_last(row); row++)
 		all |= row->forms;
 	for (; all != 0; all >>= 1)
 		n++;
@@ -33,12 +39,6 @@ bool
 command_row_in_form(const struct command_row *row, unsigned form)
 {
 	return row->forms == FORM_ALL || (row->forms >> form & 1) != 0;
-}
-
-static bool
-row_is_last(const struct command_row *row)
-{
-	return row->name == NULL && row->word == NULL;
 }
 
 /* Usage ------------------------------------------------------------------------------------------------------------ */
@@ -52,9 +52,8 @@ describe_row(const struct command_row *row, char *text, size_t room)
 	               row->needed ? "" : "]");
 }
 
-/* Those that are needed come first, and what has no name last, as people write it. */
-static int
-row_rank(const struct command_row *row)
+int
+command_row_rank(const struct command_row *row)
 {
 	return row->name == NULL ? 2 : row->needed ? 0 : 1;
 }
@@ -66,9 +65,9 @@ print_form(const struct command *command, unsigned form, FILE *out)
 	unsigned indent = (unsigned)fprintf(out, "%s slatectl %s", form == 0 ? "usage:" : "      ", command->name);
 	unsigned column = indent;
 
-	for (int rank = 0; rank <= 2; rank++)
-		for (const struct command_row *row = command->rows; !row_is_last(row); row++) {
-			if (row_rank(row) != rank || !command_row_in_form(row, form))
+	for (int rank = 0; rank < COMMAND_RANKS; rank++)
+		for (const struct command_row *row = command->rows; !command_row_is_last(row); row++) {
+			if (command_row_rank(row) != rank || !command_row_in_form(row, form))
 				continue;
 			describe_row(row, text, sizeof(text));
 			if (column + 1 + strlen(text) > USAGE_WIDTH) {
@@ -132,11 +131,11 @@ command_help(const struct command *command, FILE *out)
 
 	print_forms(command, out);
 	fprintf(out, "\n%s", command->about);
-	for (const struct command_row *row = command->rows; !row_is_last(row); row++) {
+	for (const struct command_row *row = command->rows; !command_row_is_last(row); row++) {
 		int n = row->help != NULL ? label_row(row, text, sizeof(text)) : 0;
 		width = n > width ? n : width;
 	}
-	for (const struct command_row *row = command->rows; !row_is_last(row); row++)
+	for (const struct command_row *row = command->rows; !command_row_is_last(row); row++)
 		if (row->help != NULL) {
 			(void)label_row(row, text, sizeof(text));
 			fprintf(out, "  %-*s  ", width, text);
@@ -316,7 +315,7 @@ read_named(struct reading *reading, int argc, char **argv, bool *ret_help)
 	size_t n = 0;
 	int option;
 
-	for (int i = 0; !row_is_last(&rows[i]); i++) {
+	for (int i = 0; !command_row_is_last(&rows[i]); i++) {
 		assert(i < ROWS_MAX);
 		if (rows[i].name != NULL)
 			known[n++] =
@@ -345,9 +344,9 @@ read_unnamed(struct reading *reading, char **arguments)
 	const struct command_row *row = reading->command->rows;
 
 	for (; *arguments != NULL; arguments++) {
-		while (!row_is_last(row) && row->name != NULL)
+		while (!command_row_is_last(row) && row->name != NULL)
 			row++;
-		if (row_is_last(row)) {
+		if (command_row_is_last(row)) {
 			fprintf(stderr, "slatectl %s: unexpected argument \"%s\"\n", reading->command->name,
 			        *arguments);
 			return command_usage(reading->command);
@@ -366,7 +365,7 @@ missing_row(const struct reading *reading, unsigned form)
 {
 	const struct command_row *rows = reading->command->rows;
 
-	for (size_t i = 0; !row_is_last(&rows[i]); i++)
+	for (size_t i = 0; !command_row_is_last(&rows[i]); i++)
 		if (rows[i].needed && command_row_in_form(&rows[i], form) && !reading->given[i])
 			return &rows[i];
 	return NULL;
@@ -377,7 +376,7 @@ all_in_form(const struct reading *reading, unsigned form)
 {
 	const struct command_row *rows = reading->command->rows;
 
-	for (size_t i = 0; !row_is_last(&rows[i]); i++)
+	for (size_t i = 0; !command_row_is_last(&rows[i]); i++)
 		if (reading->given[i] && !command_row_in_form(&rows[i], form))
 			return false;
 	return true;
@@ -407,7 +406,7 @@ check_forms(const struct reading *reading)
 static void
 reading_clear(struct reading *reading)
 {
-	for (const struct command_row *row = reading->command->rows; !row_is_last(row); row++)
+	for (const struct command_row *row = reading->command->rows; !command_row_is_last(row); row++)
 		if (row->value == VALUE_LIST)
 			free(((struct command_list *)(reading->options + row->at))->items);
 	free(reading->options);

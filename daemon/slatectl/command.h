@@ -71,6 +71,7 @@ struct command {
 extern const struct command command_ack;
 extern const struct command command_assess;
 extern const struct command command_check;
+extern const struct command command_completion;
 extern const struct command command_deliveries;
 extern const struct command command_due;
 extern const struct command command_list;
@@ -86,6 +87,13 @@ extern const struct command command_test;
 /* All of them. */
 extern const struct command *const commands[];
 extern const size_t n_commands;
+
+/* Whether it is the empty one behind the others. */
+bool command_row_is_last(const struct command_row *row);
+
+/* In a synopsis those that are needed come first, and what has no name last: each has one of so many ranks. */
+#define COMMAND_RANKS 3
+int command_row_rank(const struct command_row *row);
 
 /* The number of its forms, and whether a row stands in one, from 0 on. */
 unsigned command_forms(const struct command *command);

@@ -56,3 +56,16 @@ slatectl_SOURCES += daemon/slatectl/test.c
 slatectl_SOURCES += daemon/slatectl/ticket_find.c
 slatectl_SOURCES += daemon/slatectl/ticket_find.h
 slatectl_SOURCES += daemon/slatectl/ticket_rows.h
+# Completion for the shells, made from the table of commands.
+slatectl_SOURCES += daemon/slatectl/completion.c
+bashcompletiondir = $(datadir)/bash-completion/completions
+nodist_bashcompletion_DATA = completion/slatectl
+zshcompletiondir = @zshcompletiondir@
+nodist_zshcompletion_DATA = completion/_slatectl
+CLEANFILES += completion/slatectl completion/_slatectl
+
+completion/slatectl: slatectl$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) completion && ./slatectl$(EXEEXT) completion bash >$@.tmp && mv $@.tmp $@
+
+completion/_slatectl: slatectl$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) completion && ./slatectl$(EXEEXT) completion zsh >$@.tmp && mv $@.tmp $@
