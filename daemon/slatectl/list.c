@@ -7,32 +7,20 @@
 
 #include "clock_show.h"
 #include "command.h"
+#include "list.h"
 #include "report.h"
 #include "slated/policy.h"
-#include "table.h"
 
 static const char *const state_names[] = {"running", "at_risk", "paused", "breached"};
 
-/* The query's parameters. NULL: not asked. */
-enum filter {
-	FILTER_STATE,
-	FILTER_METRIC,
-	FILTER_POLICY,
-	FILTER_PLAN,
-	FILTER_ORG,
-	FILTER_WITHIN, /* microseconds; not in `filters` */
-	FILTER_LIMIT,
-	FILTER_COUNT,
-};
-
 struct list_options {
 	struct report_options report;
-	const char *filters[FILTER_COUNT];
-	struct duration within; /* negative: not asked */
+	const char *filters[FILTER_COUNT]; /* but FILTER_WITHIN */
+	struct duration within;            /* negative: not asked */
 };
 
 /* What matches, over all of which the counts go; the limit comes last. */
-static const char list_sql[] =
+const char list_sql[] =
     "SELECT c.ticket_id, t.source, t.external_id, t.org, t.plan, t.status, t.assignee, t.team, "
     "  count(*) OVER (), count(*) FILTER (WHERE c.state = 'breached') OVER (), "
     "  count(*) FILTER (WHERE c.state = 'running' AND c.levels_fired <> '{}') OVER (), "
@@ -50,40 +38,7 @@ static const char list_sql[] =
     "ORDER BY c.state = 'paused', NOT (c.state = 'breached' OR c.due_at <= n.now), c.due_at NULLS FIRST, "
     "  c.budget - c.consumed, c.ticket_id, c.metric, c.cycle LIMIT $7::bigint";
 
-/* Its columns before the clock's. */
-enum {
-	L_ID,
-	L_SOURCE,
-	L_EXTERNAL,
-	L_ORG,
-	L_PLAN,
-	L_STATUS,
-	L_ASSIGNEE,
-	L_TEAM,
-	L_ALL,
-	L_BREACHED,
-	L_AT_RISK,
-	L_RUNNING,
-	L_PAUSED,
-	L_OVERDUE,
-	L_CLOCK,
-};
-
-enum {
-	COLUMN_TICKET,
-	COLUMN_ORG,
-	COLUMN_PLAN,
-	COLUMN_SEVERITY,
-	COLUMN_METRIC,
-	COLUMN_POLICY,
-	COLUMN_STATE,
-	COLUMN_DUE,
-	COLUMN_LEFT,
-	COLUMN_BAR,
-	COLUMN_SHARE,
-};
-
-static const struct table_column columns[] = {
+const struct table_column list_columns[COLUMN_COUNT] = {
     [COLUMN_TICKET] = {"TICKET", TABLE_TRUNC, 0},
     [COLUMN_ORG] = {"ORG", TABLE_TRUNC, 0},
     [COLUMN_PLAN] = {"PLAN", TABLE_TRUNC, 4},
@@ -129,33 +84,60 @@ write_list(const struct report *report, const PGresult *rows)
 	return r;
 }
 
+const char *
+list_cell(const struct view *view, const PGresult *rows, int row, const struct clock_row *clock,
+          enum list_column column, char text[static VIEW_TEXT_SIZE])
+{
+	const char *external = result_text(rows, row, L_EXTERNAL);
+	switch (column) {
+	case COLUMN_TICKET:
+		(void)snprintf(text, VIEW_TEXT_SIZE, "#%" PRId64, result_number(rows, row, L_ID));
+		return external != NULL ? external : text;
+	case COLUMN_ORG:
+		return result_text(rows, row, L_ORG);
+	case COLUMN_PLAN:
+		return result_text(rows, row, L_PLAN);
+	case COLUMN_SEVERITY:
+		return clock->severity;
+	case COLUMN_METRIC:
+		clock_show_name(clock, text);
+		return text;
+	case COLUMN_POLICY:
+		return clock->policy;
+	case COLUMN_STATE:
+		return clock_show_label(clock);
+	case COLUMN_DUE:
+		view_short_instant(view, clock->due_at, text);
+		return text;
+	case COLUMN_LEFT:
+		clock_show_left(view, clock, text);
+		return text;
+	case COLUMN_BAR:
+		view_bar(view, clock_row_share(clock), text);
+		return text;
+	default:
+		view_share(clock_row_share(clock), clock->rough, text);
+		return text;
+	}
+}
+
+const char *
+list_cell_color(const struct clock_row *clock, enum list_column column)
+{
+	bool colored = column == COLUMN_STATE || column >= COLUMN_LEFT;
+	return colored ? clock_show_color(clock) : NULL;
+}
+
 static void
 show_row(const struct report *report, struct table *table, const PGresult *rows, int row, bool *ret_rough)
 {
-	const struct view *view = &report->view;
 	char text[VIEW_TEXT_SIZE];
 	struct clock_row clock;
 	clock_row_read(rows, row, L_CLOCK, report->policies, report->db.now, &clock);
-	const char *color = clock_show_color(&clock);
-	const char *external = result_text(rows, row, L_EXTERNAL);
 	table_add_row(table);
-	(void)snprintf(text, sizeof(text), "#%" PRId64, result_number(rows, row, L_ID));
-	table_set(table, COLUMN_TICKET, external != NULL ? external : text, NULL);
-	table_set(table, COLUMN_ORG, result_text(rows, row, L_ORG), NULL);
-	table_set(table, COLUMN_PLAN, result_text(rows, row, L_PLAN), NULL);
-	table_set(table, COLUMN_SEVERITY, clock.severity, NULL);
-	clock_show_name(&clock, text);
-	table_set(table, COLUMN_METRIC, text, NULL);
-	table_set(table, COLUMN_POLICY, clock.policy, NULL);
-	table_set(table, COLUMN_STATE, clock_show_label(&clock), color);
-	view_short_instant(view, clock.due_at, text);
-	table_set(table, COLUMN_DUE, text, NULL);
-	clock_show_left(view, &clock, text);
-	table_set(table, COLUMN_LEFT, text, color);
-	view_bar(view, clock_row_share(&clock), text);
-	table_set(table, COLUMN_BAR, text, color);
-	view_share(clock_row_share(&clock), clock.rough, text);
-	table_set(table, COLUMN_SHARE, text, color);
+	for (enum list_column column = 0; column < COLUMN_COUNT; column++)
+		table_set(table, column, list_cell(&report->view, rows, row, &clock, column, text),
+		          list_cell_color(&clock, column));
 	*ret_rough |= clock.rough;
 }
 
@@ -197,7 +179,7 @@ show_list(const struct report *report, const PGresult *rows)
 	struct table *table;
 	struct text text = {0};
 	bool rough = false;
-	int r = table_new(&report->view, columns, sizeof(columns) / sizeof(columns[0]), &table);
+	int r = table_new(&report->view, list_columns, COLUMN_COUNT, &table);
 	if (r < 0)
 		return r;
 	for (int row = 0; row < PQntuples(rows); row++)

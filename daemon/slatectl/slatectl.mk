@@ -69,3 +69,6 @@ completion/slatectl: slatectl$(EXEEXT)
 
 completion/_slatectl: slatectl$(EXEEXT)
 	$(AM_V_GEN)$(MKDIR_P) completion && ./slatectl$(EXEEXT) completion zsh >$@.tmp && mv $@.tmp $@
+# slatectl top
+slatectl_SOURCES += daemon/slatectl/list.h
+slatectl_SOURCES += daemon/slatectl/status.h
