@@ -315,3 +315,6 @@ endif
 dist_check_SCRIPTS += tests/slatectl/completion.py
 TESTS += tests/slatectl/completion.py
 EXTRA_DIST += tests/system/terminal.py
+# slatectl top in a terminal.
+dist_check_SCRIPTS += tests/system/top.py
+TESTS += tests/system/top.py

@@ -83,6 +83,7 @@ extern const struct command command_silence;
 extern const struct command command_simulate;
 extern const struct command command_status;
 extern const struct command command_test;
+extern const struct command command_top;
 
 /* All of them. */
 extern const struct command *const commands[];

@@ -70,5 +70,17 @@ completion/slatectl: slatectl$(EXEEXT)
 completion/_slatectl: slatectl$(EXEEXT)
 	$(AM_V_GEN)$(MKDIR_P) completion && ./slatectl$(EXEEXT) completion zsh >$@.tmp && mv $@.tmp $@
 # slatectl top
+slatectl_CPPFLAGS += $(NCURSES_CFLAGS)
+slatectl_LDADD += $(NCURSES_LIBS)
+slatectl_SOURCES += daemon/slatectl/top.c
+slatectl_SOURCES += daemon/slatectl/top.h
+slatectl_SOURCES += daemon/slatectl/top_child.c
+slatectl_SOURCES += daemon/slatectl/top_child.h
+slatectl_SOURCES += daemon/slatectl/top_link.c
+slatectl_SOURCES += daemon/slatectl/top_link.h
+slatectl_SOURCES += daemon/slatectl/top_rows.c
+slatectl_SOURCES += daemon/slatectl/top_rows.h
+slatectl_SOURCES += daemon/slatectl/top_screen.c
+slatectl_SOURCES += daemon/slatectl/top_screen.h
 slatectl_SOURCES += daemon/slatectl/list.h
 slatectl_SOURCES += daemon/slatectl/status.h

@@ -11,10 +11,31 @@ import time
 import pyte
 
 
+class Screen(pyte.Screen):
+    """What pyte leaves out: scrolling by several lines, without a move of the cursor (ECMA-48, SU and SD)."""
+
+    def scroll_up(self, count=1):
+        self.scroll(count, (self.margins or (0, self.lines - 1))[1], self.index)
+
+    def scroll_down(self, count=1):
+        self.scroll(count, (self.margins or (0, self.lines - 1))[0], self.reverse_index)
+
+    def scroll(self, count, line, move):
+        at, self.cursor.y = self.cursor.y, line
+        for _ in range(count or 1):
+            move()
+        self.cursor.y = at
+
+
+class Stream(pyte.ByteStream):
+    csi = {**pyte.ByteStream.csi, "S": "scroll_up", "T": "scroll_down"}
+    events = pyte.ByteStream.events | {"scroll_up", "scroll_down"}
+
+
 class Terminal:
     def __init__(self, command, columns=100, lines=30, **environment):
-        self.screen = pyte.Screen(columns, lines)
-        self.stream = pyte.ByteStream(self.screen)
+        self.screen = Screen(columns, lines)
+        self.stream = Stream(self.screen)
         self.raw = b""
         self.status = None
         self.pid, self.fd = pty.fork()
