@@ -82,5 +82,7 @@ slatectl_SOURCES += daemon/slatectl/top_rows.c
 slatectl_SOURCES += daemon/slatectl/top_rows.h
 slatectl_SOURCES += daemon/slatectl/top_screen.c
 slatectl_SOURCES += daemon/slatectl/top_screen.h
+slatectl_SOURCES += daemon/slatectl/top_term.c
+slatectl_SOURCES += daemon/slatectl/top_term.h
 slatectl_SOURCES += daemon/slatectl/list.h
 slatectl_SOURCES += daemon/slatectl/status.h

@@ -11,6 +11,7 @@
 #include "slated/text.h"
 #include "status.h"
 #include "top.h"
+#include "top_term.h"
 
 enum {
 	LINE_DAEMON = 1,
@@ -33,7 +34,7 @@ enum {
 int
 top_screen_begin(struct top *top)
 {
-	if (newterm(NULL, stdout, stdin) == NULL)
+	if (!top_term_is_known() || newterm(NULL, stdout, stdin) == NULL)
 		return -ENOTTY;
 	(void)cbreak();
 	(void)noecho();
