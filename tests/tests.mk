@@ -318,3 +318,6 @@ EXTRA_DIST += tests/system/terminal.py
 # slatectl top in a terminal.
 dist_check_SCRIPTS += tests/system/top.py
 TESTS += tests/system/top.py
+# The operations guide, the alert rules and the dashboard.
+dist_check_SCRIPTS += tests/doc/operations.py tests/system/dashboard.py
+TESTS += tests/doc/operations.py tests/system/dashboard.py
