@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""What bash and zsh complete of slatectl's command lines, typed into the shells themselves. Skipped without python3-pyte
-and zsh."""
+"""What bash and zsh complete of slatectl's command lines, typed into the shells themselves. Skipped without
+python3-pyte and zsh."""
 import contextlib
 import os
 import pathlib
