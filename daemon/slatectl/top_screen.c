@@ -365,12 +365,21 @@ draw_titles(const struct top *top, const struct table_fit *fit)
 	}
 }
 
+/* The selected row is one bar of one colour, but for the bar of the time used. */
+static attr_t
+row_attr(const struct top *top, size_t index, attr_t attr)
+{
+	if (index != top->rows.selected)
+		return attr;
+	return A_REVERSE | (attr & A_BOLD);
+}
+
 static void
 draw_row(const struct top *top, const struct table_fit *fit, size_t index, int y)
 {
 	const struct top_rows *rows = &top->rows;
 	struct pen pen = {.view = &top->view, .y = y};
-	attr_t base = index == rows->selected ? A_REVERSE : A_NORMAL;
+	attr_t base = row_attr(top, index, A_NORMAL);
 	struct clock_row clock;
 	char text[VIEW_TEXT_SIZE];
 	/* The clock as it is now, not as it was when it was read. */
@@ -385,8 +394,9 @@ draw_row(const struct top *top, const struct table_fit *fit, size_t index, int y
 			cell = list_cell(&top->view, rows->result, rows->shown[index]->row, &clock, column, text);
 		if (pen.x > 0)
 			pen_add(&pen, base, " ");
-		pen_cell(&pen, base | color_attr(&top->view, list_cell_color(&clock, column)), cell,
-		         fit->widths[column], (list_columns[column].flags & TABLE_RIGHT) != 0);
+		attr_t attr = color_attr(&top->view, list_cell_color(&clock, column));
+		pen_cell(&pen, column == COLUMN_BAR ? attr : row_attr(top, index, attr), cell, fit->widths[column],
+		         (list_columns[column].flags & TABLE_RIGHT) != 0);
 	}
 	if (pen.x < (unsigned)COLS)
 		pen_add(&pen, base, "%*s", COLS - (int)pen.x, "");

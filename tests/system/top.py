@@ -100,7 +100,7 @@ def test_list(bench, top):
     first = seconds(left.search(text).group(1))
     top.terminal.wait("the countdown", lambda text: seconds(left.search(text).group(1)) <= first - 3)
     bench.check(True, "the time left runs down")
-    bench.equal(top.cell("breached").fg, "red", "what is breached is red")
+    bench.equal(top.cell("at risk").fg, "brown", "what is at risk is yellow, which pyte calls brown")
 
 
 def test_keys(bench, top):
