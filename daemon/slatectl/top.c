@@ -108,22 +108,19 @@ static void
 run_on_ticket(struct top *top, const struct report_options *options, const struct command *command,
               struct top_child *child)
 {
-	const struct top_row *row = top_rows_selected(&top->rows);
+	const struct top_ticket *ticket = &top->chosen;
 	struct arguments arguments = {0};
-	char id[24];
-	if (row == NULL || child->pid != 0)
+	if (child->pid != 0)
 		return;
-	const char *external = result_text(top->rows.result, row->row, L_EXTERNAL);
-	(void)snprintf(id, sizeof(id), "#%" PRId64, result_number(top->rows.result, row->row, L_ID));
 	add_argument(&arguments, command->name);
 	add_option(&arguments, "--config", options->config);
 	add_option(&arguments, "--conninfo", options->conninfo);
-	if (external != NULL)
-		add_option(&arguments, "--source", result_text(top->rows.result, row->row, L_SOURCE));
+	if (ticket->external != NULL)
+		add_option(&arguments, "--source", ticket->source);
 	if (command == &command_show)
 		add_option(&arguments, "--color", top->view.colors ? "always" : "never");
 	add_argument(&arguments, "--");
-	add_argument(&arguments, external != NULL ? external : id);
+	add_argument(&arguments, ticket->external != NULL ? ticket->external : ticket->id);
 	int r = top_child_start(child, command, arguments.n, arguments.items, (unsigned)COLS);
 	if (r < 0)
 		(void)snprintf(top->message, sizeof(top->message), "slatectl %s: %s", command->name, strerror(-r));
@@ -141,13 +138,30 @@ end_ack(struct top *top)
 /* Keys ------------------------------------------------------------------------------------------------------------- */
 
 static void
-name_ticket(struct top *top)
+clear_ticket(struct top_ticket *ticket)
+{
+	free(ticket->external);
+	free(ticket->source);
+	*ticket = (struct top_ticket){0};
+}
+
+/* The selected one. False: there is none, or no memory. */
+static bool
+choose_ticket(struct top *top)
 {
 	const struct top_row *row = top_rows_selected(&top->rows);
-	char text[VIEW_TEXT_SIZE];
-	if (row != NULL)
-		(void)snprintf(top->name, sizeof(top->name), "ticket %s",
-		               list_cell(&top->view, top->rows.result, row->row, &row->clock, COLUMN_TICKET, text));
+	if (row == NULL)
+		return false;
+	const char *external = result_text(top->rows.result, row->row, L_EXTERNAL);
+	const char *source = result_text(top->rows.result, row->row, L_SOURCE);
+	clear_ticket(&top->chosen);
+	(void)snprintf(top->chosen.id, sizeof(top->chosen.id), "#%" PRId64,
+	               result_number(top->rows.result, row->row, L_ID));
+	if (external == NULL || source == NULL)
+		return true;
+	top->chosen.external = strdup(external);
+	top->chosen.source = strdup(source);
+	return top->chosen.external != NULL && top->chosen.source != NULL;
 }
 
 static void
@@ -217,9 +231,6 @@ press_function(struct top *top, wint_t key)
 static void
 show_ticket(struct top *top, const struct report_options *options)
 {
-	if (top_rows_selected(&top->rows) == NULL)
-		return;
-	name_ticket(top);
 	top->shows_ticket = true;
 	run_on_ticket(top, options, &command_show, &top->ticket);
 }
@@ -258,14 +269,12 @@ press_letter(struct top *top, const struct report_options *options, wint_t key)
 			show_ticket(top, options);
 		break;
 	case 'a':
-		if (top_rows_selected(&top->rows) != NULL && top->ack.pid == 0) {
-			name_ticket(top);
+		if (top->ack.pid == 0 && (top->shows_ticket || choose_ticket(top)))
 			top->prompt = TOP_PROMPT_ACK;
-		}
 		break;
 	case '\n':
 	case '\r':
-		if (!top->shows_ticket)
+		if (!top->shows_ticket && choose_ticket(top))
 			show_ticket(top, options);
 		break;
 	case '/':
@@ -420,6 +429,7 @@ run_top(void *into)
 		fputs("slatectl top: out of memory\n", stderr);
 	top_child_clear(&top.ticket);
 	top_child_clear(&top.ack);
+	clear_ticket(&top.chosen);
 	top_rows_clear(&top.rows);
 	top_link_free(top.link);
 	report_close(&top.report);

@@ -516,8 +516,8 @@ draw_bottom(const struct top *top)
 		(void)pen_write(&pen, A_NORMAL, top->rows.filter, (unsigned)COLS);
 		(void)move(pen.y, (int)pen.x);
 	} else if (top->prompt == TOP_PROMPT_ACK) {
-		pen_add(&pen, A_BOLD, "Stop the escalation of ");
-		pen_add_foreign(&pen, A_BOLD, top->name);
+		pen_add(&pen, A_BOLD, "Stop the escalation of ticket ");
+		pen_add_foreign(&pen, A_BOLD, top->chosen.external != NULL ? top->chosen.external : top->chosen.id);
 		pen_add(&pen, A_BOLD, "? y/n");
 	} else if (top->message[0] != '\0') {
 		pen_add_foreign(&pen, A_BOLD, top->message);

@@ -137,6 +137,14 @@ def test_ticket(bench, top):
     top.press("a", "the question", lambda: "Stop the escalation of ticket T-001? y/n" in top.terminal.text())
     top.press("y", "the answer", lambda: "ticket T-001 (Größe & Söhne): escalation stopped" in top.terminal.text())
     bench.equal(bench.db.value("SELECT count(*) FROM sla.ack"), 1, "a acknowledges, once and only after y")
+    # What was asked about is what is acknowledged, also where its row has gone meanwhile.
+    bench.db.insert("ticket", external_id="T-004", org="Acme", plan="silver", severity="normal")
+    top.press("/T-004 resolution\n", "one row", lambda: top.rows() == ["T-004"])
+    top.press("a", "the question", lambda: "Stop the escalation of ticket T-004? y/n" in top.terminal.text())
+    bench.db.run("UPDATE sla.ticket SET status = 'solved' WHERE external_id = 'T-004'")
+    top.wait("no row", "No open clock fits the filter.")
+    top.press("y", "the answer", lambda: "ticket T-004 (Acme): escalation stopped" in top.terminal.text())
+    top.press("/\x1b", "all rows", lambda: len(top.rows()) == 6)
 
 
 def test_resize(bench, top):
