@@ -321,3 +321,6 @@ TESTS += tests/system/top.py
 # The operations guide, the alert rules and the dashboard.
 dist_check_SCRIPTS += tests/doc/operations.py tests/system/dashboard.py
 TESTS += tests/doc/operations.py tests/system/dashboard.py
+# A restore as the operations guide tells of it.
+dist_check_SCRIPTS += tests/system/restore.py
+TESTS += tests/system/restore.py
