@@ -316,3 +316,16 @@ endif
 # Unix sockets, and sockets that are handed over.
 dist_check_SCRIPTS += tests/system/sockets.py
 TESTS += tests/system/sockets.py
+# What bash and zsh complete.
+dist_check_SCRIPTS += tests/slatectl/completion.py
+TESTS += tests/slatectl/completion.py
+EXTRA_DIST += tests/system/terminal.py
+# slatectl top in a terminal.
+dist_check_SCRIPTS += tests/system/top.py
+TESTS += tests/system/top.py
+# The operations guide, the alert rules and the dashboard.
+dist_check_SCRIPTS += tests/doc/operations.py tests/system/dashboard.py
+TESTS += tests/doc/operations.py tests/system/dashboard.py
+# A restore as the operations guide tells of it.
+dist_check_SCRIPTS += tests/system/restore.py
+TESTS += tests/system/restore.py
