@@ -303,6 +303,8 @@ TESTS += tests/doc/catalog.py
 dist_check_SCRIPTS += tests/systemd/service.py
 TESTS += tests/systemd/service.py
 EXTRA_DIST += tests/systemd/box.py
+# The Debian package on a clean system; .ci/run runs it.
+EXTRA_DIST += tests/systemd/newcomer.py
 # What the service manager hears, and what the journal is sent.
 dist_check_SCRIPTS += tests/system/notify.py
 TESTS += tests/system/notify.py
@@ -313,3 +315,19 @@ tests_unit_test_notify_SOURCES = tests/unit/test_notify.c
 tests_unit_test_notify_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io $(CRITERION_CFLAGS)
 tests_unit_test_notify_LDADD = $(COURIER_LIBS) $(LIBPQ_LIBS) $(LIBSYSTEMD_LIBS) $(CRITERION_LIBS)
 endif
+# Unix sockets, and sockets that are handed over.
+dist_check_SCRIPTS += tests/system/sockets.py
+TESTS += tests/system/sockets.py
+# What bash and zsh complete.
+dist_check_SCRIPTS += tests/slatectl/completion.py
+TESTS += tests/slatectl/completion.py
+EXTRA_DIST += tests/system/terminal.py
+# slatectl top in a terminal.
+dist_check_SCRIPTS += tests/system/top.py
+TESTS += tests/system/top.py
+# The operations guide, the alert rules and the dashboard.
+dist_check_SCRIPTS += tests/doc/operations.py tests/system/dashboard.py
+TESTS += tests/doc/operations.py tests/system/dashboard.py
+# A restore as the operations guide tells of it.
+dist_check_SCRIPTS += tests/system/restore.py
+TESTS += tests/system/restore.py

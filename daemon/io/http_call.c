@@ -368,10 +368,15 @@ call_is_local(const struct http_call *call)
 	int fd = connection ? bufferevent_getfd(evhttp_connection_get_bufferevent(connection)) : -1;
 	if (fd < 0 || getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
 		return false;
+	if (peer.ss_family == AF_UNIX)
+		return true;
 	if (peer.ss_family == AF_INET)
 		return ntohl(((const struct sockaddr_in *)&peer)->sin_addr.s_addr) >> 24 == 127;
-	/* No mapped IPv4 addresses: the sockets are IPV6_V6ONLY. */
-	return peer.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)&peer)->sin6_addr);
+	if (peer.ss_family != AF_INET6)
+		return false;
+	/* A socket that was handed over may take IPv4's connections as well. */
+	const struct in6_addr *v6 = &((const struct sockaddr_in6 *)&peer)->sin6_addr;
+	return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127);
 }
 
 /* Whether it names this host by an address, as localhost or by the host's own name. A page of another site can make its

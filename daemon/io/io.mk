@@ -100,6 +100,7 @@ libslated_io_a_SOURCES += include/slated/inbound.h
 libslated_io_a_SOURCES += daemon/io/http_call.c
 libslated_io_a_SOURCES += daemon/io/http_internal.h
 libslated_io_a_SOURCES += daemon/io/http_server.c
+libslated_io_a_SOURCES += daemon/io/http_socket.c
 libslated_io_a_SOURCES += daemon/io/inbound.c
 libslated_io_a_SOURCES += daemon/io/inbound_internal.h
 libslated_io_a_SOURCES += daemon/io/inbound_pager.c

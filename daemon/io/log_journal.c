@@ -52,6 +52,8 @@ static const struct {
     {"the heartbeat could not be sent", "df94bfffc91a402295b4efcda6ec260c"},
     {"no heartbeat: a part has not worked since the last one", "9d06d40b7dab469384a13cbea55cf21e"},
     {"cannot listen: change http.listen, or end what listens there", "d9c46901388b4db2b9c56dde9a83dacb"},
+    {"cannot listen on a socket that was handed over: look at the .socket unit", "d9c46901388b4db2b9c56dde9a83dacb"},
+    {"cannot tell which sockets were handed over", "d9c46901388b4db2b9c56dde9a83dacb"},
     {"a connection cannot be taken", "41cf584310e84661b1d431acfb247ebf"},
     {"a request over HTTP could not be carried out", "41cf584310e84661b1d431acfb247ebf"},
     {"a webhook with a wrong signature was refused", "79e929351b064606a6be8512cd3104be"},

@@ -3,6 +3,9 @@
  * acknowledgement waits for a long list. */
 #include <config.h>
 
+#include <stdlib.h>
+#include <systemd/sd-daemon.h>
+
 #include "service_internal.h"
 
 #include <string.h>
@@ -12,6 +15,7 @@
 #include "slated/http_server.h"
 #include "slated/inbound.h"
 #include "slated/jsonw.h"
+#include "slated/log.h"
 #include "slated/wheel.h"
 
 /* PagerDuty gives up after 5 s and sends again. */
@@ -119,14 +123,11 @@ make_modules(struct service *service)
 	return r;
 }
 
-int
-service_http_new(struct service *service)
+static int
+make_server(struct service *service)
 {
 	const struct pg_callbacks changes = {on_ready, on_changes_lost, NULL, service};
 	const struct pg_callbacks reads = {on_ready, on_reads_lost, NULL, service};
-	const struct config *config = service->config;
-	if (config->n_listen == 0)
-		return 0;
 	int r = make_modules(service);
 	if (r == 0)
 		r = service_make_connection(service, "http", &changes, &service->http_pg);
@@ -136,8 +137,47 @@ service_http_new(struct service *service)
 		return r;
 	desk_set_connection(service->changes, service->http_pg);
 	desk_set_connection(service->reads, service->api_pg);
+	return 0;
+}
+
+/* Sockets of the service manager (sd_listen_fds(3)), which stand in place of http.listen. */
+static int
+adopt(struct service *service, int n, char **names)
+{
+	int r = 0;
+	for (int i = 0; r == 0 && i < n; i++)
+		r = http_server_adopt(service->http_server, SD_LISTEN_FDS_START + i, names[i]);
+	return r;
+}
+
+static int
+open_addresses(struct service *service)
+{
+	const struct config *config = service->config;
+	int r = 0;
 	for (size_t i = 0; r == 0 && i < config->n_listen; i++)
 		r = http_server_listen(service->http_server, config->listen[i]);
+	return r;
+}
+
+int
+service_http_new(struct service *service)
+{
+	char **names = NULL;
+	/* No program that we run is to take them for its own. */
+	int n = sd_listen_fds_with_names(true, &names);
+	int r = n;
+	if (n < 0)
+		log_error("cannot tell which sockets were handed over", log_errno(n));
+	else if (n > 0 || service->config->n_listen > 0)
+		r = make_server(service);
+	if (r == 0)
+		r = n > 0 ? adopt(service, n, names) : open_addresses(service);
+	if (r == 0 && n > 0 && service->config->n_listen > 0)
+		log_info("http.listen is not used: sockets were handed over");
+	for (int i = 0; names && i < n; i++)
+		free(names[i]);
+	free(names);
 	return r;
 }
 

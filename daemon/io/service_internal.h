@@ -70,7 +70,7 @@ struct service {
 	struct pg *feed_pg;
 	struct pg *flush_pg;
 	struct pg *outbox_pg;
-	struct http_server *http_server; /* NULL without http.listen, like what follows to http_pg */
+	struct http_server *http_server; /* NULL where it listens nowhere, like what follows to http_pg */
 	struct desk *changes;
 	struct desk *reads;
 	struct api *api;

@@ -46,7 +46,7 @@ struct config {
 	char *password; /* or NULL */
 	char *instance;
 	bool migrate;  /* a reload takes running clocks along */
-	char **listen; /* "address:port" */
+	char **listen; /* "address:port" or "unix:/path" */
 	size_t n_listen;
 	char *token; /* or NULL */
 	unsigned concurrency;
