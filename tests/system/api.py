@@ -341,7 +341,7 @@ def test_stream(bench, client, daemon):
 
 def test_standby(bench, judge, first):
     """The first daemon hangs and has all shards yet."""
-    first.signal(signal.SIGSTOP)
+    bench.hang(first)
     path = bench.write_config(config(bench), "second.conf", instance="second")
     second = Client(bench, judge, bench.daemon(path, loaded=False))
     wait_until("the standby's word", lambda: second.get("/status")[1]["standby"])

@@ -135,6 +135,7 @@ def test_absent(bench):
     mark = bench.db.value("SELECT max(id) FROM sla.ticket")
     first = bench.daemon(config(bench, receiver.url(), within="30s", name="first.conf"))
     second = bench.daemon(config(bench, receiver.url(), within="30s", name="second.conf", instance="second"))
+    bench.db.wait("(SELECT array_agg(shards ORDER BY name) FROM sla.instance WHERE name IN ('first', 'second')) = '{128,128}'")
     first.signal(19)
     bench.db.wait("(SELECT count(*) FROM sla.lease WHERE owner = 'second') = 256")
     bench.db.run("INSERT INTO sla.ticket (plan, severity, opened_at) SELECT 'any', 'high', "

@@ -340,7 +340,7 @@ def test_reload(bench, client, daemon, path, write):
 
 def test_second(bench, write, first, first_client):
     """Another daemon waits for its share, as the first one hangs; it is healthy all the same."""
-    first.signal(signal.SIGSTOP)
+    bench.hang(first)
     other = bench.daemon(write("second.conf", "second"), loaded=False)
     other.log.wait("other daemons hold all shards")
     client = Client(other)

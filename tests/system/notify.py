@@ -70,7 +70,7 @@ def test(bench):
 
     # One that stands by is not ready, and asks for time.
     mark = manager.mark()
-    first.signal(signal.SIGSTOP)
+    bench.hang(first)
     second = bench.daemon(bench.write_config(CONFIG, "second.conf", "second"), loaded=False)
     manager.wait("STATUS=standing by", mark)
     manager.wait("EXTEND_TIMEOUT_USEC=", mark)
