@@ -91,7 +91,7 @@ function makeRow() {
 		cell("actions", acknowledgeButton, silenceButton));
 	row.show = (clock) => {
 		row.urgency = undefined;
-		setText(link, clock.external_id);
+		setText(link, clock.name);
 		link.href = `/ticket/${clock.ticket_id}`;
 		setText(part.metric, words(clock.metric) + (clock.cycle > 1 ? ` ${clock.cycle}` : ""));
 		setText(part.org, clock.org ?? "–");
@@ -104,8 +104,8 @@ function makeRow() {
 		part.assignee.classList.toggle("nobody", !clock.assignee);
 		setText(part.team, clock.team ?? "");
 		setText(part.ack, ackText(clock));
-		acknowledgeButton.setAttribute("aria-label", `Acknowledge ${clock.external_id}`);
-		silenceButton.setAttribute("aria-label", `Silence ${clock.external_id}`);
+		acknowledgeButton.setAttribute("aria-label", `Ack ${clock.name}`);
+		silenceButton.setAttribute("aria-label", `Silence ${clock.name}`);
 		row.tick(clock, now());
 	};
 	row.tick = (clock, time) => {
@@ -224,7 +224,7 @@ function apply(data) {
 		for (const clock of kept) {
 			const before = former.find((each) => each.key === clock.key);
 			if (before?.state === "running" && clock.state === "breached")
-				announce(`Breached: ${clock.external_id}, ${words(clock.metric)}, ${clock.org ?? ""}`);
+				announce(`Breached: ${clock.name}, ${words(clock.metric)}, ${clock.org ?? ""}`);
 		}
 		if (kept.length > 0)
 			tickets.set(id, kept);

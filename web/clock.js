@@ -8,6 +8,11 @@ function instant(text) {
 	return text === undefined ? undefined : Date.parse(text);
 }
 
+// What people call a ticket.
+export function nameOf(ticket) {
+	return ticket.external_id ?? `#${ticket.ticket_id}`;
+}
+
 // `at`: the instant at which the daemon said it.
 export function takeClock(clock, at) {
 	return {
@@ -17,6 +22,7 @@ export function takeClock(clock, at) {
 		due: instant(clock.due_at),
 		rateUntil: instant(clock.rate_until),
 		rank: clock.rank ?? 0,
+		name: nameOf(clock),
 	};
 }
 

@@ -3,6 +3,7 @@
 import {byId, h} from "./dom.js";
 import {request, setToken, token} from "./api.js";
 import {formatInstant} from "./format.js";
+import {nameOf} from "./clock.js";
 
 const NAME = "slated.name";
 const LENGTHS = [["30m", "30 minutes"], ["1h", "1 hour"], ["2h", "2 hours"], ["4h", "4 hours"], ["8h", "8 hours"],
@@ -93,7 +94,7 @@ export async function askToken(reason) {
 // Resolve with true where something was done.
 export function acknowledge(ticket) {
 	return showForm({
-		title: `Acknowledge ${ticket.external_id}`,
+		title: `Acknowledge ${nameOf(ticket)}`,
 		text: "Somebody takes care of it: its escalation stops, or is held for the time chosen. Its clocks run on.",
 		fields: [field(person()), field({name: "for", label: "Hold", options: [["", "until it is over"], ...LENGTHS]})],
 		action: "Acknowledge",
@@ -103,7 +104,7 @@ export function acknowledge(ticket) {
 
 export function assess(ticket) {
 	return showForm({
-		title: `Assess ${ticket.external_id}`,
+		title: `Assess ${nameOf(ticket)}`,
 		text: "An agent's word on the severity. The deadlines follow it.",
 		fields: [
 			field(person()),

@@ -36,12 +36,12 @@ const STATES = {
 	live: () => ["live", "Live", ""],
 	polling: () => ["polling", "Every 15 s", "This daemon stands by for another one, so the page is read anew every 15 s."],
 	lost: (problem, since) => ["lost", "No connection",
-		`${problem.message} What you see is of ${formatInstant(since, Date.now())}; trying again.`],
+		`${problem.message} ${since ? `What you see is of ${formatInstant(since, Date.now())}; trying` : "Trying"} again.`],
 };
 
 // Follows the stream with `load` and `change` and shows how it goes.
 export function followDaemon(load, change) {
-	let since = Date.now();
+	let since;
 	const state = (word, problem) => {
 		if (word !== "lost")
 			since = Date.now();

@@ -5,7 +5,7 @@ import {Problem, request} from "./api.js";
 import {acknowledge, assess, silence} from "./forms.js";
 import {formatDate, formatFull, formatLength, here, words, zoneName} from "./format.js";
 import {everySecond, followDaemon, now, readStatus, setNow} from "./page.js";
-import {URGENCIES, budgetText, leftTexts, stateWord, takeClock, urgencyOf, usedOf, zoneText} from "./clock.js";
+import {URGENCIES, budgetText, leftTexts, nameOf, stateWord, takeClock, urgencyOf, usedOf, zoneText} from "./clock.js";
 import {makeTimeline} from "./timeline.js";
 
 const id = Number(location.pathname.split("/").at(-1));
@@ -27,7 +27,7 @@ function instantText(text, zone) {
 function table(caption, heads, rows) {
 	if (rows.length === 0)
 		return h("p", {class: "hint"}, "Nothing.");
-	return h("div", {class: "wide", tabindex: "0", role: "region", "aria-label": caption}, h("table", {},
+	return h("div", {class: "wide", tabindex: "0", role: "region", "aria-label": `Table: ${caption}`}, h("table", {},
 		h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", {scope: "col"}, text)))),
 		h("tbody", {}, ...rows.map((cells) => h("tr", {}, ...cells.map((each) => h("td", {}, each ?? "")))))));
 }
@@ -39,7 +39,7 @@ function fact(name, value) {
 }
 
 function showFacts(ticket) {
-	const name = ticket.external_id ?? String(id);
+	const name = nameOf({...ticket, ticket_id: id});
 	setText(byId("title"), `Ticket ${name}${ticket.org ? `, ${ticket.org}` : ""}`);
 	document.title = `${name} – slated`;
 	const facts = FACTS.filter((each) => ticket[each]).map((each) => fact(each === "org" ? "Customer" : words(each), ticket[each]));

@@ -31,7 +31,7 @@ class ProtocolError(Exception):
 
 
 class Browser:
-    def __init__(self):
+    def __init__(self, arguments=()):
         self.folder = tempfile.mkdtemp(prefix="slated-browser.")
         child_in, self.to_child = os.pipe()
         self.from_child, child_out = os.pipe()
@@ -47,7 +47,7 @@ class Browser:
             [program(), "--headless", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-quic",
              "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
              "--disable-sync", "--disable-extensions", "--no-first-run", "--no-proxy-server", "--hide-scrollbars",
-             f"--user-data-dir={self.folder}", "about:blank"],
+             f"--user-data-dir={self.folder}", *arguments, "about:blank"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=(3, 4),
             preexec_fn=prepare)
         os.close(child_in)
