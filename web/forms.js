@@ -42,13 +42,13 @@ function readForm(form) {
 
 // Shows a dialog. `run(values)` is called with what was entered, and again until it throws no Problem. Resolves with true,
 // or false where somebody has thought better of it.
-function showForm({title, text, fields, action, run, changes = true}) {
+function showForm({title, text, fields, action, run, canCancel = true}) {
 	const error = h("p", {class: "error", role: "alert"});
-	const authority = h("div", {}, ...(changes && !token() ? tokenFields() : []));
+	const authority = h("div", {}, ...(token() ? [] : tokenFields()));
 	const submit = h("button", {class: "primary"}, action);
 	const cancel = h("button", {type: "button", onclick: () => dialog.close()}, "Cancel");
 	const form = h("form", {}, h("h2", {id: "dialog-title"}, title), text && h("p", {}, text), ...fields, authority, error,
-		h("p", {class: "buttons"}, cancel, submit));
+		h("p", {class: "buttons"}, canCancel && cancel, submit));
 	const dialog = h("dialog", {"aria-labelledby": "dialog-title"}, form);
 	return new Promise((resolve) => {
 		let done = false;
@@ -85,9 +85,10 @@ function showForm({title, text, fields, action, run, changes = true}) {
 
 // Asks until there is one that the daemon takes.
 export async function askToken(reason) {
+	const form = {title: "Token", text: reason, fields: [], action: "Go on", run: () => request("/api/v1/status"),
+		canCancel: false};
 	setToken("");
-	while (!await showForm({title: "Token", text: reason, action: "Show the board", changes: true, fields: [],
-		run: () => request("/api/v1/status")}))
+	while (!await showForm(form))
 		;
 }
 

@@ -6,6 +6,7 @@ import {askToken} from "./forms.js";
 import {formatInstant} from "./format.js";
 
 const THEMES = ["auto", "light", "dark"];
+let version;
 let ahead; // the daemon's clock before performance.now(), in milliseconds
 
 // The daemon's time. An answer is on its way for a while, so the highest estimate is the best one, unless a clock was set.
@@ -63,11 +64,14 @@ export function followDaemon(load, change) {
 	});
 }
 
-// Whether something may be changed here is known only once the daemon has said so.
+// Whether something may be changed here is known only once the daemon has said so. One of another version has other pages,
+// which screens that nobody touches get so.
 export async function readStatus() {
 	const status = await request("/api/v1/status");
 	document.body.classList.toggle("changing", Boolean(status.changing));
-	return status;
+	if (version !== undefined && status.version !== version)
+		location.reload();
+	version = status.version;
 }
 
 function setTheme(theme) {

@@ -1,5 +1,5 @@
-/* The board: pages, scripts and styles that are built in (web/), served as they are. They hold no secrets, so anybody may
- * load them; what they show comes from the API, which asks for authority. */
+/* The board: pages, scripts and styles that are built in (web/), served as they are. They hold no secrets, so anybody
+ * may load them; what they show comes from the API, which asks for authority. */
 #ifndef SLATED_WEB_H
 #define SLATED_WEB_H
 
