@@ -143,8 +143,9 @@ async function recover(error, {load, state, refused}) {
 	return undefined;
 }
 
-// Follows the daemon for good. `load()` reads everything anew, `change(data)` takes what has changed, `state(word, problem)`
-// hears "live", "polling" (a daemon that stands by has no stream) or "lost", and `refused(problem)` gets a token.
+// Follows the daemon for good. `load()` reads everything anew, `change(data)` takes what has changed and `status(data)` how
+// the daemon is, `state(word, problem)` hears "live", "polling" (a daemon that stands by has no stream) or "lost", and
+// `refused(problem)` gets a token.
 // What changes during a load waits in the stream, so it is applied to what was loaded.
 export async function follow(handlers) {
 	let wait = WAIT_MIN;
@@ -153,7 +154,9 @@ export async function follow(handlers) {
 			for await (const {name, data} of readStream()) {
 				if (name === "clocks") {
 					handlers.change(data);
-				} else {
+				} else if (name === "status") {
+					handlers.status(data);
+				} else if (name === "hello" || name === "reset") {
 					await handlers.load();
 					handlers.state("live");
 					wait = WAIT_MIN;

@@ -43,9 +43,12 @@ const STATES = {
 // Follows the stream with `load` and `change` and shows how it goes.
 export function followDaemon(load, change) {
 	let since;
+	const heard = () => {
+		since = Date.now();
+	};
 	const state = (word, problem) => {
 		if (word !== "lost")
-			since = Date.now();
+			heard();
 		const [name, label, text] = STATES[word](problem, since);
 		document.body.dataset.connection = name;
 		setText(byId("connection"), label);
@@ -55,9 +58,13 @@ export function followDaemon(load, change) {
 	return follow({
 		load,
 		change: (data) => {
-			since = Date.now();
+			heard();
 			setNow(data.now);
 			change(data);
+		},
+		status: (data) => {
+			heard();
+			takeStatus(data);
 		},
 		state,
 		refused: (problem) => askToken(problem.message),
@@ -66,12 +73,16 @@ export function followDaemon(load, change) {
 
 // Whether something may be changed here is known only once the daemon has said so. One of another version has other pages,
 // which screens that nobody touches get so.
-export async function readStatus() {
-	const status = await request("/api/v1/status");
+function takeStatus(status) {
+	setNow(status.now);
 	document.body.classList.toggle("changing", Boolean(status.changing));
 	if (version !== undefined && status.version !== version)
 		location.reload();
 	version = status.version;
+}
+
+export async function readStatus() {
+	takeStatus(await request("/api/v1/status"));
 }
 
 function setTheme(theme) {

@@ -66,9 +66,13 @@ def test_assess(bench, page, story):
     page.click("dialog .primary")
     page.wait("!document.querySelector('dialog') && document.querySelector('#facts').innerText.includes('critical')")
     bench.equal(bench.db.value(f"SELECT severity FROM sla.ticket WHERE id = {story}"), "critical", "assessed")
-    page.open(page.run("location.origin") + "/ticket/999999")
+
+
+def test_unknown(bench, site):
+    page = site.page("/ticket/999999")
     page.wait("document.querySelector('#loading').textContent === 'There is no such ticket.'")
-    page.problems[:] = [text for text in page.problems if "404" not in text]
+    bench.check(all("404" in text for text in page.problems), "a ticket that there is not", page.problems)
+    site.close(page)
 
 
 def test_attainment(bench, site):
@@ -151,6 +155,7 @@ def test(bench):
     story = open_tickets(site)
     page = test_ticket(bench, site, story)
     test_assess(bench, page, story)
+    test_unknown(bench, site)
     test_attainment(bench, site)
     test_looks(bench, site, story)
     site.check_pages()

@@ -80,6 +80,11 @@ class Stage:
         page.open(self.origin + path)
         return page
 
+    def close(self, page):
+        """A page whose errors are as they should be."""
+        self.pages.remove(page)
+        page.close()
+
     def check_pages(self):
         """No page asked anybody else, and none had an error or broke the policy."""
         foreign = [url for page in self.pages for url in page.requests if not url.startswith(self.origin + "/")]
