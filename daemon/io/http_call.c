@@ -273,8 +273,12 @@ http_stream_begin(struct http_call *call, const char *content_type, void (*close
 	if (connection)
 		evhttp_connection_set_closecb(connection, on_stream_closed, call);
 	evhttp_send_reply_start(call->request, HTTP_OK, NULL);
-	if (!connection)
+	if (!connection) {
 		on_stream_closed(NULL, call);
+		return;
+	}
+	/* The client has no more to say, but it has to take what is sent. */
+	bufferevent_set_timeouts(evhttp_connection_get_bufferevent(connection), NULL, &HTTP_IDLE_LIMIT);
 }
 
 /* Not by shutdown(): what a client does not read would keep the socket. */
