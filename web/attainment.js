@@ -3,11 +3,12 @@
 import {byId, h, setText, svg} from "./dom.js";
 import {request} from "./api.js";
 import {askToken} from "./forms.js";
-import {formatDate, here} from "./format.js";
+import {formatDate, here, zoneOffset} from "./format.js";
 import {announce, setNow} from "./page.js";
 
 const NAMES = ["weeks", "metric", "policy", "timezone"];
-const WEEK = 7 * 24 * 3600 * 1000;
+const DAY = 24 * 3600 * 1000;
+const WEEK = 7 * DAY;
 const HEIGHT = 150; // of the bars, in pixels
 const TOP = 22;
 const FOOT = 40;
@@ -17,8 +18,8 @@ let turn = 0;
 
 /* The figures ------------------------------------------------------------------------------------------------------ */
 
-// A week is known by its Monday, taken as noon in UTC so that no zone makes it another day.
-function mondayOf(text) {
+// A week is known by its Monday; that at noon in UTC, so that no change of the clocks makes it another day.
+function noonOf(text) {
 	return Date.parse(`${text}T12:00:00Z`);
 }
 
@@ -26,23 +27,21 @@ function weekText(at) {
 	return formatDate(at, {day: "numeric", month: "short"}, "UTC");
 }
 
-// All weeks from the first to the last one, also those in which nothing was due.
-function weeksOf(rows) {
-	const days = rows.map((row) => mondayOf(row.week));
-	const weeks = [];
-	for (let at = Math.min(...days); at <= Math.max(...days); at += WEEK)
-		weeks.push(at);
-	return weeks;
+// All weeks that were asked for, up to the present one, also those in which nothing was due.
+function weeksOf(rows, n, now, zone) {
+	const today = new Date(now + zoneOffset(now, zone));
+	const monday = noonOf(today.toISOString().slice(0, 10)) - (today.getUTCDay() + 6) % 7 * DAY;
+	const end = Math.max(monday, ...rows.map((row) => noonOf(row.week)));
+	return Array.from({length: n}, (_, index) => end - (n - 1 - index) * WEEK);
 }
 
 // {policy: [{week, inTime, missed}]}, the metrics added up.
-function sumUp(rows) {
-	const weeks = weeksOf(rows);
+function sumUp(rows, weeks) {
 	const policies = new Map();
 	for (const {policy, week, in_time: inTime, missed} of rows) {
 		if (!policies.has(policy))
 			policies.set(policy, weeks.map((at) => ({week: at, inTime: 0, missed: 0})));
-		const sum = policies.get(policy)[weeks.indexOf(mondayOf(week))];
+		const sum = policies.get(policy).find((each) => each.week === noonOf(week));
 		sum.inTime += inTime;
 		sum.missed += missed;
 	}
@@ -127,13 +126,15 @@ async function load() {
 	for (const name of NAMES)
 		byId("filters").elements[name].value = query.get(name) ?? {weeks: "12", timezone: here}[name] ?? "";
 	query.set("timezone", query.get("timezone") ?? here);
+	query.set("weeks", query.get("weeks") ?? "12");
 	try {
-		const {now, weeks} = await read(query);
+		const {now, weeks: rows} = await read(query);
 		if (mine !== turn)
 			return;
 		setNow(now);
-		byId("policies").replaceChildren(...(weeks.length > 0 ? sumUp(weeks).map(makePolicy) : []));
-		byId("empty").hidden = weeks.length > 0;
+		const weeks = weeksOf(rows, Number(query.get("weeks")), Date.parse(now), query.get("timezone"));
+		byId("policies").replaceChildren(...sumUp(rows, weeks).map(makePolicy));
+		byId("empty").hidden = rows.length > 0;
 		byId("notice").hidden = true;
 		announce(`${byId("policies").childElementCount} policies`);
 	} catch (problem) {

@@ -44,6 +44,8 @@ export function stateWord(clock, now) {
 		return "Overdue";
 	if (clock.state === "running")
 		return clock.at_risk ? "At risk" : "On track";
+	if (clock.state === "met" && clock.breached_at !== undefined)
+		return "Met late";
 	return words(clock.state);
 }
 

@@ -67,13 +67,15 @@ function two(number) {
 	return String(number).padStart(2, "0");
 }
 
-// Seconds as digits that count: "04:59", "3:04:59", "2d 03:04". What is left of a second counts as a whole one.
+// Seconds as digits that count: "04:59", "3:04:59", "2d 03:04", "120d". What is left of a second counts as a whole one.
 export function formatCountdown(seconds) {
 	const n = Math.ceil(Math.abs(seconds));
 	if (n < HOUR)
 		return `${two(Math.floor(n / MINUTE))}:${two(n % MINUTE)}`;
 	if (n < DAY)
 		return `${Math.floor(n / HOUR)}:${two(Math.floor(n / MINUTE) % 60)}:${two(n % MINUTE)}`;
+	if (n >= 100 * DAY)
+		return `${Math.floor(n / DAY)}d`;
 	return `${Math.floor(n / DAY)}d ${two(Math.floor(n / HOUR) % 24)}:${two(Math.floor(n / MINUTE) % 60)}`;
 }
 

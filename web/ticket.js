@@ -76,8 +76,9 @@ function makeClock(raw, milestones, at) {
 	const tick = (time) => {
 		const urgency = URGENCIES[urgencyOf(clock, time)];
 		const name = isOpen ? urgency : clock.state;
-		if (article.className !== `clock-card ${name}`) {
-			article.className = `clock-card ${name}`;
+		const look = `clock-card ${name}${clock.breached_at !== undefined ? " late" : ""}`;
+		if (article.className !== look) {
+			article.className = look;
 			mark.replaceChildren(icon(name));
 		}
 		setText(word, stateWord(clock, time));

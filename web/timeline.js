@@ -80,8 +80,8 @@ function drawSpans(scale, range, clock, now) {
 	}
 	if (clock.state === "running" && due > now)
 		parts.push(drawBand(scale, range, now, due, "ahead", y + 4, 6));
-	if (due !== undefined && due < now && clock.state === "breached")
-		parts.push(drawBand(scale, range, due, now, "late", y, 14));
+	if (clock.breached_at !== undefined)
+		parts.push(drawBand(scale, range, parse(clock.breached_at), parse(clock.ended_at) ?? now, "late", y, 14));
 	return parts;
 }
 

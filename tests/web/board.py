@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The board in a browser, on a real daemon: what it shows in which order, that it is live, and what people do with it."""
-from stage import TOKEN, Stage, fill, run
+from stage import TOKEN, Stage, fill, free_port, run
 
 NAMES = ".row .ticket a"
 
@@ -199,6 +199,21 @@ def test_lost(bench, site):
         other.problems[:] = [text for text in other.problems if "ERR_" not in text]
 
 
+def test_standby(bench, site):
+    """A daemon that stands by shows the same, read anew now and then, and has no stream."""
+    port = free_port()
+    config = bench.write_config(site.text.replace(f":{site.port}", f":{port}"), "second.conf", "second")
+    daemon = bench.daemon(config, loaded=False)
+    daemon.log.wait("^listening ")
+    page = site.browser.page()
+    page.open(f"http://127.0.0.1:{port}/")
+    page.wait("document.body.dataset.connection === 'polling'")
+    page.wait(f"document.querySelectorAll({NAMES!r}).length === 8")
+    bench.check("stands by" in page.run("document.querySelector('#notice').innerText"), "a standby says so")
+    page.close()
+    bench.stopped(daemon, "SIGTERM to the standby")
+
+
 def test_elsewhere(bench, site):
     """Who is not on this host, or is led here by a foreign name, needs the token to see anything."""
     page = site.browser.page()
@@ -218,8 +233,8 @@ def test_elsewhere(bench, site):
 
 def test(bench):
     site = Stage(bench, ["--host-resolver-rules=MAP board.example 127.0.0.1"])
-    page = site.page()
-    page.wait("document.querySelector('#empty-words').textContent === 'No open clocks: all is calm.'")
+    first = site.page()
+    first.wait("document.querySelector('#empty-words').textContent === 'No open clocks: all is calm.'")
     open_tickets(site)
     page = test_order(bench, site)
     test_live(bench, site, page)
@@ -228,6 +243,9 @@ def test(bench):
     test_silence(bench, site, page)
     test_keyboard(bench, site)
     test_elsewhere(bench, site)
+    test_standby(bench, site)
+    streams = [url for url in first.requests if url.endswith("/stream")]
+    bench.equal(len(streams), 1, "the first page has followed one stream all the time")
     test_lost(bench, site)
     site.check_pages()
     bench.stopped(site.daemon)

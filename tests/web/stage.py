@@ -8,7 +8,7 @@ import browser  # finds the harness
 from harness import HERE as SYSTEM
 from harness import Skip, run
 
-__all__ = ["TOKEN", "Stage", "fill", "run"]
+__all__ = ["TOKEN", "Stage", "fill", "free_port", "run"]
 
 AXE = SYSTEM / "node_modules" / "axe-core" / "axe.min.js"
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -56,7 +56,8 @@ class Stage:
         (bench.folder / "token").chmod(0o600)
         days = bench.db.rows("SELECT (now() AT TIME ZONE 'Asia/Kolkata')::date AS today, "
                              "(now() AT TIME ZONE 'Asia/Kolkata')::date + 1 AS tomorrow")[0]
-        self.config = bench.write_config(CONFIG.format(port=self.port, **days))
+        self.text = CONFIG.format(port=self.port, **days)
+        self.config = bench.write_config(self.text)
         self.daemon = bench.daemon(self.config)
         self.browser = browser.Browser(browser_arguments)
         bench.stack.callback(self.browser.close)
