@@ -85,9 +85,25 @@ function parseEvent(text) {
 	return data.length > 0 ? {name, data: JSON.parse(data.join("\n"))} : undefined;
 }
 
+// Until somebody looks at the page.
+function inSight() {
+	return new Promise((resolve) => {
+		const look = () => {
+			if (document.hidden)
+				return;
+			document.removeEventListener("visibilitychange", look);
+			resolve();
+		};
+		document.addEventListener("visibilitychange", look);
+		look();
+	});
+}
+
 // The events of the stream, as {name, data}. It ends with a Problem. EventSource could send no token.
-async function* readStream() {
+async function* readStream(onlyInSight) {
 	const control = new AbortController();
+	const look = () => onlyInSight && document.hidden && control.abort();
+	document.addEventListener("visibilitychange", look);
 	let watch = setTimeout(() => control.abort(), SILENCE_MAX);
 	try {
 		const response = await ask("/api/v1/stream", {headers: {Accept: "text/event-stream"}, signal: control.signal});
@@ -108,6 +124,7 @@ async function* readStream() {
 	} finally {
 		clearTimeout(watch);
 		control.abort();
+		document.removeEventListener("visibilitychange", look);
 	}
 }
 
@@ -143,15 +160,18 @@ async function recover(error, {load, state, refused}) {
 	return undefined;
 }
 
-// Follows the daemon for good. `load()` reads everything anew, `change(data)` takes what has changed and `status(data)` how
-// the daemon is, `state(word, problem)` hears "live", "polling" (a daemon that stands by has no stream) or "lost", and
-// `refused(problem)` gets a token.
+// Follows the daemon for good. `load()` reads everything anew, `change(data)` takes what has changed and
+// `status(data)` how the daemon is, `state(word, problem)` hears "live", "polling" (a daemon that stands by has no
+// stream) or "lost", and `refused(problem)` gets a token. With `onlyInSight` there is a stream only while the page is
+// looked at, as a browser has no more than six connections to one host.
 // What changes during a load waits in the stream, so it is applied to what was loaded.
 export async function follow(handlers) {
 	let wait = WAIT_MIN;
 	for (;;) {
+		if (handlers.onlyInSight)
+			await inSight();
 		try {
-			for await (const {name, data} of readStream()) {
+			for await (const {name, data} of readStream(handlers.onlyInSight)) {
 				if (name === "clocks") {
 					handlers.change(data);
 				} else if (name === "status") {

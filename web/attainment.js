@@ -92,7 +92,8 @@ function makeTable(policy, sums) {
 	const row = (sum) => h("tr", {}, h("th", {scope: "row"}, formatDate(sum.week, {dateStyle: "medium"}, "UTC")),
 		h("td", {}, percent(share(sum))), h("td", {}, String(sum.inTime)), h("td", {}, String(sum.missed)));
 	return h("details", {}, h("summary", {}, `Figures of ${policy}`), h("table", {class: "figures"},
-		h("thead", {}, h("tr", {}, ...["Week of", "In time", "Kept", "Missed"].map((text) => h("th", {scope: "col"}, text)))),
+		h("thead", {}, h("tr", {}, ...["Week of", "In time", "Kept", "Missed"].map((text) =>
+			h("th", {scope: "col"}, text)))),
 		h("tbody", {}, ...sums.map(row))));
 }
 
@@ -100,8 +101,9 @@ function makePolicy([policy, sums]) {
 	const total = sums.reduce((sum, each) => ({inTime: sum.inTime + each.inTime, missed: sum.missed + each.missed}),
 		{inTime: 0, missed: 0});
 	const words = `${percent(share(total))} of ${total.inTime + total.missed} in time, ${total.missed} missed`;
+	const draw = () => chart.clientWidth > 0 && chart.replaceChildren(drawChart(sums, chart.clientWidth));
 	const chart = h("div", {class: "chart", role: "img", "aria-label": `Attainment of ${policy} by week: ${words}`});
-	new ResizeObserver(() => chart.clientWidth > 0 && chart.replaceChildren(drawChart(sums, chart.clientWidth))).observe(chart);
+	new ResizeObserver(draw).observe(chart);
 	return h("section", {class: "policy"}, h("h2", {}, policy), h("p", {class: "total"}, words), chart,
 		makeTable(policy, sums));
 }

@@ -1,4 +1,5 @@
-// Words for times, lengths of time and what the daemon calls things. Times are milliseconds since 1970 unless said otherwise.
+// Words for times, lengths of time and what the daemon calls things. Times are milliseconds since 1970 unless said
+// otherwise.
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;

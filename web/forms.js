@@ -8,8 +8,8 @@ import {nameOf} from "./clock.js";
 const NAME = "slated.name";
 const LENGTHS = [["30m", "30 minutes"], ["1h", "1 hour"], ["2h", "2 hours"], ["4h", "4 hours"], ["8h", "8 hours"],
 	["24h", "1 day"], ["72h", "3 days"], ["168h", "1 week"]];
-const FACTS = {org: "Customer", plan: "Plan", severity: "Severity", policy: "Policy", metric: "Metric", assignee: "Assignee",
-	team: "Team"};
+const FACTS = {org: "Customer", plan: "Plan", severity: "Severity", policy: "Policy", metric: "Metric",
+	assignee: "Assignee", team: "Team"};
 const PROPOSED = ["org", "plan"];
 
 const person = () => ({name: "by", label: "Your name", value: localStorage.getItem(NAME) ?? "", required: true,
@@ -40,8 +40,8 @@ function readForm(form) {
 	return Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value.trim()]));
 }
 
-// Shows a dialog. `run(values)` is called with what was entered, and again until it throws no Problem. Resolves with true,
-// or false where somebody has thought better of it.
+// Shows a dialog. `run(values)` is called with what was entered, and again until it throws no Problem. Resolves with
+// true, or false where somebody has thought better of it.
 function showForm({title, text, fields, action, run, canCancel = true}) {
 	const error = h("p", {class: "error", role: "alert"});
 	const authority = h("div", {}, ...(token() ? [] : tokenFields()));
@@ -122,8 +122,8 @@ export function silence(clock = {}) {
 		field({name: `match.${name}`, label, value: PROPOSED.includes(name) ? clock[name] : ""}));
 	return showForm({
 		title: "Silence",
-		text: "Nobody is told of alerts of tickets that are all of this; * and ? may stand for letters, an empty field for " +
-			"anything. Clocks run on.",
+		text: "Nobody is told of alerts of tickets that are all of this; * and ? may stand for letters, an empty field " +
+			"for anything. Clocks run on.",
 		fields: [
 			h("div", {class: "pairs"}, ...patterns),
 			field({name: "for", label: "For", options: LENGTHS, value: "2h"}),
@@ -132,7 +132,8 @@ export function silence(clock = {}) {
 		],
 		action: "Silence",
 		run: (values) => {
-			const match = Object.fromEntries(Object.entries(values).filter(([name, value]) => name.startsWith("match.") && value)
+			const match = Object.fromEntries(Object.entries(values)
+				.filter(([name, value]) => name.startsWith("match.") && value)
 				.map(([name, value]) => [name.slice("match.".length), value]));
 			const {by, reason, for: time} = values;
 			return request("/api/v1/silences", "POST", {match, by, reason, for: time});

@@ -9,7 +9,8 @@ const THEMES = ["auto", "light", "dark"];
 let version;
 let ahead; // the daemon's clock before performance.now(), in milliseconds
 
-// The daemon's time. An answer is on its way for a while, so the highest estimate is the best one, unless a clock was set.
+// The daemon's time. An answer is on its way for a while, so the highest estimate is the best one, unless a clock was
+// set.
 export function setNow(text) {
 	const estimate = Date.parse(text) - performance.now();
 	if (ahead === undefined || estimate > ahead || ahead - estimate > 2000)
@@ -35,13 +36,14 @@ export function announce(text) {
 
 const STATES = {
 	live: () => ["live", "Live", ""],
-	polling: () => ["polling", "Every 15 s", "This daemon stands by for another one, so the page is read anew every 15 s."],
+	polling: () => ["polling", "Every 15 s",
+		"This daemon stands by for another one, so the page is read anew every 15 s."],
 	lost: (problem, since) => ["lost", "No connection",
 		`${problem.message} ${since ? `What you see is of ${formatInstant(since, Date.now())}; trying` : "Trying"} again.`],
 };
 
 // Follows the stream with `load` and `change` and shows how it goes.
-export function followDaemon(load, change) {
+export function followDaemon(load, change, onlyInSight = false) {
 	let since;
 	const heard = () => {
 		since = Date.now();
@@ -57,6 +59,7 @@ export function followDaemon(load, change) {
 	};
 	return follow({
 		load,
+		onlyInSight,
 		change: (data) => {
 			heard();
 			setNow(data.now);
@@ -71,8 +74,8 @@ export function followDaemon(load, change) {
 	});
 }
 
-// Whether something may be changed here is known only once the daemon has said so. One of another version has other pages,
-// which screens that nobody touches get so.
+// Whether something may be changed here is known only once the daemon has said so. One of another version has other
+// pages, which screens that nobody touches get so.
 function takeStatus(status) {
 	setNow(status.now);
 	document.body.classList.toggle("changing", Boolean(status.changing));

@@ -42,7 +42,8 @@ function showFacts(ticket) {
 	const name = nameOf({...ticket, ticket_id: id});
 	setText(byId("title"), `Ticket ${name}${ticket.org ? `, ${ticket.org}` : ""}`);
 	document.title = `${name} – slated`;
-	const facts = FACTS.filter((each) => ticket[each]).map((each) => fact(each === "org" ? "Customer" : words(each), ticket[each]));
+	const facts = FACTS.filter((each) => ticket[each])
+		.map((each) => fact(each === "org" ? "Customer" : words(each), ticket[each]));
 	facts.push(fact("Opened", instantText(ticket.opened_at)));
 	for (const [key, value] of Object.entries(ticket.attributes ?? {}))
 		facts.push(fact(key, typeof value === "string" ? value : JSON.stringify(value)));
@@ -70,9 +71,11 @@ function makeClock(raw, milestones, at) {
 		h("h3", {}, title),
 		h("p", {class: "state"}, mark, word, isOpen && digits, budget),
 		h("p", {}, clock.due_at ? `Deadline ${instantText(clock.due_at, clock.timezone)}. ` : "",
-			`Policy ${clock.policy}, calendar ${clock.calendar ?? "–"} (${clock.timezone}), severity ${clock.severity ?? "–"}.`),
+			`Policy ${clock.policy}, calendar ${clock.calendar ?? "–"} (${clock.timezone}), `,
+			`severity ${clock.severity ?? "–"}.`),
 		timeline.element,
-		h("details", {}, h("summary", {}, "Why"), h("ul", {}, ...(clock.explanation ?? []).map((text) => h("li", {}, text)))));
+		h("details", {}, h("summary", {}, "Why"),
+			h("ul", {}, ...(clock.explanation ?? []).map((text) => h("li", {}, text)))));
 	const tick = (time) => {
 		const urgency = URGENCIES[urgencyOf(clock, time)];
 		const name = isOpen ? urgency : clock.state;
@@ -93,7 +96,8 @@ function showClocks(raws, milestones, at) {
 	const order = (clock) => (clock.ended_at === undefined ? 0 : 1);
 	const ofClock = (clock) => milestones.filter((each) => each.metric === clock.metric && each.cycle === clock.cycle);
 	// What somebody has opened stays open.
-	const open = new Set([...byId("clocks").querySelectorAll("details[open]")].map((each) => each.closest("article").dataset.clock));
+	const open = new Set([...byId("clocks").querySelectorAll("details[open]")]
+		.map((each) => each.closest("article").dataset.clock));
 	clocks = [...raws].sort((a, b) => order(a) - order(b) || Date.parse(a.started_at) - Date.parse(b.started_at))
 		.map((raw) => {
 			const made = makeClock(raw, ofClock(raw), at);
@@ -150,7 +154,8 @@ function showTables({events = [], reassessments = [], deliveries = []}, mileston
 	byId("reassessments").replaceChildren(table("Reassessments", ["Time", "Rule", "From", "To", "Reason", "Outcome"],
 		reassessments.map((each) => [instantText(each.at), each.rule ?? each.by, each.former, each.severity, each.reason,
 			each.failure ?? each.outcome])));
-	byId("deliveries").replaceChildren(table("Deliveries", ["Time", "What", "Channel", "Address", "State", "Attempts", "Error"],
+	byId("deliveries").replaceChildren(table("Deliveries",
+		["Time", "What", "Channel", "Address", "State", "Attempts", "Error"],
 		deliveries.map((each) => [instantText(each.created_at), words(each.kind), each.channel, each.address, each.state,
 			String(each.attempts ?? 0), each.last_error])));
 }
@@ -168,7 +173,8 @@ async function load() {
 		return;
 	}
 	setNow(shown.now);
-	const milestones = shown.milestones.map((each, index) => ({...each, number: index + 1, text: each.at, at: Date.parse(each.at)}));
+	const milestones = shown.milestones.map((each, index) =>
+		({...each, number: index + 1, text: each.at, at: Date.parse(each.at)}));
 	byId("ticket").hidden = false;
 	byId("loading").hidden = true;
 	showFacts(shown.ticket);
@@ -209,4 +215,4 @@ byId("silence").addEventListener("click", () => act(silence(ticketOf())));
 byId("assess").addEventListener("click", () => act(assess(ticketOf())));
 setText(byId("zone"), zoneName(here));
 everySecond(tick);
-followDaemon(load, change);
+followDaemon(load, change, true);

@@ -12,8 +12,8 @@ import {h, svg} from "./dom.js";
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-const STEPS = [MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY,
-	7 * DAY, 14 * DAY, 28 * DAY];
+const STEPS = [MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY,
+	2 * DAY, 7 * DAY, 14 * DAY, 28 * DAY];
 const TICK_WIDTH = 90;
 const SIDE = 14;
 const AXIS = 24; // heights, in pixels
@@ -101,7 +101,8 @@ function drawMarks(scale, range, milestones, top) {
 		line = line < 0 ? ends.length : line;
 		ends[line] = x;
 		const y = top + line * (MARK + 2);
-		return svg("g", {class: `milestone ${milestone}`}, svg("title", {}, `${number}: ${words(milestone)}, ${formatFull(at)}`),
+		return svg("g", {class: `milestone ${milestone}`},
+			svg("title", {}, `${number}: ${words(milestone)}, ${formatFull(at)}`),
 			svg("rect", {x: x - MARK / 2, y, width: MARK, height: MARK, rx: milestone === "breached" ? 0 : MARK / 2}),
 			svg("text", {x, y: y + 14}, String(number)));
 	});
@@ -134,18 +135,22 @@ function drawChart(clock, milestones, now, width) {
 function describe(clock, now) {
 	const ran = (clock.spans ?? []).map(([from, to]) =>
 		`from ${formatInstant(Date.parse(from), now)} to ${to === undefined ? "now" : formatInstant(Date.parse(to), now)}`);
-	const due = clock.due_at === undefined ? "no deadline while it is paused" : `deadline ${formatFull(Date.parse(clock.due_at))}`;
-	return `Timeline of ${words(clock.metric)}: ran ${ran.join(", ") || "not yet"}; ${due}. The table of milestones has the rest.`;
+	const due = clock.due_at === undefined ? "no deadline while it is paused" :
+		`deadline ${formatFull(Date.parse(clock.due_at))}`;
+	return `Timeline of ${words(clock.metric)}: ran ${ran.join(", ") || "not yet"}; ${due}. ` +
+		"The table of milestones has the rest.";
 }
 
 // `milestones`: {at, number, milestone} of the clock. `now()` is asked at each drawing.
 export function makeTimeline(clock, milestones, now) {
 	const chart = h("div", {class: "chart", role: "img", "aria-label": describe(clock, now())});
 	const zone = zoneName(clock.timezone);
-	const legend = h("p", {class: "hint"}, `Above: your time (${zoneName(here)}). `, `Below, where it is another one: ${zone}. `,
+	const legend = h("p", {class: "hint"},
+		`Above: your time (${zoneName(here)}). Below, where it is another one: ${zone}. `,
 		"Plain ground: open hours; hatched: closed. Numbers: milestones, as in the table.",
 		clock.open_truncated ? " Open hours are drawn for the first part only." : "");
-	const draw = () => chart.clientWidth > 0 && chart.replaceChildren(drawChart(clock, milestones, now(), chart.clientWidth));
+	const draw = () => chart.clientWidth > 0 &&
+		chart.replaceChildren(drawChart(clock, milestones, now(), chart.clientWidth));
 	new ResizeObserver(draw).observe(chart);
 	return {element: h("figure", {}, chart, h("figcaption", {}, legend)), draw};
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The board in a browser, on a real daemon: what it shows in which order, that it is live, and what people do with it."""
+"""The board in a browser, on a real daemon: what it shows in which order, that it is live, what people do with it."""
 from stage import TOKEN, Stage, fill, free_port, run
 
 NAMES = ".row .ticket a"
@@ -36,7 +36,7 @@ def test_order(bench, site):
     """Breached, at risk, on track, paused; in each the higher rank first, then the earlier deadline."""
     page = site.page(zone="Europe/Berlin")
     wait_rows(page, ["late-gold", "late-silver", "sooner", "soon", "late-gold", "calm", "shut", "paused"])
-    bench.equal(page.texts(".row .word"), ["Breached"] * 2 + ["At risk"] * 2 + ["On track"] * 3 + ["Paused"], "the states")
+    bench.equal(page.texts(".row .word"), ["Breached"] * 2 + ["At risk"] * 2 + ["On track"] * 3 + ["Paused"], "states")
     bench.equal(page.texts(".tile .count"), ["2", "2", "3", "1"], "how many of what")
     bench.check(page.run("document.title").startswith("2 breached"), "the tab says so, too", page.run("document.title"))
     first = page.texts(".row:first-child [role=cell]")
@@ -105,14 +105,15 @@ def test_acknowledge(bench, site):
     fill(page, "#field-token", "wrong")
     page.click("dialog .primary")
     page.wait("document.querySelector('dialog .error').textContent.includes('not allowed')")
-    bench.check(page.problems and all("401" in text for text in page.problems), "a wrong token is refused", page.problems)
+    bench.check(page.problems and all("401" in text for text in page.problems), "a wrong token is refused",
+                page.problems)
     page.problems.clear()
     fill(page, "#field-token", TOKEN)
     page.click("dialog .primary")
     page.wait("!document.querySelector('dialog')")
     page.wait(f"{row('late-silver', '.ack')}.includes('acknowledged')")
     bench.equal(bench.db.value("SELECT by FROM sla.event e JOIN sla.ticket t ON t.id = e.ticket_id WHERE "
-                               "external_id = 'late-silver' AND kind = 'ack'"), "Ann Archer", "acknowledged, and by whom")
+                               "external_id = 'late-silver' AND kind = 'ack'"), "Ann Archer", "acknowledged by whom")
     page.click(".row:nth-child(2) .actions button:first-child")
     page.wait("document.querySelector('dialog[open]')")
     bench.equal(page.run("[document.querySelector('#field-by').value, !document.querySelector('#field-token')]"),
@@ -143,7 +144,7 @@ def test_silence(bench, site, page):
 
 
 def focused(page):
-    return page.run("document.activeElement.textContent.trim() || document.activeElement.name || document.activeElement.id")
+    return page.run("(({textContent, name}) => textContent.trim() || name)(document.activeElement)")
 
 
 def test_keyboard(bench, site):
@@ -156,8 +157,8 @@ def test_keyboard(bench, site):
     page.press("/")
     bench.equal(focused(page), "org", "/ goes to the filters")
     page.run("document.querySelector('.row a').focus()")
-    for key, name in (("ArrowDown", "late-silver"), ("ArrowDown", "sooner"), ("ArrowUp", "late-silver"), ("End", "paused"),
-                      ("Home", "late-gold")):
+    for key, name in (("ArrowDown", "late-silver"), ("ArrowDown", "sooner"), ("ArrowUp", "late-silver"),
+                      ("End", "paused"), ("Home", "late-gold")):
         page.press(key)
         bench.equal(focused(page), name, f"{key} among the rows")
     page.press("Tab")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A ticket's page and attainment in a browser, on a real daemon; and all pages by axe-core, at several widths and in both
-colours, and the headers that they come with."""
+"""A ticket's page and attainment in a browser, on a real daemon; all pages by axe-core, at several widths and in both
+colours; and the headers that they come with."""
 import http.client
 
 from stage import TOKEN, Stage, fill, run
@@ -15,7 +15,8 @@ def open_tickets(site):
     site.bench.db.run(f"INSERT INTO sla.reply (ticket_id, author) VALUES ({story}, 'agent')")
     for number in range(5):
         site.ticket(f"kept-{number}", "silver", "10 minutes")
-    site.bench.db.run("INSERT INTO sla.reply (ticket_id, author) SELECT id, 'agent' FROM sla.ticket WHERE plan = 'silver'")
+    site.bench.db.run("INSERT INTO sla.reply (ticket_id, author) "
+                      "SELECT id, 'agent' FROM sla.ticket WHERE plan = 'silver'")
     for name, age in (("late", "2 hours"), ("soon", "50 minutes"), ("calm", "1 minute")):
         site.ticket(name, "gold", age, org="Kestrel")
     site.clocks("t.external_id = 'calm'")
@@ -47,16 +48,32 @@ def test_ticket(bench, site, story):
     bench.equal(axes, 2, "the reader's time above, the calendar's below")
     bench.check("Los Angeles" in page.texts("article")[1], "with its zone")
     page.click("article summary")
-    bench.check(len(page.texts("article:first-child li")) > 1, "why it is due then", page.texts("article:first-child li"))
+    why = page.texts("article:first-child li")
+    bench.check(len(why) > 1, "why it is due then", why)
     bench.check("timeline" in page.run("document.querySelector('.chart').getAttribute('aria-label')").lower(),
                 "the drawing in words")
     bench.db.run(f"UPDATE sla.ticket SET status = 'pending' WHERE id = {story}")
     page.wait("document.querySelector('article .word').textContent === 'Paused'")
-    bench.check(page.run("document.querySelector('article details').open"), "it follows, and what was opened stays open")
+    bench.check(page.run("document.querySelector('article details').open"), "it follows; what was opened stays open")
     bench.db.run(f"UPDATE sla.ticket SET status = 'open' WHERE id = {story}")
     page.wait("document.querySelector('article .word').textContent !== 'Paused'")
     bench.equal(page.run("document.querySelectorAll('article:first-child .rest').length"), 1, "the pause is drawn")
     return page
+
+
+def test_sight(bench, site, story):
+    """A ticket that nobody looks at has no stream, and catches up when somebody does."""
+    page = site.page(f"/ticket/{story}")
+    page.wait("document.body.dataset.connection === 'live'")
+    hide = "Object.defineProperty(document, 'hidden', {configurable: true, get: () => %s});" \
+           "document.dispatchEvent(new Event('visibilitychange'))"
+    page.run(hide % "true")
+    page.wait("document.body.dataset.connection === 'lost'")
+    bench.db.run(f"UPDATE sla.ticket SET assignee = 'bo' WHERE id = {story}")
+    page.run(hide % "false")
+    page.wait("document.body.dataset.connection === 'live'")
+    page.wait("document.querySelector('#facts').innerText.includes('bo')")
+    bench.check(True, "a page out of sight rests, and catches up")
 
 
 def test_assess(bench, page, story):
@@ -80,13 +97,15 @@ def test_attainment(bench, site):
     page = site.page("/attainment?weeks=4", zone="Europe/Berlin")
     page.wait("document.querySelectorAll('.policy svg').length === 2")
     bench.equal(page.texts(".policy h2"), ["gold", "silver"], "each policy")
-    bench.equal(page.texts(".policy .total"), ["0% of 2 in time, 2 missed", "100% of 5 in time, 0 missed"], "kept and missed")
+    bench.equal(page.texts(".policy .total"), ["0% of 2 in time, 2 missed", "100% of 5 in time, 0 missed"],
+                "kept and missed")
     heights = page.run("""[...document.querySelectorAll(".policy")].map((e) =>
         [...e.querySelectorAll("rect.kept, rect.missed")].map((r) => [r.classList[0], r.height.baseVal.value]))""")
     tall = [{name for name, height in rects if height > 0} for rects in heights]
     bench.equal(tall, [{"missed"}, {"kept"}], "its bars")
     page.click("details summary")
-    bench.equal(page.texts(".policy:first-of-type tbody td"), ["–", "0", "0"] * 3 + ["0%", "0", "2"], "the same as figures")
+    bench.equal(page.texts(".policy:first-of-type tbody td"), ["–", "0", "0"] * 3 + ["0%", "0", "2"],
+                "the same as figures")
     page.run("document.querySelector('#f-metric').value = 'update'")
     page.run("document.querySelector('#f-metric').dispatchEvent(new Event('input', {bubbles: true}))")
     page.wait("!document.querySelector('#empty').hidden && location.search === '?weeks=4&metric=update'")
@@ -119,7 +138,7 @@ def test_looks(bench, site, story):
     site.check_accessible(page, "a dialog")
     page.press("Escape")
     page.run("document.querySelector('#theme').click(); document.querySelector('#theme').click()")
-    bench.equal(page.run("getComputedStyle(document.body).backgroundColor"), "rgb(12, 17, 23)", "the button makes it dark")
+    bench.equal(page.run("getComputedStyle(document.body).backgroundColor"), "rgb(12, 17, 23)", "a button makes it dark")
     page.open(site.origin + "/attainment")
     bench.equal(page.run("getComputedStyle(document.body).backgroundColor"), "rgb(12, 17, 23)", "and dark it stays")
 
@@ -138,14 +157,14 @@ def test_headers(bench, site):
                        ("/attainment", "text/html; charset=utf-8"), ("/web/board.js", "text/javascript; charset=utf-8"),
                        ("/web/style.css", "text/css; charset=utf-8"), ("/web/icon.svg", "image/svg+xml")):
         answer, body = get(site, path)
-        bench.equal((answer.status, answer.headers["Content-Type"], len(body) > 0), (200, kind, True), f"{path}: its type")
+        bench.equal((answer.status, answer.headers["Content-Type"], bool(body)), (200, kind, True), f"{path}: its type")
         policy = answer.headers["Content-Security-Policy"]
         bench.check("default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy,
                     f"{path}: nothing from elsewhere and nothing inline", policy)
         bench.equal((answer.headers["X-Content-Type-Options"], answer.headers["Referrer-Policy"],
-                     answer.headers["Cache-Control"]), ("nosniff", "same-origin", "no-cache"), f"{path}: its other headers")
+                     answer.headers["Cache-Control"]), ("nosniff", "same-origin", "no-cache"), f"{path}: other headers")
         again, body = get(site, path, If_None_Match=f'"other", {answer.headers["ETag"]}')
-        bench.equal((again.status, body, again.headers["Content-Length"]), (304, b"", None), f"{path}: 304 for who has it")
+        bench.equal((again.status, body, again.headers["Content-Length"]), (304, b"", None), f"{path}: 304 if one has it")
         bench.equal(get(site, path, If_None_Match='"other"')[0].status, 200, f"{path}: 200 for who has another one")
     bench.equal(get(site, "/web/web.mk")[0].status, 404, "no other files")
 
@@ -155,6 +174,7 @@ def test(bench):
     test_headers(bench, site)
     story = open_tickets(site)
     page = test_ticket(bench, site, story)
+    test_sight(bench, site, story)
     test_assess(bench, page, story)
     test_unknown(bench, site)
     test_attainment(bench, site)

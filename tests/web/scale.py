@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Ten thousand open clocks on one board: what a second and a scrolled window cost, and that the last row can be reached."""
+"""Ten thousand open clocks on one board: what a second and a scrolled window cost, and that one gets to the last row."""
 from stage import Stage, run
 
 TICKETS = 10_000
 SECONDS = 5
-# Of script, style and layout together. A frame at 60 Hz has 16 ms; sanitizers and a busy machine slow the daemon, not the
-# page, but a machine with two cores gives the page what is left.
+# Of script, style and layout together, in milliseconds. Measured: 6 a second, 16 a window. Much more is a list that is
+# drawn as a whole.
 TICK_MAX = 60.0
 SCROLL_MAX = 100.0
 
@@ -20,7 +20,8 @@ def test(bench):
     site = Stage(bench)
     bench.db.run(f"""INSERT INTO sla.ticket (external_id, org, plan, severity, opened_at)
         SELECT 'T-' || i, 'Customer ' || i % 300, CASE WHEN i % 3 = 0 THEN 'gold' ELSE 'silver' END, 'high',
-               now() - i % 70 * interval '1 minute' FROM generate_series(1, {TICKETS}) i WHERE i % 3 <> 0 OR i % 2 = 0""")
+               now() - i % 70 * interval '1 minute'
+        FROM generate_series(1, {TICKETS}) i WHERE i % 3 <> 0 OR i % 2 = 0""")
     wanted = bench.db.value("SELECT sum(CASE plan WHEN 'gold' THEN 2 ELSE 1 END) FROM sla.ticket")
     bench.db.wait(f"(SELECT count(*) FROM sla.clock) = {wanted}", 120)
     page = site.page(width=1920, height=1080)

@@ -73,7 +73,8 @@ class Stage:
 
     def clocks(self, condition):
         """Waits until the daemon has written a clock for which it holds."""
-        self.bench.db.wait(f"EXISTS (SELECT FROM sla.clock c JOIN sla.ticket t ON t.id = c.ticket_id WHERE {condition})")
+        self.bench.db.wait("EXISTS (SELECT FROM sla.clock c JOIN sla.ticket t ON t.id = c.ticket_id "
+                           f"WHERE {condition})")
 
     def page(self, path="/", **options):
         page = self.browser.page(**options)
