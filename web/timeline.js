@@ -32,8 +32,8 @@ function rangeOf(clock, now) {
 	return [start - margin, end + margin];
 }
 
-// Instants at which the zone's clocks show a round time.
-function ticksOf(from, to, zone, n) {
+// Instants at which the zone's clocks show a round time, `n` of them at most.
+export function ticksOf(from, to, zone, n) {
 	const step = STEPS.find((each) => (to - from) / each <= n) ?? STEPS.at(-1);
 	const ticks = [];
 	let at = from;

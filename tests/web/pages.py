@@ -114,6 +114,41 @@ def test_attainment(bench, site):
     page.wait("document.querySelectorAll('.policy svg').length === 2")
 
 
+WORDS = (
+    # What is called, and what it says.
+    ("format", "formatCountdown(59.2)", "01:00"), ("format", "formatCountdown(-59.2)", "01:00"),
+    ("format", "formatCountdown(3599)", "59:59"), ("format", "formatCountdown(3600)", "1:00:00"),
+    ("format", "formatCountdown(86399)", "23:59:59"), ("format", "formatCountdown(2 * 86400 + 3 * 3600)", "2d 03:00"),
+    ("format", "formatCountdown(120 * 86400)", "120d"), ("format", "formatCountdown(0)", "00:00"),
+    ("format", "formatLength(0)", "0s"), ("format", "formatLength(90)", "1m30s"), ("format", "formatLength(3600)", "1h"),
+    ("format", "formatLength(40 * 3600 + 1800)", "40h30m"),
+    ("format", "zoneName('America/Argentina/Buenos_Aires')", "Buenos Aires"),
+    ("format", "zoneOffset(Date.UTC(2026, 6, 1), 'Europe/Berlin') / 3600000", 2),
+    ("format", "zoneOffset(Date.UTC(2026, 0, 1), 'UTC-08:00') / 3600000", -8),
+    ("format", "formatInstant(Date.UTC(2026, 0, 1, 12), Date.UTC(2026, 0, 1), 'UTC')", "12:00"),
+    ("format", "formatInstant(Date.UTC(2026, 0, 3, 12), Date.UTC(2026, 0, 1), 'UTC')", "Sat 12:00"),
+    ("format", "formatInstant(Date.UTC(2026, 1, 3, 12), Date.UTC(2026, 0, 1), 'UTC')", "3 Feb, 12:00"),
+    ("clock", "budgetText({budget: 3600}, 3599)", "99% of 1h"),
+    ("clock", "budgetText({budget: 3600, estimated: true}, 7200)", "about 200% of 1h"),
+    # Used up at its rate, and known for as long as that holds.
+    ("clock", "usedOf({used: 10, rate: 1, at: 1000, rateUntil: 5000}, 3000)", 12),
+    ("clock", "usedOf({used: 10, rate: 1, at: 1000, rateUntil: 5000}, 9000)", 14),
+    ("clock", "usedOf({used: 10, rate: 0, at: 1000}, 9000)", 10),
+    ("clock", "urgencyOf({state: 'running', due: 10, at_risk: true}, 10)", 0),
+    ("clock", "urgencyOf({state: 'running', due: 10, at_risk: true}, 9)", 1),
+    # Round times of the zone's own, also across the night in which its clocks are set forward.
+    ("timeline", "ticksOf(Date.UTC(2026, 2, 28, 20), Date.UTC(2026, 2, 29, 9), 'Europe/Berlin', 4).ticks"
+     ".map((at) => new Date(at).toISOString().slice(8, 16)).join(' ')", "28T23:00 29T04:00"),
+    ("timeline", "ticksOf(0, 3600000, 'Asia/Kolkata', 4).ticks.map((at) => at / 60000).join(' ')", "15 30 45 60"),
+)
+
+
+def test_words(bench, page):
+    for module, call, wanted in WORDS:
+        got = page.run(f"import('/web/{module}.js').then((module) => module.{call})")
+        bench.equal(got, wanted, f"{module}: {call}")
+
+
 def test_looks(bench, site, story):
     """Each page in both colours and at several widths."""
     for scheme, ground in (("light", "rgb(238, 241, 245)"), ("dark", "rgb(12, 17, 23)")):
@@ -176,6 +211,7 @@ def test(bench):
     page = test_ticket(bench, site, story)
     test_sight(bench, site, story)
     test_assess(bench, page, story)
+    test_words(bench, page)
     test_unknown(bench, site)
     test_attainment(bench, site)
     test_looks(bench, site, story)
