@@ -24,9 +24,9 @@ function instantText(text, zone) {
 	return zone === undefined ? formatFull(at) : `${formatFull(at)} (${zoneText(at, now(), zone)})`;
 }
 
-function table(caption, heads, rows) {
+function table(caption, heads, rows, none = "Nothing.") {
 	if (rows.length === 0)
-		return h("p", {class: "hint"}, "Nothing.");
+		return h("p", {class: "hint"}, none);
 	return h("div", {class: "wide", tabindex: "0", role: "region", "aria-label": `Table: ${caption}`}, h("table", {},
 		h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", {scope: "col"}, text)))),
 		h("tbody", {}, ...rows.map((cells) => h("tr", {}, ...cells.map((each) => h("td", {}, each ?? "")))))));
@@ -157,7 +157,7 @@ function showTables({events = [], reassessments = [], deliveries = []}, mileston
 	byId("deliveries").replaceChildren(table("Deliveries",
 		["Time", "What", "Channel", "Address", "State", "Attempts", "Error"],
 		deliveries.map((each) => [instantText(each.created_at), words(each.kind), each.channel, each.address, each.state,
-			String(each.attempts ?? 0), each.last_error])));
+			String(each.attempts ?? 0), each.last_error]), "Nobody."));
 }
 
 /* What comes in ---------------------------------------------------------------------------------------------------- */

@@ -23,13 +23,13 @@ const BAR_TOP = AXIS + 10;
 
 const parse = (text) => (text === undefined ? undefined : Date.parse(text));
 
-function rangeOf(clock, now) {
+// From when on and until when the daemon has told of the calendar, and the end of all.
+function knownOf(clock, now) {
 	const start = parse(clock.started_at);
 	const ended = parse(clock.ended_at);
 	const end = Math.max(...[parse(clock.due_at), ended, parse(clock.breached_at), ended ? start : now]
 		.filter((at) => at !== undefined), start + MINUTE);
-	const margin = (end - start) * 0.03;
-	return [start - margin, end + margin];
+	return [start, clock.open_truncated ? parse(clock.open.at(-1)[1]) : end, end];
 }
 
 // Instants at which the zone's clocks show a round time, `n` of them at most.
@@ -110,7 +110,9 @@ function drawMarks(scale, range, milestones, top) {
 }
 
 function drawChart(clock, milestones, now, width) {
-	const range = rangeOf(clock, now);
+	const [start, told, end] = knownOf(clock, now);
+	const margin = (end - start) * 0.03;
+	const range = [start - margin, end + margin];
 	const scale = (at) => SIDE + (at - range[0]) / (range[1] - range[0]) * (width - 2 * SIDE);
 	const isElsewhere = zoneOffset(range[0], clock.timezone) !== zoneOffset(range[0], here) ||
 		zoneOffset(range[1], clock.timezone) !== zoneOffset(range[1], here);
@@ -121,7 +123,7 @@ function drawChart(clock, milestones, now, width) {
 	const due = parse(clock.due_at);
 	const isOpen = clock.ended_at === undefined;
 	return svg("svg", {class: "timeline", width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true"},
-		drawBand(scale, range, range[0], range[1], "closed", BAR_TOP, HOURS),
+		drawBand(scale, range, start, told, "closed", BAR_TOP, HOURS),
 		...(clock.open ?? []).map(([from, to]) => drawBand(scale, range, parse(from), parse(to), "open", BAR_TOP, HOURS))
 			.filter(Boolean),
 		...drawAxis(scale, range, width, here, [AXIS - 8, AXIS - 3, BAR_TOP]),
