@@ -71,69 +71,71 @@ function cell(name, ...children) {
 	return h("div", {role: "cell", class: name}, ...children);
 }
 
-// A row and what of it changes. Only `tick` runs each second.
 function makeRow() {
 	const part = Object.fromEntries(["word", "digits", "caption", "metric", "org", "plan", "severity", "rank", "assignee",
-		"team", "budget", "due", "zone", "ack"].map((name) => [name, h("span", {class: name})]));
-	const link = h("a", {});
-	const used = h("div", {class: "used"});
-	const mark = h("span", {class: "mark"});
-	const row = {};
+		"team", "budget", "due", "zone", "ack", "mark"].map((name) => [name, h("span", {class: name})]));
+	const row = {part, link: h("a", {}), used: h("div", {class: "used"})};
 	const button = (text, act) => h("button", {class: "small change", onclick: () => act(row.item)}, text);
-	const acknowledgeButton = button("Ack", (clock) => acknowledge(clock));
-	const silenceButton = button("Silence", async (clock) => await silence(clock) && showSilences());
+	row.acknowledge = button("Ack", (clock) => acknowledge(clock));
+	row.silence = button("Silence", async (clock) => await silence(clock) && showSilences());
 	row.element = h("div", {role: "row", class: "row"},
-		cell("state", mark, part.word), cell("time", part.digits, part.caption),
-		cell("ticket", link, part.metric), cell("customer", part.org, part.plan),
+		cell("state", part.mark, part.word), cell("time", part.digits, part.caption),
+		cell("ticket", row.link, part.metric), cell("customer", part.org, part.plan),
 		cell("grade", part.severity, part.rank), cell("owner", part.assignee, h("span", {}, part.ack, part.team)),
-		cell("bar", h("div", {class: "track", "aria-hidden": "true"}, used), part.budget),
+		cell("bar", h("div", {class: "track", "aria-hidden": "true"}, row.used), part.budget),
 		cell("when", part.due, part.zone),
-		cell("actions", acknowledgeButton, silenceButton));
-	row.show = (clock) => {
-		row.urgency = undefined;
-		setText(link, clock.name);
-		link.href = `/ticket/${clock.ticket_id}`;
-		setText(part.metric, words(clock.metric) + (clock.cycle > 1 ? ` ${clock.cycle}` : ""));
-		setText(part.org, clock.org ?? "–");
-		part.org.title = clock.org ?? "";
-		setText(part.plan, clock.plan ?? "");
-		setText(part.severity, clock.severity ?? "–");
-		setText(part.rank, clock.rank === 0 ? "" : `rank ${clock.rank}`);
-		part.rank.title = clock.rank === 0 ? "" : `the rank of policy ${clock.policy}`;
-		setText(part.assignee, clock.assignee ?? "nobody");
-		part.assignee.classList.toggle("nobody", !clock.assignee);
-		setText(part.team, clock.team ?? "");
-		setText(part.ack, ackText(clock));
-		acknowledgeButton.setAttribute("aria-label", `Ack ${clock.name}`);
-		silenceButton.setAttribute("aria-label", `Silence ${clock.name}`);
-		row.tick(clock, now());
-	};
-	row.tick = (clock, time) => {
-		const urgency = urgencyOf(clock, time);
-		const word = stateWord(clock, time);
-		const secondsUsed = usedOf(clock, time);
-		const share = clock.budget > 0 ? Math.min(1, secondsUsed / clock.budget) : 1;
-		if (row.urgency !== urgency) {
-			row.urgency = urgency;
-			row.element.className = `row ${URGENCIES[urgency]}`;
-			mark.replaceChildren(icon(URGENCIES[urgency]));
-		}
-		setText(part.word, word);
-		const [digits, caption] = leftTexts(clock, time);
-		setText(part.digits, digits);
-		setText(part.caption, caption);
-		setText(part.budget, budgetText(clock, secondsUsed));
-		const clip = `inset(0 ${(100 - 100 * share).toFixed(1)}% 0 0)`;
-		if (row.clip !== clip) {
-			row.clip = clip;
-			used.style.clipPath = clip;
-		}
-		const [due, zone] = dueTexts(clock, time);
-		setText(part.due, due);
-		setText(part.zone, zone);
-		part.zone.title = `calendar ${clock.calendar}, ${clock.timezone}`;
-	};
+		cell("actions", row.acknowledge, row.silence));
+	row.show = (clock) => showRow(row, clock);
+	row.tick = (clock, time) => tickRow(row, clock, time);
 	return row;
+}
+
+function showRow(row, clock) {
+	const {part, link} = row;
+	row.urgency = undefined;
+	setText(link, clock.name);
+	link.href = `/ticket/${clock.ticket_id}`;
+	setText(part.metric, words(clock.metric) + (clock.cycle > 1 ? ` ${clock.cycle}` : ""));
+	setText(part.org, clock.org ?? "–");
+	part.org.title = clock.org ?? "";
+	setText(part.plan, clock.plan ?? "");
+	setText(part.severity, clock.severity ?? "–");
+	setText(part.rank, clock.rank === 0 ? "" : `rank ${clock.rank}`);
+	part.rank.title = clock.rank === 0 ? "" : `the rank of policy ${clock.policy}`;
+	setText(part.assignee, clock.assignee ?? "nobody");
+	part.assignee.classList.toggle("nobody", !clock.assignee);
+	setText(part.team, clock.team ?? "");
+	setText(part.ack, ackText(clock));
+	row.acknowledge.setAttribute("aria-label", `Ack ${clock.name}`);
+	row.silence.setAttribute("aria-label", `Silence ${clock.name}`);
+	tickRow(row, clock, now());
+}
+
+// What changes each second.
+function tickRow(row, clock, time) {
+	const {part} = row;
+	const urgency = urgencyOf(clock, time);
+	const secondsUsed = usedOf(clock, time);
+	const share = clock.budget > 0 ? Math.min(1, secondsUsed / clock.budget) : 1;
+	const clip = `inset(0 ${(100 - 100 * share).toFixed(1)}% 0 0)`;
+	const [digits, caption] = leftTexts(clock, time);
+	const [due, zone] = dueTexts(clock, time);
+	if (row.urgency !== urgency) {
+		row.urgency = urgency;
+		row.element.className = `row ${URGENCIES[urgency]}`;
+		part.mark.replaceChildren(icon(URGENCIES[urgency]));
+	}
+	if (row.clip !== clip) {
+		row.clip = clip;
+		row.used.style.clipPath = clip;
+	}
+	setText(part.word, stateWord(clock, time));
+	setText(part.digits, digits);
+	setText(part.caption, caption);
+	setText(part.budget, budgetText(clock, secondsUsed));
+	setText(part.due, due);
+	setText(part.zone, zone);
+	part.zone.title = `calendar ${clock.calendar}, ${clock.timezone}`;
 }
 
 function ackText(clock) {

@@ -26,7 +26,7 @@ export function takeClock(clock, at) {
 	};
 }
 
-export function isOverdue(clock, now) {
+function isOverdue(clock, now) {
 	return clock.state === "running" && clock.due <= now;
 }
 
