@@ -161,3 +161,7 @@ libslated_io_a_SOURCES += daemon/io/api_internal.h
 libslated_io_a_SOURCES += daemon/io/api_stream.c
 libslated_io_a_SOURCES += daemon/io/api_ticket.c
 libslated_io_a_SOURCES += daemon/io/silence.c
+# The board.
+libslated_io_a_SOURCES += include/slated/web.h
+libslated_io_a_SOURCES += daemon/io/web.c
+nodist_libslated_io_a_SOURCES = web/web_files.c

@@ -4,6 +4,7 @@ import datetime
 import http.client
 import json
 import re
+import socket
 import threading
 import urllib.parse
 
@@ -82,6 +83,7 @@ class Stream:
     def __init__(self, client):
         self.connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=120)
         self.connection.request("GET", "/api/v1/stream")
+        self.socket = self.connection.sock
         self.answer = self.connection.getresponse()
         self.events = []
         self.news = threading.Condition()
@@ -109,6 +111,8 @@ class Stream:
             return next(event for event in self.events if look(*event))
 
     def close(self):
+        # The answer holds on to the socket.
+        self.socket.shutdown(socket.SHUT_RDWR)
         self.connection.close()
 
 
