@@ -331,3 +331,7 @@ TESTS += tests/doc/operations.py tests/system/dashboard.py
 # A restore as the operations guide tells of it.
 dist_check_SCRIPTS += tests/system/restore.py
 TESTS += tests/system/restore.py
+# The board in a browser.
+dist_check_SCRIPTS += tests/web/board.py tests/web/pages.py tests/web/scale.py
+TESTS += tests/web/board.py tests/web/pages.py tests/web/scale.py
+EXTRA_DIST += tests/web/browser.py tests/web/stage.py

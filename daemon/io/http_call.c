@@ -140,9 +140,13 @@ http_answer(struct http_call *call, int status, const char *content_type, const 
 	char length[24];
 	call_unlist(call);
 	(void)snprintf(length, sizeof(length), "%zu", n_body);
-	http_call_add_header(call, "Content-Type", content_type);
-	http_call_add_header(call, "Content-Length", length);
-	http_call_add_header(call, "Cache-Control", "no-store");
+	/* The body that 304 is about is another one. */
+	if (status != HTTP_NOTMODIFIED) {
+		http_call_add_header(call, "Content-Type", content_type);
+		http_call_add_header(call, "Content-Length", length);
+	}
+	if (!evhttp_find_header(evhttp_request_get_output_headers(call->request), "Cache-Control"))
+		http_call_add_header(call, "Cache-Control", "no-store");
 	http_call_add_header(call, "X-Content-Type-Options", "nosniff");
 	/* Where this fails the length does not fit and the client sees a broken answer, as it should. */
 	if (n_body > 0 && evhttp_request_get_command(call->request) != EVHTTP_REQ_HEAD)
@@ -269,8 +273,12 @@ http_stream_begin(struct http_call *call, const char *content_type, void (*close
 	if (connection)
 		evhttp_connection_set_closecb(connection, on_stream_closed, call);
 	evhttp_send_reply_start(call->request, HTTP_OK, NULL);
-	if (!connection)
+	if (!connection) {
 		on_stream_closed(NULL, call);
+		return;
+	}
+	/* The client has no more to say, but it has to take what is sent. */
+	bufferevent_set_timeouts(evhttp_connection_get_bufferevent(connection), NULL, &HTTP_IDLE_LIMIT);
 }
 
 /* Not by shutdown(): what a client does not read would keep the socket. */

@@ -7,9 +7,13 @@
 #include <event2/keyvalq_struct.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/time.h>
 
 #include "slated/http_server.h"
 #include "slated/signature.h"
+
+/* How long a connection may stand still: no byte read where one is waited for, none written where some wait. */
+#define HTTP_IDLE_LIMIT ((const struct timeval){10, 0})
 
 struct bufferevent;
 struct evhttp;

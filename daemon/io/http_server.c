@@ -22,8 +22,7 @@
 #include "slated/log.h"
 #include "slated/timebase.h"
 
-#define IDLE_LIMIT    ((struct timeval){10, 0}) /* without a byte in either direction */
-#define REQUEST_LIMIT (20 * US_PER_S)           /* for a whole request, from the connection's or the last answer on */
+#define REQUEST_LIMIT (20 * US_PER_S) /* for a whole request, from the connection's or the last answer on */
 #define SWEEP         ((struct timeval){1, 0})
 /* What one connection may hold in memory: evhttp takes a body out of the buffer once it is complete. */
 #define READ_MAX (HTTP_REQUEST_MAX + 4 * HTTP_HEADERS_MAX)
@@ -201,7 +200,6 @@ http_server_adopt(struct http_server *server, int fd, const char *name)
 static int
 server_make(struct http_server *server, const char *token)
 {
-	static const struct timeval idle = IDLE_LIMIT;
 	static const ev_uint16_t methods = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
 	                                   EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
 	                                   EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH;
@@ -209,7 +207,7 @@ server_make(struct http_server *server, const char *token)
 	server->sweep = evtimer_new(server->base, on_sweep, server);
 	if (!server->evhttp || !server->sweep)
 		return -ENOMEM;
-	evhttp_set_timeout_tv(server->evhttp, &idle);
+	evhttp_set_timeout_tv(server->evhttp, &HTTP_IDLE_LIMIT);
 	evhttp_set_max_body_size(server->evhttp, HTTP_REQUEST_MAX);
 	evhttp_set_max_headers_size(server->evhttp, HTTP_HEADERS_MAX);
 	/* All that it knows, so that refusals are ours. */

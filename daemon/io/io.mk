@@ -165,3 +165,7 @@ libslated_io_a_SOURCES += daemon/io/silence.c
 # Several daemons.
 libslated_io_a_SOURCES += include/slated/shards.h
 libslated_io_a_SOURCES += daemon/io/shards.c
+# The board.
+libslated_io_a_SOURCES += include/slated/web.h
+libslated_io_a_SOURCES += daemon/io/web.c
+nodist_libslated_io_a_SOURCES = web/web_files.c

@@ -16,6 +16,7 @@
 #include "slated/inbound.h"
 #include "slated/jsonw.h"
 #include "slated/log.h"
+#include "slated/web.h"
 #include "slated/wheel.h"
 
 /* PagerDuty gives up after 5 s and sends again. */
@@ -120,6 +121,8 @@ make_modules(struct service *service)
 		            &service->api);
 	if (r == 0)
 		r = service_metrics_serve(service);
+	if (r == 0)
+		r = web_serve(service->http_server);
 	return r;
 }
 

@@ -5,6 +5,7 @@ import http.client
 import json
 import re
 import signal
+import socket
 import threading
 import urllib.parse
 
@@ -83,6 +84,7 @@ class Stream:
     def __init__(self, client):
         self.connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=120)
         self.connection.request("GET", "/api/v1/stream")
+        self.socket = self.connection.sock
         self.answer = self.connection.getresponse()
         self.events = []
         self.news = threading.Condition()
@@ -110,6 +112,8 @@ class Stream:
             return next(event for event in self.events if look(*event))
 
     def close(self):
+        # The answer holds on to the socket.
+        self.socket.shutdown(socket.SHUT_RDWR)
         self.connection.close()
 
 
