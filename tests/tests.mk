@@ -245,6 +245,8 @@ EXTRA_DIST += \
 	tests/channels/schemas/slack.json \
 	tests/channels/schemas/teams.json
 # What comes in over HTTP.
+dist_check_SCRIPTS += tests/system/shards.py
+TESTS += tests/system/shards.py
 dist_check_SCRIPTS += tests/system/api.py
 TESTS += tests/system/api.py
 EXTRA_DIST += tests/system/openapi.py

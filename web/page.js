@@ -37,7 +37,7 @@ export function announce(text) {
 const STATES = {
 	live: () => ["live", "Live", ""],
 	polling: () => ["polling", "Every 15 s",
-		"This daemon stands by for another one, so the page is read anew every 15 s."],
+		"This daemon stands by for others, so the page is read anew every 15 s."],
 	lost: (problem, since) => ["lost", "Offline",
 		`${problem.message} ${since ? `What you see is of ${formatInstant(since, Date.now())}; trying` : "Trying"} again.`],
 };

@@ -161,6 +161,10 @@ libslated_io_a_SOURCES += daemon/io/api_internal.h
 libslated_io_a_SOURCES += daemon/io/api_stream.c
 libslated_io_a_SOURCES += daemon/io/api_ticket.c
 libslated_io_a_SOURCES += daemon/io/silence.c
+
+# Several daemons.
+libslated_io_a_SOURCES += include/slated/shards.h
+libslated_io_a_SOURCES += daemon/io/shards.c
 # The board.
 libslated_io_a_SOURCES += include/slated/web.h
 libslated_io_a_SOURCES += daemon/io/web.c

@@ -22,7 +22,7 @@ static const struct {
     {"no connection to the database for HTTP requests", "cb23877b8e1b42069f34915b35070337"},
     {"the lease could not be taken", "6d8500149c884e26a41090a211ca601b"},
     {"the configuration could not be recorded", "6d8500149c884e26a41090a211ca601b"},
-    {"another daemon holds the lease; waiting for its end", "5bb6c346f1344265950fa1408bc88889"},
+    {"other daemons hold all shards; waiting for a share", "5bb6c346f1344265950fa1408bc88889"},
     {"everything is read anew", "b8ba14d2f10c4695a42c040ac55b6a28"},
     {"events are missing", "cfea605155584e96be0ef5dd6499d2e9"},
     {"an event could not be read", "cfea605155584e96be0ef5dd6499d2e9"},

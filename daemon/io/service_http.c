@@ -73,6 +73,7 @@ add_status(void *arg, struct jsonw *json)
 	jsonw_text(json, "instance", service->instance);
 	jsonw_bool(json, "ready", service_is_ready(service));
 	jsonw_bool(json, "standby", service->stands_by);
+	jsonw_number(json, "shards", service->state < SERVICE_LIVE ? 0 : service->shards.n);
 	jsonw_bool(json, "changing", service->config->token != NULL);
 	if (service->state < SERVICE_LIVE)
 		return;
@@ -93,13 +94,20 @@ is_live(void *arg)
 	return service->state == SERVICE_LIVE;
 }
 
+static bool
+has_all(void *arg)
+{
+	const struct service *service = arg;
+	return service->shards.n == SHARDS;
+}
+
 /* Life ------------------------------------------------------------------------------------------------------------- */
 
 static int
 make_modules(struct service *service)
 {
 	const struct desk_hooks hooks = {on_problem, service};
-	const struct api_hooks api_hooks = {service_clock, find_policies, add_status, is_live, service};
+	const struct api_hooks api_hooks = {service_clock, find_policies, add_status, is_live, has_all, service};
 	const struct config *config = service->config;
 	int r = http_server_new(service->base, config->token, &service->http_server);
 	if (r == 0)

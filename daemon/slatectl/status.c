@@ -8,6 +8,7 @@
 #include "command.h"
 #include "report.h"
 #include "slated/jsonw.h"
+#include "slated/shards.h"
 #include "status.h"
 
 /* A daemon writes its row every few seconds; one that has not for so long is taken for dead. */

@@ -4,6 +4,7 @@ import datetime
 import http.client
 import json
 import re
+import signal
 import socket
 import threading
 import urllib.parse
@@ -342,7 +343,9 @@ def test_stream(bench, client, daemon):
     wait_until("a free place", lambda: Stream(client).answer.status == 200)
 
 
-def test_standby(bench, judge):
+def test_standby(bench, judge, first):
+    """The first daemon hangs and has all shards yet."""
+    bench.hang(first)
     path = bench.write_config(config(bench), "second.conf", instance="second")
     second = Client(bench, judge, bench.daemon(path, loaded=False))
     wait_until("the standby's word", lambda: second.get("/status")[1]["standby"])
@@ -351,6 +354,9 @@ def test_standby(bench, judge):
     bench.equal(wait_until("its connection", lambda: second.get("/clocks")[0] == 200 and 200), 200, "it can be read all the same")
     stream = Stream(second)
     bench.equal((stream.answer.status, stream.answer.headers["Retry-After"]), (503, "2"), "but hears of no changes")
+    first.signal(signal.SIGCONT)
+    bench.check(wait_until("its share", lambda: second.get("/status")[1].get("shards") == 128), "and has its share in the end")
+    bench.stopped(bench.daemons[-1])
 
 
 def test_database_lost(bench, client):
@@ -385,7 +391,7 @@ def test(bench):
     test_others(bench, client, tickets)
     test_sites(bench, client, tickets)
     test_stream(bench, client, daemon)
-    test_standby(bench, judge)
+    test_standby(bench, judge, daemon)
     test_database_lost(bench, client)
     done = {(method, template) for method, template, status in judge.seen if status < 300}
     bench.equal(judge.operations() - done - {("get", "/stream"), ("post", "/hooks/pagerduty")}, set(),

@@ -347,6 +347,11 @@ class Bench:
             daemon.wait_loaded()
         return daemon
 
+    def hang(self, daemon):
+        """Stops a daemon where it is, in the possession of its shards, until SIGCONT."""
+        daemon.signal(signal.SIGSTOP)
+        self.db.run("UPDATE sla.lease SET expires_at = clock_timestamp() + interval '5 minutes' WHERE owner IS NOT NULL")
+
     def check(self, ok, what, detail=""):
         """One check, one line."""
         if ok:

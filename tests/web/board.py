@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """The board in a browser, on a real daemon: what it shows in which order, that it is live, what people do with it."""
+import signal
+
 from stage import TOKEN, Stage, fill, free_port, run
 
 NAMES = ".row .ticket a"
@@ -209,6 +211,8 @@ def test_standby(bench, site):
     """A daemon that stands by shows the same, read anew now and then, and has no stream."""
     port = free_port()
     config = bench.write_config(site.text.replace(f":{site.port}", f":{port}"), "second.conf", "second")
+    first = bench.daemons[-1]
+    bench.hang(first)
     daemon = bench.daemon(config, loaded=False)
     daemon.log.wait("^listening ")
     page = site.browser.page()
@@ -218,6 +222,7 @@ def test_standby(bench, site):
     bench.check("stands by" in page.run("document.querySelector('#notice').innerText"), "a standby says so")
     page.close()
     bench.stopped(daemon, "SIGTERM to the standby")
+    first.signal(signal.SIGCONT)
 
 
 def test_elsewhere(bench, site):
