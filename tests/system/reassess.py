@@ -102,6 +102,14 @@ def test_lock(bench):
     bench.equal(rule(bench, overtaken)["outcome"], "overtaken", "overtaken: somebody else's word stands")
     db.wait(f"(SELECT severity FROM sla.ticket_state WHERE ticket_id = {overtaken}) = 'low'")
     bench.equal(db.value(f"SELECT severity FROM sla.ticket WHERE id = {overtaken}"), "low", "overtaken: on the ticket too")
+    # The same severity by another of its names is a word on it, too.
+    confirmed = db.insert("ticket", severity="S1", plan="any")
+    db.wait(f"EXISTS (SELECT FROM sla.clock WHERE ticket_id = {confirmed})")
+    writer.run(f"BEGIN; UPDATE sla.ticket SET plan = 'other' WHERE id = {confirmed}")
+    db.wait(f"EXISTS (SELECT FROM sla.reassessment WHERE ticket_id = {confirmed})")
+    writer.run(f"UPDATE sla.ticket SET severity = 'critical' WHERE id = {confirmed}; COMMIT")
+    bench.equal(rule(bench, confirmed)["outcome"], "overtaken", "overtaken: also by another name of what it was")
+    bench.equal(db.value(f"SELECT severity FROM sla.ticket WHERE id = {confirmed}"), "critical", "overtaken: which stands")
 
 
 def test(bench):
