@@ -48,6 +48,23 @@ def test_pairs(bench, ticket):
     bench.check(len(slow) <= 3, "an event just after another is seen soon", slow)
 
 
+def test_message(bench, ticket):
+    """What the server says may be longer than what is kept of it, in letters of two bytes: the heartbeat, which writes it
+    to the database, goes on wherever it is cut."""
+    db = bench.db
+    for lead in ("", "x"):
+        db.run(f"CREATE FUNCTION complain() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE '%', '{lead}' || repeat('ä', 400); "
+               "END $$; CREATE TRIGGER complain BEFORE INSERT ON sla.milestone FOR EACH ROW EXECUTE FUNCTION complain()")
+        db.insert("reply", ticket_id=ticket, author="agent")
+        db.wait(f"(SELECT last_error FROM sla.instance) LIKE '%: {lead}ääää%'")
+        db.run("DROP FUNCTION complain CASCADE")
+        db.wait(f"(SELECT s.applied_seq = t.event_seq FROM sla.ticket t JOIN sla.ticket_state s ON s.ticket_id = t.id "
+                f"WHERE t.id = {ticket})")
+        bench.check(True, f"a long message of the server is kept as far as it fits: {lead}ää")
+        ticket = db.insert("ticket", severity="low")
+        db.wait(f"(SELECT count(*) FROM sla.clock WHERE ticket_id = {ticket}) = 2")
+
+
 def test(bench):
     config = bench.write_config(CONFIG)
     daemon = bench.daemon(config)
@@ -114,6 +131,9 @@ def test(bench):
     db.wait(f"(SELECT count(*) FROM sla.clock WHERE ticket_id = {good}) = 2")
     bench.check(True, "the daemon goes on")
     test_pairs(bench, good)
+    fresh = db.insert("ticket", severity="low")
+    db.wait(f"(SELECT count(*) FROM sla.clock WHERE ticket_id = {fresh}) = 2")
+    test_message(bench, fresh)
     bench.stopped(daemon)
     db.insert("ticket", severity="nothing we know")
     db.insert("reply", ticket_id=closed, author="customer")
