@@ -257,11 +257,10 @@ client_open(void)
 	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)); /* for speed */
 	demand(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0);
 	demand(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0);
-	if (bind(fd, (struct sockaddr *)&own, sizeof(own)) < 0 ||
-	    connect(fd, (struct sockaddr *)&rig.address, sizeof(rig.address)) < 0) {
-		perror("a connection on loopback");
-		abort();
-	}
+	demand(bind(fd, (struct sockaddr *)&own, sizeof(own)) == 0);
+	/* libFuzzer's alarm may interrupt it, and it goes on by itself then. */
+	while (connect(fd, (struct sockaddr *)&rig.address, sizeof(rig.address)) < 0 && errno != EISCONN)
+		demand(errno == EINTR || errno == EALREADY);
 	return fd;
 }
 
