@@ -404,3 +404,6 @@ tests_fuzz_fuzz_ical_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_ical_LDADD = $(CONFIG_LIBS)
 endif
 endif
+# What each role may do, by trying all of it.
+dist_check_SCRIPTS += tests/system/rights.py
+TESTS += tests/system/rights.py
