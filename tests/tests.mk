@@ -407,3 +407,8 @@ endif
 # What each role may do, by trying all of it.
 dist_check_SCRIPTS += tests/system/rights.py
 TESTS += tests/system/rights.py
+# Coverage, and what takes long.
+EXTRA_DIST += tests/coverage tests/full tests/fuzz/run tests/known tools/cppcheck.h
+.PHONY: coverage
+coverage:
+	$(srcdir)/tests/coverage

@@ -513,6 +513,10 @@ call_route(struct http_call *call, const char *path)
 			if (!method_fits(route, method))
 				continue;
 			call->segment = segment ? strndup(segment, len) : NULL;
+			if (segment && !call->segment) {
+				http_answer_busy(call, "slated is out of memory");
+				return;
+			}
 			if (call_is_allowed(call, route))
 				route->serve(table->arg, call);
 			return;
