@@ -335,3 +335,80 @@ TESTS += tests/system/restore.py
 dist_check_SCRIPTS += tests/web/board.py tests/web/pages.py tests/web/scale.py
 TESTS += tests/web/board.py tests/web/pages.py tests/web/scale.py
 EXTRA_DIST += tests/web/browser.py tests/web/stage.py
+# Fuzz targets of what comes from outside while the daemon runs.
+FUZZ_LIBS = $(COURIER_LIBS) $(LIBPQ_LIBS)
+fuzz_http_rig = tests/fuzz/http_rig.c tests/fuzz/http_rig.h tests/fuzz/input.h
+EXTRA_DIST += tests/fuzz/corpus/api tests/fuzz/corpus/hook tests/fuzz/corpus/http tests/fuzz/corpus/rows \
+	tests/fuzz/corpus/signature tests/fuzz/corpus/value
+EXTRA_DIST += tests/fuzz/api.dict tests/fuzz/config.dict tests/fuzz/event.dict tests/fuzz/hook.dict tests/fuzz/http.dict \
+	tests/fuzz/ical.dict tests/fuzz/rows.dict tests/fuzz/signature.dict
+check_PROGRAMS += tests/fuzz/replay_api tests/fuzz/replay_hook tests/fuzz/replay_http tests/fuzz/replay_rows \
+	tests/fuzz/replay_signature tests/fuzz/replay_value
+TESTS += tests/fuzz/replay_api tests/fuzz/replay_hook tests/fuzz/replay_http tests/fuzz/replay_rows \
+	tests/fuzz/replay_signature tests/fuzz/replay_value
+tests_fuzz_replay_api_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fuzz/fuzz_api.c $(fuzz_http_rig)
+tests_fuzz_replay_api_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io -DCORPUS=\"api\"
+tests_fuzz_replay_api_LDADD = $(FUZZ_LIBS)
+tests_fuzz_replay_hook_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fuzz/fuzz_hook.c tests/fuzz/input.h
+tests_fuzz_replay_hook_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"hook\"
+tests_fuzz_replay_hook_LDADD = $(FUZZ_LIBS)
+tests_fuzz_replay_http_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fuzz/fuzz_http.c $(fuzz_http_rig)
+tests_fuzz_replay_http_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io -DCORPUS=\"http\"
+tests_fuzz_replay_http_LDADD = $(FUZZ_LIBS)
+tests_fuzz_replay_rows_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fuzz/fuzz_rows.c tests/fuzz/input.h
+tests_fuzz_replay_rows_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"rows\"
+tests_fuzz_replay_rows_LDADD = $(FUZZ_LIBS)
+tests_fuzz_replay_signature_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fuzz/fuzz_signature.c \
+	tests/fuzz/input.h
+tests_fuzz_replay_signature_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"signature\"
+tests_fuzz_replay_signature_LDADD = $(FUZZ_LIBS)
+tests_fuzz_replay_value_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fuzz/fuzz_value.c tests/fuzz/input.h
+tests_fuzz_replay_value_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"value\"
+tests_fuzz_replay_value_LDADD = libslated-core.a
+EXTRA_DIST += tests/fuzz/corpus/ical
+if WITH_FEEDS
+check_PROGRAMS += tests/fuzz/replay_ical
+TESTS += tests/fuzz/replay_ical
+tests_fuzz_replay_ical_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fuzz/fuzz_ical.c tests/fuzz/input.h
+tests_fuzz_replay_ical_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io -DCORPUS=\"ical\"
+tests_fuzz_replay_ical_LDADD = $(CONFIG_LIBS)
+endif
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_api tests/fuzz/fuzz_hook tests/fuzz/fuzz_http tests/fuzz/fuzz_rows \
+	tests/fuzz/fuzz_signature tests/fuzz/fuzz_value
+tests_fuzz_fuzz_api_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_api.c $(fuzz_http_rig)
+tests_fuzz_fuzz_api_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io
+tests_fuzz_fuzz_api_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_api_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_hook_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_hook.c tests/fuzz/input.h
+tests_fuzz_fuzz_hook_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_hook_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_http.c $(fuzz_http_rig)
+tests_fuzz_fuzz_http_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io
+tests_fuzz_fuzz_http_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_http_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_rows_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_rows.c tests/fuzz/input.h
+tests_fuzz_fuzz_rows_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_rows_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_signature_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_signature.c tests/fuzz/input.h
+tests_fuzz_fuzz_signature_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_signature_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_value_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_value.c tests/fuzz/input.h
+tests_fuzz_fuzz_value_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_value_LDADD = libslated-core.a
+if WITH_FEEDS
+noinst_PROGRAMS += tests/fuzz/fuzz_ical
+tests_fuzz_fuzz_ical_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_ical.c tests/fuzz/input.h
+tests_fuzz_fuzz_ical_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io
+tests_fuzz_fuzz_ical_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_ical_LDADD = $(CONFIG_LIBS)
+endif
+endif
+# What each role may do, by trying all of it.
+dist_check_SCRIPTS += tests/system/rights.py
+TESTS += tests/system/rights.py
+# Coverage, and what takes long.
+EXTRA_DIST += tests/coverage tests/full tests/fuzz/run tests/known tools/cppcheck.h
+.PHONY: coverage
+coverage:
+	$(srcdir)/tests/coverage

@@ -146,7 +146,8 @@ atoms_intern(struct atoms *atoms, const char *text, size_t len, atom *ret)
 	copy[len] = '\0';
 
 	atom a = (atom)atoms->n_entries++;
-	atoms->entries[a] = (struct entry){copy, hash};
+	atoms->entries[a].text = copy;
+	atoms->entries[a].hash = hash;
 	atoms->slots[slot] = a;
 	*ret = a;
 	return 0;

@@ -274,6 +274,15 @@ specials_find(const struct specials *specials, int32_t key)
 	return i < specials->n && specials->at[i].key == key ? &specials->at[i] : NULL;
 }
 
+/* Room for one more of `n`, doubled each time: a feed may bring thousands. NULL: out of memory. */
+static void *
+array_grow(void *array, size_t n, size_t size)
+{
+	bool full = (n & (n - 1)) == 0;
+
+	return full ? reallocarray(array, n > 0 ? 2 * n : 1, size) : array;
+}
+
 /* 0, -EEXIST, -ENOMEM. */
 static int
 calendar_add_special(struct calendar *calendar, struct specials *specials, int32_t key, const char *label,
@@ -284,7 +293,7 @@ calendar_add_special(struct calendar *calendar, struct specials *specials, int32
 	assert(calendar->kind == CALENDAR_WEEK);
 	if (specials_find(specials, key) != NULL)
 		return -EEXIST;
-	struct special *grown = reallocarray(specials->at, specials->n + 1, sizeof *grown);
+	struct special *grown = array_grow(specials->at, specials->n, sizeof *grown);
 	if (grown == NULL)
 		return -ENOMEM;
 	specials->at = grown;
@@ -332,7 +341,7 @@ int
 calendar_add_closure(struct calendar *calendar, struct instant from, struct instant to, const char *label)
 {
 	assert(calendar->kind == CALENDAR_WEEK);
-	struct closure *grown = reallocarray(calendar->closures, calendar->n_closures + 1, sizeof *grown);
+	struct closure *grown = array_grow(calendar->closures, calendar->n_closures, sizeof *grown);
 	if (grown == NULL)
 		return -ENOMEM;
 	calendar->closures = grown;

@@ -1,5 +1,6 @@
 /* Escalation ladders: which steps a trigger sets going, and when each fires, repeats, is held or dropped.
  * model.md section 8. A ticket's steps in hand are a list in the order in which they were set going. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +17,12 @@ step_fits(const struct step *step, enum trigger_kind kind, const char *level)
 	    [TRIGGER_REQUESTED] = STEP_REQUESTED,
 	    [TRIGGER_REASSESSED] = STEP_REASSESSED,
 	};
-	return step->on == on[kind] &&
-	       (kind != TRIGGER_LEVEL || step->level == NULL || strcmp(step->level, level) == 0);
+	if (step->on != on[kind])
+		return false;
+	if (kind != TRIGGER_LEVEL || step->level == NULL)
+		return true;
+	assert(level != NULL);
+	return strcmp(step->level, level) == 0;
 }
 
 static struct run *

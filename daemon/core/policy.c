@@ -275,5 +275,7 @@ level_point(const struct level *level, struct duration budget)
 	int64_t point = level->percent > 0 ? budget.us / 100 * level->percent + budget.us % 100 * level->percent / 100
 	                                   : budget.us - level->left.us;
 
-	return point > 0 && point < budget.us ? (struct duration){point} : (struct duration){-1};
+	if (point <= 0 || point >= budget.us)
+		point = -1;
+	return (struct duration){point};
 }

@@ -31,7 +31,7 @@ reassess_set_severity(struct engine *engine, struct ticket *ticket, unsigned sev
 	ticket->severity = (uint8_t)severity;
 	ticket->dirty |= changes;
 	engine_rematch(engine, ticket);
-	engine->calls = &calls;
+	engine->calls = &calls; /* cppcheck-suppress autoVariables; every way out puts the outer one back */
 	for (struct clock *clock = ticket->clocks; clock != NULL; clock = clock->next) {
 		if (!clock_is_active(clock))
 			continue;

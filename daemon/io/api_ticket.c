@@ -23,11 +23,11 @@ static const char clocks_sql[] = "SELECT " CLOCK_ROW_COLUMNS " FROM sla.clock c 
                                  "'resolution', 'assessment'], c.metric), c.cycle";
 
 /* The ticket's link, and the acknowledgement that came last. */
-static const char more_sql[] = "SELECT sla.ticket_link($2, t), " RESULT_US("a.at") ", a.by, " RESULT_US(
-    "a.at + a.\"for\"") " FROM sla.ticket t "
-                        "LEFT JOIN LATERAL (SELECT e.at, e.by, e.\"for\" FROM sla.event e WHERE e.ticket_id = t.id "
-                        "  AND e.kind = 'ack' AND e.refused IS NULL ORDER BY e.seq DESC LIMIT 1) AS a ON true WHERE "
-                        "t.id = $1";
+static const char more_sql[] = "SELECT sla.ticket_link($2, t), " RESULT_US(
+    "a.at") ", a.by, " CLOCK_LIST_HELD_UNTIL " FROM sla.ticket t "
+            "LEFT JOIN LATERAL (SELECT e.at, e.by, e.\"for\" FROM sla.event e WHERE e.ticket_id = t.id "
+            "  AND e.kind = 'ack' AND e.refused IS NULL ORDER BY e.seq DESC LIMIT 1) AS a ON true WHERE "
+            "t.id = $1";
 
 static const char find_sql[] = "SELECT id FROM sla.ticket WHERE source = $1 AND external_id = $2";
 

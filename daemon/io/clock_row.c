@@ -36,9 +36,8 @@ guess_running(const struct clock_row *clock, struct instant now)
 {
 	double total = (double)instant_since(clock->due_at, clock->started_at).us;
 	double share = total > 0 ? (double)instant_since(now, clock->started_at).us / total : 1;
-	int64_t used = (int64_t)(share * (double)clock->budget.us);
-	if (used > clock->budget.us)
-		used = clock->budget.us;
+	/* Before it becomes a number: it may be larger than any. */
+	int64_t used = share >= 1 ? clock->budget.us : share > 0 ? (int64_t)(share * (double)clock->budget.us) : 0;
 	return (struct duration){used < clock->consumed.us ? clock->consumed.us : used};
 }
 

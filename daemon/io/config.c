@@ -49,7 +49,9 @@ file_read(const char *path, size_t max, char **ret, size_t *ret_len)
 	}
 	text[len] = '\0';
 	char *shrunk = realloc(text, len + 1);
-	*ret = shrunk != NULL ? shrunk : text;
+	if (shrunk != NULL)
+		text = shrunk;
+	*ret = text;
 	*ret_len = len;
 	return 0;
 }

@@ -81,7 +81,8 @@ const struct config_row config_rows[] = {
     {SCOPE_CALENDAR, "holidays", TYPE_STRINGS, 0, NULL, "[ \"2026-07-03\", \"12-25\" ]", true, 0,
      "Closed dates; without a year, every year's."},
     {SCOPE_CALENDAR, "holiday_feeds", TYPE_STRINGS, 0, NULL, "[ \"us-federal.ics\" ]", true, 0,
-     "iCalendar files: an all-day event closes its dates, a timed one its span."},
+     "iCalendar files: an all-day event closes its dates, a timed one its span. Rules recur daily at most; a file "
+     "closes 20000 days and spans at most."},
     {SCOPE_CALENDAR, "exceptions", TYPE_GROUPS, SCOPE_EXCEPTION, NULL, NULL, true, 0,
      "Dates with hours of their own, which count before holidays and the week."},
     {SCOPE_EXCEPTION, "date", TYPE_STRING, 0, NULL, "\"2026-12-24\"", true, 0, "The date."},

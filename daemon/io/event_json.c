@@ -151,7 +151,7 @@ read_attributes(struct event_line *line, json_t *object, struct ticket_event *ev
 static int
 read_opened(struct event_line *line, json_t *object, struct ticket_event *event, char problem[static REFUSAL_SIZE])
 {
-	int status;
+	int status = STATUS_OPEN;
 	int r = read_string(object, "severity", &event->severity, problem);
 	if (r == 0)
 		r = read_name(object, "status", status_names, STATUS_COUNT, STATUS_OPEN, &status, problem);

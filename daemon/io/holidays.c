@@ -10,8 +10,8 @@
 #include <libical/ical.h>
 #include <string.h>
 
-/* A rule that recurs every second stops here. */
-#define OCCURRENCES_MAX 20000
+/* What one feed may close, days and spans, or its rules go through: fifty years of days. Longer ones are mistakes. */
+#define CLOSED_MAX 20000
 
 struct feed {
 	icalcomponent *root;
@@ -20,7 +20,20 @@ struct feed {
 	void *arg;
 	struct calendar *calendar;
 	struct holidays_problem *problem;
+	unsigned closed;
 };
+
+/* Counts one more; false after CLOSED_MAX. */
+static bool
+feed_count(struct feed *feed)
+{
+	if (feed->closed < CLOSED_MAX) {
+		feed->closed++;
+		return true;
+	}
+	snprintf(feed->problem->text, sizeof feed->problem->text, "closes more than %d days", CLOSED_MAX);
+	return false;
+}
 
 /* The wall clock's reading that a DATE or DATE-TIME writes; false for a date that does not exist. */
 static bool
@@ -81,9 +94,13 @@ event_close(struct feed *feed, const struct event *event, struct icaltimetype st
 		return 0;
 	if (!event->start.is_date) {
 		struct instant from = zone_instant(event->zone, wall, ZONE_FIRST);
+		if (!feed_count(feed))
+			return -EINVAL;
 		return calendar_add_closure(feed->calendar, from, instant_plus(from, event->length), event->label);
 	}
 	for (int64_t i = 0; i < event->days; i++) {
+		if (!feed_count(feed))
+			return -EINVAL;
 		int r = calendar_add_holiday(feed->calendar, date_plus(date_of_wall(wall), i), event->label);
 		if (r < 0)
 			return r;
@@ -164,23 +181,32 @@ occurrence_is_out(struct feed *feed, const struct event *event, struct icaltimet
 static int
 event_close_rule(struct feed *feed, const struct event *event, icalproperty *rule)
 {
-	icalrecur_iterator *iterator = icalrecur_iterator_new(icalproperty_get_rrule(rule), event->start);
+	struct icalrecurrencetype recurrence = icalproperty_get_rrule(rule);
 	struct icaltimetype time;
 	struct wall wall;
 	int r = 0;
 
+	if (recurrence.freq == ICAL_SECONDLY_RECURRENCE || recurrence.freq == ICAL_MINUTELY_RECURRENCE ||
+	    recurrence.freq == ICAL_HOURLY_RECURRENCE) {
+		snprintf(feed->problem->text, sizeof feed->problem->text, "event \"%.60s\" recurs more than once a day",
+		         event->label != NULL ? event->label : "");
+		return -EINVAL;
+	}
+	icalrecur_iterator *iterator = icalrecur_iterator_new(recurrence, event->start);
 	if (iterator == NULL) {
 		snprintf(feed->problem->text, sizeof feed->problem->text,
 		         "event \"%.60s\" has an RRULE that is malformed or never comes",
 		         event->label != NULL ? event->label : "");
 		return -EINVAL;
 	}
-	for (int n = 0; r == 0 && n < OCCURRENCES_MAX; n++) {
+	while (r == 0) {
 		time = icalrecur_iterator_next(iterator);
 		if (icaltime_is_null_time(time) || !time_wall(time, &wall) || wall.us > feed->until.us)
 			break;
 		if (!occurrence_is_out(feed, event, time))
 			r = event_close(feed, event, time);
+		else if (!feed_count(feed))
+			r = -EINVAL;
 	}
 	icalrecur_iterator_free(iterator);
 	return r;

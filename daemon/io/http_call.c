@@ -19,6 +19,7 @@
 
 #include "http_internal.h"
 #include "slated/render.h"
+#include "slated/text.h"
 
 #define JSON_TYPE    "application/json"
 #define PROBLEM_TYPE "application/problem+json" /* RFC 9457 */
@@ -214,6 +215,7 @@ http_answer_error(struct http_call *call, int status, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	(void)text_clean(text, strlen(text)); /* it may quote the request, cut within a character */
 	answer_object(call, status, PROBLEM_TYPE,
 	              json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", status_title(status), "status",
 	                        status, "detail", text));
@@ -511,6 +513,10 @@ call_route(struct http_call *call, const char *path)
 			if (!method_fits(route, method))
 				continue;
 			call->segment = segment ? strndup(segment, len) : NULL;
+			if (segment && !call->segment) {
+				http_answer_busy(call, "slated is out of memory");
+				return;
+			}
 			if (call_is_allowed(call, route))
 				route->serve(table->arg, call);
 			return;

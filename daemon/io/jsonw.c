@@ -79,7 +79,7 @@ jsonw_seconds(struct jsonw *json, const char *key, struct duration length)
 	begin_member(json, key);
 	if (length.us < 0) {
 		text_add(&json->text, "-", 1);
-		length.us = -length.us;
+		length.us = length.us == INT64_MIN ? INT64_MAX : -length.us;
 	}
 	text_add_seconds(&json->text, length);
 }

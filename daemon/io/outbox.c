@@ -347,7 +347,7 @@ static int
 read_claim(PGresult *result, int row, struct delivery *ret)
 {
 	int32_t cycle = 0;
-	int32_t attempts;
+	int32_t attempts = 0;
 	int64_t ticket = 0;
 	struct delivery d = {
 	    .key = PQgetvalue(result, row, 0),

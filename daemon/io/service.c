@@ -27,6 +27,7 @@
 #include "slated/log.h"
 #include "slated/mail_client.h"
 #include "slated/rows.h"
+#include "slated/text.h"
 
 #define BEAT       ((struct timeval){1, 0})
 #define STOP_LIMIT ((struct timeval){4, 0})
@@ -67,6 +68,8 @@ service_problem(struct service *service, const char *what, const char *text)
 {
 	log_error(what, log_text("error", text));
 	(void)snprintf(service->last_error, sizeof(service->last_error), "%s: %s", what, text);
+	/* What was cut within a character the database would refuse, and the heartbeat with it. */
+	(void)text_clean(service->last_error, strlen(service->last_error));
 	service->last_error_at = service_now(service);
 }
 

@@ -39,7 +39,8 @@ signing_key_copy(const char *text, struct signing_key *ret)
 	if (!bytes)
 		return -ENOMEM;
 	memcpy(bytes, text, len);
-	*ret = (struct signing_key){bytes, len};
+	ret->bytes = bytes;
+	ret->len = len;
 	return 0;
 }
 

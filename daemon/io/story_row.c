@@ -49,18 +49,17 @@ const struct story_rows story_row_milestones = {"milestones", milestones_sql, wr
 	"'assignee', e.assignee, 'team', e.team, 'attributes', e.attributes))::text"
 #define CHANGED_JSON "(SELECT jsonb_object_agg(c, to_jsonb(e) -> c) FROM unnest(e.changed) AS c)::text"
 
-static const char events_sql[] =
-    "SELECT " RESULT_US("e.at") ", e.seq, e.kind, e.by, e.public, e.escalate, e.status, e.severity, "
-                                "e.reason, " RESULT_US(
-                                    "e.\"for\"") ", e.\"into\", coalesce(i.external_id, '#' || e.\"into\"), e.late, "
-                                                 "e.refused, "
-                                                 "CASE e.kind WHEN 'opened' THEN " OPENED_TEXT
-                                                 " WHEN 'changed' THEN " CHANGED_TEXT " END, "
-                                                 "CASE e.kind WHEN 'opened' THEN " OPENED_JSON
-                                                 " WHEN 'changed' THEN " CHANGED_JSON " END, " RESULT_US(
-                                                     "e.recorded_at") " FROM sla.event e LEFT JOIN sla.ticket i ON "
-                                                                      "i.id = e.\"into\" "
-                                                                      "WHERE e.ticket_id = $1 ORDER BY e.seq";
+static const char events_sql[] = "SELECT " RESULT_US(
+    "e.at") ", e.seq, e.kind, e.by, e.public, e.escalate, e.status, e.severity, "
+            "e.reason, " RESULT_US(RESULT_HELD(
+                "e.\"for\"")) ", e.\"into\", coalesce(i.external_id, '#' || e.\"into\"), e.late, "
+                              "e.refused, "
+                              "CASE e.kind WHEN 'opened' THEN " OPENED_TEXT " WHEN 'changed' THEN " CHANGED_TEXT
+                              " END, "
+                              "CASE e.kind WHEN 'opened' THEN " OPENED_JSON " WHEN 'changed' THEN " CHANGED_JSON
+                              " END, " RESULT_US("e.recorded_at") " FROM sla.event e LEFT JOIN sla.ticket i ON "
+                                                                  "i.id = e.\"into\" "
+                                                                  "WHERE e.ticket_id = $1 ORDER BY e.seq";
 
 static void
 write_event(struct jsonw *json, const PGresult *rows, int row)

@@ -30,6 +30,9 @@ enum clock_list_param {
 #define CLOCK_LIST_STATES 4
 extern const char *const clock_list_states[CLOCK_LIST_STATES];
 
+/* Until when `a`, an acknowledgement with `at` and `for`, holds. */
+#define CLOCK_LIST_HELD_UNTIL RESULT_US("a.at + " RESULT_HELD("a.\"for\""))
+
 enum clock_list_column {
 	CLOCK_LIST_ID,
 	CLOCK_LIST_SOURCE,

@@ -63,12 +63,11 @@ log_errno(int error)
 	return (struct log_field){"error", LOG_FIELD_ERROR, {.number = error}};
 }
 
-#define log_at(level, message, ...)                                                                                    \
-	log_write((level), (message), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){NULL}})
-#define log_error(...)   log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
-#define log_warning(...) log_at(LOG_LEVEL_WARNING, __VA_ARGS__)
-#define log_info(...)    log_at(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_debug(...)   log_at(LOG_LEVEL_DEBUG, __VA_ARGS__)
+#define log_at(level, message, ...) log_write((level), (message), (const struct log_field[]){__VA_ARGS__})
+#define log_error(...)              log_at(LOG_LEVEL_ERROR, __VA_ARGS__, {NULL})
+#define log_warning(...)            log_at(LOG_LEVEL_WARNING, __VA_ARGS__, {NULL})
+#define log_info(...)               log_at(LOG_LEVEL_INFO, __VA_ARGS__, {NULL})
+#define log_debug(...)              log_at(LOG_LEVEL_DEBUG, __VA_ARGS__, {NULL})
 
 /* Writes no line above `level` from now on; LOG_LEVEL_INFO until then. */
 void log_set_level(enum log_level level);

@@ -10,6 +10,10 @@
 /* Microseconds since 1970 of a timestamptz, and of an interval; for result_instant() and result_number(). */
 #define RESULT_US(expression) "(extract(epoch FROM " expression ") * 1000000)::bigint"
 
+/* An interval that somebody wrote, which may be longer than any bigint of microseconds, as a period of the
+ * configuration's may not (period_parse). */
+#define RESULT_HELD(interval_) "least(" interval_ ", interval '100 years')"
+
 /* One value. NULL gives NULL, INSTANT_NEVER, 0 and false. */
 const char *result_text(const PGresult *rows, int row, int column);
 struct instant result_instant(const PGresult *rows, int row, int column);

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Bad input is refused, with a reason, by a constraint or by the daemon, and counted; it never stops the daemon."""
 import re
+import subprocess
 import time
 
-from harness import SqlError, run
+from harness import BUILD, SqlError, run
 
 CONFIG = """
 severities = ( { name = "critical"; aliases = [ "S1" ]; }, { name = "low"; } );
@@ -46,6 +47,35 @@ def test_pairs(bench, ticket):
             if time.monotonic() - begin > 0.7:
                 slow.append(round(time.monotonic() - begin, 3))
     bench.check(len(slow) <= 3, "an event just after another is seen soon", slow)
+
+
+def test_message(bench, ticket):
+    """What the server says may be longer than what is kept of it, in letters of two bytes: the heartbeat, which writes it
+    to the database, goes on wherever it is cut."""
+    db = bench.db
+    for lead in ("", "x"):
+        db.run(f"CREATE FUNCTION complain() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE '%', '{lead}' || repeat('ä', 400); "
+               "END $$; CREATE TRIGGER complain BEFORE INSERT ON sla.milestone FOR EACH ROW EXECUTE FUNCTION complain()")
+        db.insert("reply", ticket_id=ticket, author="agent")
+        db.wait(f"(SELECT last_error FROM sla.instance) LIKE '%: {lead}ääää%'")
+        db.run("DROP FUNCTION complain CASCADE")
+        db.wait(f"(SELECT s.applied_seq = t.event_seq FROM sla.ticket t JOIN sla.ticket_state s ON s.ticket_id = t.id "
+                f"WHERE t.id = {ticket})")
+        bench.check(True, f"a long message of the server is kept as far as it fits: {lead}ää")
+        ticket = db.insert("ticket", severity="low")
+        db.wait(f"(SELECT count(*) FROM sla.clock WHERE ticket_id = {ticket}) = 2")
+
+
+def test_hold(bench, ticket):
+    """An interval may be longer than the microseconds of a bigint: it is taken for a hundred years."""
+    db = bench.db
+    db.run(f"INSERT INTO sla.ack (ticket_id, \"for\") VALUES ({ticket}, '170000000 years')")
+    db.wait(f"(SELECT s.applied_seq = t.event_seq FROM sla.ticket t JOIN sla.ticket_state s ON s.ticket_id = t.id "
+            f"WHERE t.id = {ticket})")
+    for command in (["list"], ["show", str(ticket)]):
+        done = subprocess.run([BUILD / "slatectl", *command, "--conninfo", bench.server.conninfo()], capture_output=True,
+                              text=True, check=False)
+        bench.equal((done.returncode, done.stderr), (0, ""), f"an acknowledgement for 170 million years: slatectl {command[0]}")
 
 
 def test(bench):
@@ -114,6 +144,10 @@ def test(bench):
     db.wait(f"(SELECT count(*) FROM sla.clock WHERE ticket_id = {good}) = 2")
     bench.check(True, "the daemon goes on")
     test_pairs(bench, good)
+    fresh = db.insert("ticket", severity="low")
+    db.wait(f"(SELECT count(*) FROM sla.clock WHERE ticket_id = {fresh}) = 2")
+    test_message(bench, fresh)
+    test_hold(bench, db.insert("ticket", severity="low"))
     bench.stopped(daemon)
     db.insert("ticket", severity="nothing we know")
     db.insert("reply", ticket_id=closed, author="customer")

@@ -311,6 +311,12 @@ Test(config, feeds_with_faults_are_refused)
 	    {"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:A\r\nDTSTART;VALUE=DATE:20260410\r\n"
 	     "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
 	     "event \"A\" has an RRULE that is malformed or never comes"},
+	    {"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:A\r\nDTSTART:20260410T120000Z\r\nDURATION:PT1M\r\n"
+	     "RRULE:FREQ=HOURLY\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+	     "event \"A\" recurs more than once a day"},
+	    {"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:A\r\nDTSTART;VALUE=DATE:20260410\r\nDTEND;VALUE=DATE:20560410"
+	     "\r\nRRULE:FREQ=YEARLY\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+	     "closes more than 20000 days"},
 	};
 
 	file_write("slated.conf",
