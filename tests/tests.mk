@@ -311,3 +311,5 @@ tests_unit_test_notify_SOURCES = tests/unit/test_notify.c
 tests_unit_test_notify_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io $(CRITERION_CFLAGS)
 tests_unit_test_notify_LDADD = $(COURIER_LIBS) $(LIBPQ_LIBS) $(LIBSYSTEMD_LIBS) $(CRITERION_LIBS)
 endif
+# Real faults: the checker of what they leave behind, and each kind in a file of its own.
+EXTRA_DIST += tests/system/history.py
