@@ -19,9 +19,6 @@
 #define POLL_AFTER ((struct timeval){0, 150000})
 #define POLL_IDLE  ((struct timeval){1, 0})
 
-/* A load may bring millions of rows. */
-#define LOAD_TIMEOUT ((struct duration){600 * US_PER_S})
-
 enum phase {
 	PHASE_STOPPED,
 	PHASE_LISTEN,
@@ -296,7 +293,7 @@ feed_next(struct feed *feed)
 	                                    .n_params = digest ? 1 : 0,
 	                                    .params = params,
 	                                    .binary = feed->phase == PHASE_SNAPSHOT,
-	                                    .timeout = LOAD_TIMEOUT,
+	                                    .long_one = true, /* millions of rows */
 	                                    .result = on_phase_result,
 	                                    .row = on_copy_row,
 	                                    .arg = feed});

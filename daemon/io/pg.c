@@ -31,6 +31,7 @@ struct pg {
 	int host; /* of this round */
 	enum pg_state state;
 	struct duration pause;
+	struct duration timeout; /* of a query */
 	PGconn *conn;
 	struct event *io;       /* on the socket, for reading */
 	struct event *out;      /* on the socket, for writing */
@@ -214,6 +215,15 @@ take_notifications(struct pg *pg)
 }
 
 static void
+arm_query_deadline(struct pg *pg)
+{
+	struct duration limit = pg->query.timeout.us > 0 ? pg->query.timeout : pg->timeout;
+	if (pg->query.long_one)
+		limit.us *= 4;
+	arm_deadline(pg, limit);
+}
+
+static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct pg *pg = arg;
@@ -223,6 +233,8 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		fail(pg, PQerrorMessage(pg->conn));
 		return;
 	}
+	if (pg->state == PG_BUSY && pg->query.long_one)
+		arm_query_deadline(pg);
 	if (pg->state == PG_BUSY)
 		flush_output(pg);
 	if (pg->state == PG_BUSY)
@@ -367,14 +379,15 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (pg->state == PG_PAUSED)
 		pg_try(pg);
-	else if (pg->state == PG_CONNECTING)
+	else if (pg->state == PG_CONNECTING) {
+		pg->pause = PAUSE_MIN; /* there has been a wait already */
 		fail(pg, "the server did not answer in time");
-	else
+	} else
 		fail(pg, "the server did not answer a query in time");
 }
 
 int
-pg_new(struct event_base *base, const char *conninfo, const char *password, const char *name,
+pg_new(struct event_base *base, const char *conninfo, const char *password, const char *name, struct duration timeout,
        const struct pg_callbacks *callbacks, struct pg **ret, char **ret_problem)
 {
 	char *message = NULL;
@@ -390,6 +403,7 @@ pg_new(struct event_base *base, const char *conninfo, const char *password, cons
 		return *ret_problem == NULL ? -ENOMEM : -EINVAL;
 	}
 	pg->base = base;
+	pg->timeout = timeout;
 	pg->callbacks = *callbacks;
 	pg->password = password == NULL ? NULL : strdup(password);
 	pg->deadline = event_new(base, -1, 0, on_deadline, pg);
@@ -461,7 +475,7 @@ pg_send(struct pg *pg, const struct pg_query *query)
 	                                   query->binary ? 1 : 0);
 	pg->query = *query;
 	pg->state = PG_BUSY;
-	arm_deadline(pg, query->timeout.us > 0 ? query->timeout : PG_QUERY_TIMEOUT);
+	arm_query_deadline(pg);
 	/* A failure shows on the socket, in a turn of the loop where the caller is not in the middle of something. */
 	if (!sent || PQflush(pg->conn) != 0)
 		(void)event_add(pg->out, NULL);

@@ -336,7 +336,8 @@ service_make_connection(struct service *service, const char *name, const struct 
 {
 	char *problem;
 	const char *conninfo = service->config->conninfo == NULL ? "" : service->config->conninfo;
-	int r = pg_new(service->base, conninfo, service->config->password, name, callbacks, ret, &problem);
+	int r = pg_new(service->base, conninfo, service->config->password, name, service->config->database_timeout,
+	               callbacks, ret, &problem);
 	if (r == -EINVAL)
 		log_error("configuration", log_text("setting", "database.conninfo"), log_text("error", problem));
 	free(problem);

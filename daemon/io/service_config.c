@@ -189,6 +189,7 @@ note_unchanged(const struct config *former, const struct config *config)
 		bool same;
 	} settings[] = {
 	    {"http.listen", same_listen},
+	    {"database.timeout", former->database_timeout.us == config->database_timeout.us},
 	    {"instance.name", strcmp(former->instance, config->instance) == 0},
 	    {"database.conninfo", former->conninfo == NULL || config->conninfo == NULL
 	                              ? former->conninfo == config->conninfo

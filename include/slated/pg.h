@@ -34,19 +34,20 @@ struct pg_query {
 	int n_params;
 	const char *const *params; /* texts; NULL = SQL NULL */
 	bool binary;               /* results in binary format */
-	struct duration timeout;   /* 0 = PG_QUERY_TIMEOUT */
+	struct duration timeout;   /* 0: the connection's */
+	bool long_one;             /* four times that, counted anew whenever something comes */
 	pg_result *result;
 	pg_copy_row *row; /* for COPY TO STDOUT, or NULL */
 	void *arg;
 };
 
-#define PG_CONNECT_TIMEOUT ((struct duration){5 * US_PER_S})
-#define PG_QUERY_TIMEOUT   ((struct duration){30 * US_PER_S})
+#define PG_CONNECT_TIMEOUT ((struct duration){4 * US_PER_S})
 
-/* `name` becomes the application_name "slated NAME". Nothing happens before pg_start().
+/* `name` becomes the application_name "slated NAME". Nothing happens before pg_start(). A query without an answer after
+ * `timeout` ends the connection.
  * 0, -EINVAL for a conninfo that libpq cannot read (*ret_problem says why, to be freed), -ENOMEM. */
 int pg_new(struct event_base *base, const char *conninfo, const char *password, const char *name,
-           const struct pg_callbacks *callbacks, struct pg **ret, char **ret_problem)
+           struct duration timeout, const struct pg_callbacks *callbacks, struct pg **ret, char **ret_problem)
     __attribute__((warn_unused_result));
 
 /* Closes the connection at once. Takes NULL. Not from within its callbacks. */
