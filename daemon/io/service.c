@@ -69,12 +69,28 @@ service_problem(struct service *service, const char *what, const char *text)
 
 /* Connections ------------------------------------------------------------------------------------------------------ */
 
+/* A flush of ours that is still on its way to the server, or waits there, must not be written once all has been loaded:
+ * the fence refuses what comes under a former name. */
+static void
+make_run(struct service *service)
+{
+	unsigned char b[16];
+	if (getrandom(b, sizeof(b), 0) != sizeof(b))
+		abort(); /* cannot be: so few bytes are given whole once the pool is ready */
+	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40); /* RFC 9562, version 4 */
+	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+	(void)snprintf(service->run, sizeof(service->run),
+	               "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3],
+	               b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
 static void
 begin(struct service *service)
 {
 	if (service->state != SERVICE_DOWN || event_pending(service->retry, EV_TIMEOUT, NULL) ||
 	    !pg_is_idle(service->feed_pg) || !pg_is_idle(service->flush_pg))
 		return;
+	make_run(service);
 	service->state = SERVICE_LEASING;
 	service->beat_wanted = service->renew_wanted = true;
 	(void)service_use_connection(service);
@@ -316,20 +332,6 @@ on_outbox_settled(void *arg)
 /* Making it ----------------------------------------------------------------------------------------------------------
  */
 
-static int
-make_run(struct service *service)
-{
-	unsigned char b[16];
-	if (getrandom(b, sizeof(b), 0) != sizeof(b))
-		return -EIO;
-	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40); /* RFC 9562, version 4 */
-	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-	(void)snprintf(service->run, sizeof(service->run),
-	               "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3],
-	               b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
-	return 0;
-}
-
 int
 service_make_connection(struct service *service, const char *name, const struct pg_callbacks *callbacks,
                         struct pg **ret)
@@ -477,9 +479,7 @@ make_parts(struct service *service, const char *path)
 	service->base = make_base();
 	if (service->path == NULL || service->base == NULL)
 		return -ENOMEM;
-	r = make_run(service);
-	if (r == 0)
-		r = service_metrics_new(service);
+	r = service_metrics_new(service);
 	if (r == 0)
 		r = work_new(service);
 	if (r == 0)

@@ -79,7 +79,7 @@ struct service {
 	struct service_metrics *metrics;
 	struct timebase timebase;
 	struct instant started_at;
-	char run[37]; /* a uuid that names this run */
+	char run[37]; /* a uuid, another for each load */
 	char instance[256];
 	enum service_state state;
 	struct event *timers; /* the wheel's next instant */
