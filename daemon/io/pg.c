@@ -11,12 +11,22 @@
 #define PAUSE_MIN ((struct duration){US_PER_S / 10})
 #define PAUSE_MAX ((struct duration){2 * US_PER_S})
 
+/* The server then notices within this time that we have gone, also while the query waits for a lock. Otherwise those
+ * that we gave up would pile up there. */
+#define GREETING                                                                                                       \
+	"SELECT system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint "          \
+	"FROM pg_control_system(); SET client_connection_check_interval = '1s'"
+
+#define FORMER                                                                                                         \
+	"the server was replaced by the promotion of another, and is used no more; if that is wrong, restart slated"
+
 /* IDLE: not started. PAUSED: waits before the next round. CONNECTING: one host of the round is being tried.
- * READY: connected, no query. BUSY: a query runs. */
+ * GREETING: it is asked who it is. READY: connected, no query. BUSY: a query runs. */
 enum pg_state {
 	PG_IDLE,
 	PG_PAUSED,
 	PG_CONNECTING,
+	PG_GREETING,
 	PG_READY,
 	PG_BUSY,
 };
@@ -32,6 +42,8 @@ struct pg {
 	enum pg_state state;
 	struct duration pause;
 	struct duration timeout; /* of a query */
+	struct pg_server server;
+	struct pg_server *newest; /* that any of the program's connections has seen */
 	PGconn *conn;
 	struct event *io;       /* on the socket, for reading */
 	struct event *out;      /* on the socket, for writing */
@@ -139,9 +151,47 @@ fail(struct pg *pg, const char *reason)
 	pg->callbacks.lost(pg->callbacks.arg, text);
 }
 
+static bool
+is_former(const struct pg_server *server, const struct pg_server *newest)
+{
+	return server->system != 0 && server->system == newest->system && server->timeline < newest->timeline;
+}
+
+static void
+on_greeted(struct pg *pg)
+{
+	if (is_former(&pg->server, pg->newest)) {
+		fail(pg, FORMER);
+		return;
+	}
+	if (pg->server.system != 0)
+		*pg->newest = pg->server;
+	pg->state = PG_READY;
+	pg->pause = PAUSE_MIN;
+	(void)event_del(pg->deadline);
+	pg->callbacks.ready(pg->callbacks.arg);
+}
+
+/* A server that does not tell, as it is no plain PostgreSQL, is taken as it is. */
+static void
+take_greeting(struct pg *pg, PGresult *result)
+{
+	if (result == NULL) {
+		on_greeted(pg);
+	} else if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {
+		pg->server.system = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+		pg->server.timeline = strtoull(PQgetvalue(result, 0, 1), NULL, 10);
+	}
+	PQclear(result);
+}
+
 static void
 finish_result(struct pg *pg, PGresult *result)
 {
+	if (pg->state == PG_GREETING) {
+		take_greeting(pg, result);
+		return;
+	}
 	pg_result *callback = pg->query.result;
 	void *arg = pg->query.arg;
 	if (result == NULL) {
@@ -151,6 +201,12 @@ finish_result(struct pg *pg, PGresult *result)
 	if (callback != NULL)
 		callback(arg, result);
 	PQclear(result);
+}
+
+static bool
+is_asking(const struct pg *pg)
+{
+	return pg->state == PG_BUSY || pg->state == PG_GREETING;
 }
 
 static void
@@ -192,7 +248,7 @@ take_copy_rows(struct pg *pg)
 static void
 take_results(struct pg *pg)
 {
-	while (pg->state == PG_BUSY) {
+	while (is_asking(pg)) {
 		if (pg->copying && !take_copy_rows(pg))
 			return;
 		if (PQisBusy(pg->conn))
@@ -235,9 +291,9 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	}
 	if (pg->state == PG_BUSY && pg->query.long_one)
 		arm_query_deadline(pg);
-	if (pg->state == PG_BUSY)
+	if (is_asking(pg))
 		flush_output(pg);
-	if (pg->state == PG_BUSY)
+	if (is_asking(pg))
 		take_results(pg);
 	if (pg->state >= PG_READY)
 		take_notifications(pg);
@@ -257,7 +313,6 @@ static void
 on_connected(struct pg *pg)
 {
 	drop_socket_events(pg);
-	(void)event_del(pg->deadline);
 	int fd = PQsocket(pg->conn);
 	pg->io = event_new(pg->base, fd, EV_READ | EV_PERSIST, on_readable, pg);
 	pg->out = event_new(pg->base, fd, EV_WRITE, on_writable, pg);
@@ -265,9 +320,10 @@ on_connected(struct pg *pg)
 		fail(pg, "out of memory");
 		return;
 	}
-	pg->state = PG_READY;
-	pg->pause = PAUSE_MIN;
-	pg->callbacks.ready(pg->callbacks.arg);
+	pg->state = PG_GREETING;
+	pg->server = (struct pg_server){0};
+	if (!PQsendQuery(pg->conn, GREETING) || PQflush(pg->conn) != 0)
+		(void)event_add(pg->out, NULL);
 }
 
 /* The socket may change from step to step, its number even stay the same, so the event is made anew each time. */
@@ -379,7 +435,7 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (pg->state == PG_PAUSED)
 		pg_try(pg);
-	else if (pg->state == PG_CONNECTING) {
+	else if (pg->state == PG_CONNECTING || pg->state == PG_GREETING) {
 		pg->pause = PAUSE_MIN; /* there has been a wait already */
 		fail(pg, "the server did not answer in time");
 	} else
@@ -388,7 +444,7 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 
 int
 pg_new(struct event_base *base, const char *conninfo, const char *password, const char *name, struct duration timeout,
-       const struct pg_callbacks *callbacks, struct pg **ret, char **ret_problem)
+       struct pg_server *newest, const struct pg_callbacks *callbacks, struct pg **ret, char **ret_problem)
 {
 	char *message = NULL;
 	struct pg *pg = calloc(1, sizeof(*pg));
@@ -404,6 +460,7 @@ pg_new(struct event_base *base, const char *conninfo, const char *password, cons
 	}
 	pg->base = base;
 	pg->timeout = timeout;
+	pg->newest = newest;
 	pg->callbacks = *callbacks;
 	pg->password = password == NULL ? NULL : strdup(password);
 	pg->deadline = event_new(base, -1, 0, on_deadline, pg);
@@ -450,6 +507,13 @@ pg_restart(struct pg *pg)
 		return;
 	drop_connection(pg);
 	pause_then_try(pg);
+}
+
+void
+pg_leave_former(struct pg *pg)
+{
+	if (pg_is_ready(pg) && is_former(&pg->server, pg->newest))
+		fail(pg, FORMER);
 }
 
 bool

@@ -135,9 +135,20 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 	begin(arg);
 }
 
+/* After a promotion the former primary may still answer those who are connected to it. */
+static void
+leave_former(struct service *service)
+{
+	struct pg *all[] = {service->feed_pg, service->flush_pg, service->outbox_pg, service->http_pg, service->api_pg};
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i] != NULL)
+			pg_leave_former(all[i]);
+}
+
 static void
 on_pg_ready(void *arg)
 {
+	leave_former(arg);
 	begin(arg);
 }
 
@@ -183,6 +194,7 @@ service_open_outbox(struct service *service)
 static void
 on_outbox_ready(void *arg)
 {
+	leave_former(arg);
 	service_open_outbox(arg);
 }
 
@@ -339,7 +351,7 @@ service_make_connection(struct service *service, const char *name, const struct 
 	char *problem;
 	const char *conninfo = service->config->conninfo == NULL ? "" : service->config->conninfo;
 	int r = pg_new(service->base, conninfo, service->config->password, name, service->config->database_timeout,
-	               callbacks, ret, &problem);
+	               &service->newest, callbacks, ret, &problem);
 	if (r == -EINVAL)
 		log_error("configuration", log_text("setting", "database.conninfo"), log_text("error", problem));
 	free(problem);

@@ -66,6 +66,7 @@ struct service {
 	struct hooks *hooks;
 	struct channel **channels;
 	size_t n_channels;
+	struct pg_server newest; /* what the connections know of the server */
 	struct pg *feed_pg;
 	struct pg *flush_pg;
 	struct pg *outbox_pg;

@@ -24,15 +24,15 @@ channels = {{ {channels} }};
 """
 # What a lease's row does not remember: who had it before, and whether that one had it still.
 LEASE_WATCH = """
-CREATE TABLE public.lease_change (id bigint GENERATED ALWAYS AS IDENTITY, at timestamptz DEFAULT clock_timestamp(),
+CREATE TABLE IF NOT EXISTS public.lease_change (id bigint GENERATED ALWAYS AS IDENTITY, at timestamptz DEFAULT clock_timestamp(),
     shard integer, owner text, former text, taken boolean);
-CREATE FUNCTION public.note_lease() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+CREATE OR REPLACE FUNCTION public.note_lease() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     INSERT INTO public.lease_change (shard, owner, former, taken) VALUES (NEW.shard, NEW.owner, OLD.owner,
         OLD.owner IS NOT NULL AND NEW.owner IS NOT NULL AND OLD.owner <> NEW.owner AND OLD.expires_at > clock_timestamp());
     RETURN NULL;
 END $$;
-CREATE TRIGGER note_lease AFTER UPDATE ON sla.lease FOR EACH ROW
+CREATE OR REPLACE TRIGGER note_lease AFTER UPDATE ON sla.lease FOR EACH ROW
     WHEN ((OLD.owner, OLD.nonce) IS DISTINCT FROM (NEW.owner, NEW.nonce)) EXECUTE FUNCTION public.note_lease();
 """
 FOREIGN = """SELECT m.id, m.instance, l.owner FROM sla.milestone m, LATERAL (SELECT owner FROM public.lease_change l
@@ -95,6 +95,7 @@ class History:
         self.windows = []
         self.writers = []
         bench.db.run(LEASE_WATCH)
+        self.above = bench.db.value("SELECT coalesce(max(id), 0) FROM sla.ticket")
 
     def write(self, writers=1, pause=0.05, connect=None):
         for _ in range(writers):
@@ -122,12 +123,15 @@ class History:
         db.wait(f"EXISTS (SELECT FROM sla.delivery_log WHERE ticket_id = {last})")
         return took
 
-    def settle(self):
-        """Stops the load and waits for the last step of every ladder and its delivery."""
+    def stop_writers(self):
         for writer in self.writers:
             writer.stop.set()
         for writer in self.writers:
             writer.join()
+
+    def settle(self):
+        """Stops the load and waits for the last step of every ladder and its delivery."""
+        self.stop_writers()
         errors = [str(writer.error) for writer in self.writers if writer.error]
         self.bench.check(not errors, "the writers came to their end", errors[:1])
         db = self.bench.db
@@ -140,7 +144,7 @@ class History:
     def check(self, what, at_most=1, lost=()):
         """`at_most`: how often one alert may have come. `lost`: webhook-ids that came for what the database has lost since."""
         self.settle()
-        check(self.bench, self.receiver, self.path, what, self.windows, at_most, lost=lost)
+        check(self.bench, self.receiver, self.path, what, self.windows, at_most, self.above, lost)
 
 
 def check(bench, receiver, path, what, windows=(), at_most=1, above=0, lost=(), until=None):
