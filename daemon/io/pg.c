@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "slated/log.h"
+
 /* Pauses between rounds of attempts: doubling from the first to the last. */
 #define PAUSE_MIN ((struct duration){US_PER_S / 10})
 #define PAUSE_MAX ((struct duration){2 * US_PER_S})
@@ -161,6 +163,8 @@ static void
 on_greeted(struct pg *pg)
 {
 	if (is_former(&pg->server, pg->newest)) {
+		log_warning("a former primary takes writes", log_text("host", PQhost(pg->conn)),
+		            log_text("port", PQport(pg->conn)), log_text("error", FORMER));
 		fail(pg, FORMER);
 		return;
 	}
