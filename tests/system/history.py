@@ -6,10 +6,11 @@ each channel, and none after the end of its alert; no shard's lease was held by 
 """
 import collections
 import contextlib
+import socket
 import threading
 import time
 
-from harness import SqlError, microseconds, webhook
+from harness import Failure, SqlError, microseconds, webhook
 from model import Comparison
 
 CONFIG = """
@@ -40,6 +41,11 @@ FOREIGN = """SELECT m.id, m.instance, l.owner FROM sla.milestone m, LATERAL (SEL
     WHERE l.owner IS DISTINCT FROM m.instance LIMIT 3"""
 DELIVERED = """SELECT key, ticket_id, metric, cycle, channel, kind FROM sla.delivery_log
     WHERE ticket_id > {above} AND state = 'delivered' ORDER BY position"""
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
 
 
 def write_config(bench, receiver, more="", **where):
@@ -107,7 +113,7 @@ class History:
         """While a daemon may have been away: then only the gravest of a clock's alerts sets its ladder going."""
         begin = int(time.time() * 1e6)
         yield
-        self.windows.append((begin - 200_000, int(time.time() * 1e6) + 500_000))
+        self.windows.append((begin - 1_000_000, int(time.time() * 1e6) + 500_000))
 
     def wait_alive(self):
         """Waits until the daemon has applied all that is there now, and then something new, and has sent something. How
@@ -120,7 +126,12 @@ class History:
         db.wait("NOT EXISTS (SELECT FROM sla.ticket t LEFT JOIN sla.ticket_state s ON s.ticket_id = t.id WHERE "
                 f"t.id <= {last} AND s.ticket_id IS NULL)")
         took = time.monotonic() - begin
-        db.wait(f"EXISTS (SELECT FROM sla.delivery_log WHERE ticket_id = {last})")
+        try:
+            db.wait(f"EXISTS (SELECT FROM sla.delivery_log WHERE ticket_id = {last})")
+        except Failure:
+            for table in "ticket_state", "clock", "milestone", "delivery":
+                self.bench.note(f"{table} {db.rows(f'SELECT * FROM sla.{table} WHERE ticket_id = {last}')}")
+            raise
         return took
 
     def stop_writers(self):

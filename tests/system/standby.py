@@ -4,10 +4,9 @@ same keys. A synchronous one has lost none. The former primary comes back, and i
 """
 import pathlib
 import shutil
-import socket
 
 from harness import Session, run, webhook
-from history import CONFIG, History
+from history import CONFIG, History, free_port
 
 BACK_WITHIN = 5.0
 OPTIONS = "-c listen_addresses=127.0.0.1 -c fsync=off -c synchronous_commit=off -c timezone=UTC -c max_connections=60"
@@ -47,11 +46,6 @@ class Node:
         node = Node(self.bench, data, port)
         node.start()
         return node
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def write_config(bench, receiver, *nodes):
