@@ -14,6 +14,7 @@
 #include "slated/pg_array.h"
 #include "slated/pg_value.h"
 #include "slated/render.h"
+#include "slated/result.h"
 
 /* So many deliveries the courier may hold in all, and of one channel, so that one that stands still leaves the others
  * room; the rest wait in the table. */
@@ -304,9 +305,8 @@ outbox_on_fall_back(void *arg, const struct delivery *delivery, const char *chan
 static void
 note_error(struct outbox *outbox, PGresult *result)
 {
-	const char *message = PQresultErrorMessage(result);
 	free(outbox->error);
-	outbox->error = strndup(message, strcspn(message, "\n"));
+	outbox->error = result_error(result);
 }
 
 /* Tells of the error, if any; the sweep tries again. */

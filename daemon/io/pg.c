@@ -443,7 +443,7 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 		pg->pause = PAUSE_MIN; /* there has been a wait already */
 		fail(pg, "the server did not answer in time");
 	} else
-		fail(pg, "the server did not answer a query in time");
+		fail(pg, "the server did not answer a query in time: it is very busy, or the query waits for a lock");
 }
 
 int

@@ -31,7 +31,7 @@
 #define BEAT       ((struct timeval){1, 0})
 #define STOP_LIMIT ((struct timeval){4, 0})
 #define PAUSE_MIN  ((struct duration){US_PER_S / 5})
-#define PAUSE_MAX  ((struct duration){10 * US_PER_S})
+#define PAUSE_MAX  ((struct duration){4 * US_PER_S})
 
 static const char leave_sql[] =
     "WITH said AS (UPDATE sla.instance SET stopped_at = clock_timestamp(), seen_at = clock_timestamp(), shards = 0 "
@@ -59,12 +59,37 @@ courier_random(void *arg)
 	return value;
 }
 
+/* What goes on being wrong is said once a minute. */
+static bool
+was_said(struct service *service)
+{
+	const int64_t now = timebase_ticks();
+	struct said *oldest = service->said;
+	for (struct said *said = service->said; said < service->said + SAID_MAX; said++) {
+		if (strcmp(said->text, service->last_error) == 0 && now - said->at < US_PER_MIN)
+			return true;
+		if (said->at < oldest->at)
+			oldest = said;
+	}
+	(void)snprintf(oldest->text, sizeof(oldest->text), "%s", service->last_error);
+	oldest->at = now;
+	return false;
+}
+
 void
 service_problem(struct service *service, const char *what, const char *text)
 {
-	log_error(what, log_text("error", text));
 	(void)snprintf(service->last_error, sizeof(service->last_error), "%s: %s", what, text);
 	service->last_error_at = service_now(service);
+	if (!was_said(service))
+		log_error(what, log_text("error", text));
+}
+
+void
+service_note_well(struct service *service)
+{
+	service->pause = PAUSE_MIN;
+	memset(service->said, 0, sizeof(service->said));
 }
 
 /* Connections ------------------------------------------------------------------------------------------------------ */
@@ -124,6 +149,9 @@ service_begin_anew(struct service *service, const char *why)
 	(void)event_add(service->retry, &tv);
 	service->pause.us = service->pause.us * 2 > PAUSE_MAX.us ? PAUSE_MAX.us : service->pause.us * 2;
 	pg_restart(service->feed_pg);
+	/* What a session took over from its role when it began may be what is wrong. */
+	if (why != NULL)
+		pg_restart(service->flush_pg);
 	begin(service);
 }
 
@@ -209,7 +237,9 @@ on_outbox_lost(void *arg, const char *reason)
 static void
 on_outbox_problem(void *arg, const char *text)
 {
-	service_problem(arg, "deliveries could not be read or written", text);
+	struct service *service = arg;
+	service_problem(service, "deliveries could not be read or written", text);
+	service->outbox_failed = true;
 }
 
 /* Signals, clock, end ------------------------------------------------------------------------------------------------

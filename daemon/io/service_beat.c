@@ -2,12 +2,14 @@
 #include <config.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "service_internal.h"
 #include "slated/log.h"
+#include "slated/result.h"
 
 #define LEASE_LASTS    "15 s"
 #define LEASE_LASTS_US (15 * US_PER_S)
@@ -32,21 +34,12 @@ static const char beat_sql[] =
 static const char configuration_sql[] = "INSERT INTO sla.configuration (digest, source, instance) VALUES ($1, $2, $3) "
                                         "ON CONFLICT (digest) DO NOTHING";
 
-/* An error that an operator can mend gets its remedy. */
 static void
 note_server_error(struct service *service, const char *what, PGresult *result)
 {
-	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	const char *hint = "";
-	char text[300];
-	if (state != NULL &&
-	    (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0 || strcmp(state, "42883") == 0))
-		hint = "; create or upgrade the schema with: slatectl migrate";
-	else if (state != NULL && strcmp(state, "42501") == 0)
-		hint = "; grant role sla_daemon to the daemon's database user";
-	(void)snprintf(text, sizeof(text), "%s%s", message == NULL ? PQresultErrorMessage(result) : message, hint);
-	service_problem(service, what, text);
+	char *text = result_error(result);
+	service_problem(service, what, text == NULL ? "out of memory" : text);
+	free(text);
 }
 
 static void
@@ -76,6 +69,8 @@ on_beat_result(void *arg, PGresult *result)
 		service->lag = (struct duration){0};
 		service->stands_by = false;
 		service->written_at = timebase_ticks();
+		if (service->state == SERVICE_LIVE)
+			service_note_well(service);
 		if (service->renewing)
 			service->lease_until = service->beat_sent + LEASE_LASTS_US;
 		service_note(service, HEARTBEAT_WRITE);
@@ -149,6 +144,11 @@ service_on_beat(int fd, short what, void *arg)
 		service_note(service, HEARTBEAT_ENGINE);
 	service->renew_wanted |= ++service->beats % RENEW_BEATS == 0;
 	service->beat_wanted = service->renew_wanted || service->news;
+	if (service->outbox_failed && pg_is_idle(service->outbox_pg)) {
+		service->outbox_failed = false;
+		outbox_close(service->outbox);
+		pg_restart(service->outbox_pg);
+	}
 	if (!service->flushing && pg_is_idle(service->flush_pg))
 		(void)service_use_connection(service);
 }

@@ -46,6 +46,13 @@ struct notify {
 	bool ready; /* has been live once */
 };
 
+/* A problem that was logged. */
+struct said {
+	char text[256];
+	int64_t at; /* ticks; 0: none */
+};
+enum { SAID_MAX = 8 };
+
 struct service {
 	struct event_base *base;
 	char *path;
@@ -95,6 +102,8 @@ struct service {
 	uint64_t n_refused;
 	char last_error[256];
 	struct instant last_error_at;
+	struct said said[SAID_MAX];
+	bool outbox_failed;  /* a query of it: its next session may do better */
 	bool config_written; /* sla.configuration has the one in force */
 	bool beat_wanted;
 	bool renew_wanted; /* with the lease */
@@ -117,6 +126,9 @@ struct service {
 struct instant service_now(const struct service *service);
 /* Logs and remembers what went wrong. */
 void service_problem(struct service *service, const char *what, const char *text);
+/* All is well: a problem that comes now is a new one, and the next pause a short one. To be loaded is not enough, as the
+ * first flush may fail again. */
+void service_note_well(struct service *service);
 /* Everything in memory is in doubt: begins anew after a pause. `why` NULL: has been told. */
 void service_begin_anew(struct service *service, const char *why);
 /* The flush connection is idle: sends what waits for it besides batches. Whether it sent anything. */
