@@ -313,6 +313,7 @@ tests_unit_test_notify_LDADD = $(COURIER_LIBS) $(LIBPQ_LIBS) $(LIBSYSTEMD_LIBS) 
 endif
 # Real faults: the checker of what they leave behind, and each kind in a file of its own.
 fault_tests = \
+	tests/system/patroni.py \
 	tests/system/pooler.py \
 	tests/system/proxy.py \
 	tests/system/server_trouble.py \
