@@ -313,6 +313,7 @@ tests_unit_test_notify_LDADD = $(COURIER_LIBS) $(LIBPQ_LIBS) $(LIBSYSTEMD_LIBS) 
 endif
 # Real faults: the checker of what they leave behind, and each kind in a file of its own.
 fault_tests = \
+	tests/system/clocks.py \
 	tests/system/patroni.py \
 	tests/system/pooler.py \
 	tests/system/proxy.py \
@@ -320,4 +321,4 @@ fault_tests = \
 	tests/system/standby.py
 dist_check_SCRIPTS += $(fault_tests)
 TESTS += $(fault_tests)
-EXTRA_DIST += tests/system/history.py tests/system/tcp_proxy.py
+EXTRA_DIST += tests/system/history.py tests/system/skew.c tests/system/tcp_proxy.py
