@@ -16,3 +16,5 @@ doc/slated.conf.5: doc/slated.conf.5.in daemon/io/config_table.c daemon/slatectl
 	$(AM_V_GEN)$(MKDIR_P) doc && ./slatectl$(EXEEXT) settings --mdoc >$@.settings && \
 	sed -e '/^@settings[@]$$/{r $@.settings' -e 'd;}' $(srcdir)/doc/slated.conf.5.in >$@.tmp && \
 	rm $@.settings && mv $@.tmp $@
+# What is promised under which faults.
+EXTRA_DIST += doc/guarantees.md

@@ -313,6 +313,7 @@ tests_unit_test_notify_LDADD = $(COURIER_LIBS) $(LIBPQ_LIBS) $(LIBSYSTEMD_LIBS) 
 endif
 # Real faults: the checker of what they leave behind, and each kind in a file of its own.
 fault_tests = \
+	tests/system/bulk.py \
 	tests/system/clocks.py \
 	tests/system/patroni.py \
 	tests/system/pooler.py \
@@ -322,3 +323,6 @@ fault_tests = \
 dist_check_SCRIPTS += $(fault_tests)
 TESTS += $(fault_tests)
 EXTRA_DIST += tests/system/history.py tests/system/skew.c tests/system/tcp_proxy.py
+# What is promised, and the tests that show it.
+dist_check_SCRIPTS += tests/doc/guarantees.py
+TESTS += tests/doc/guarantees.py

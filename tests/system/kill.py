@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 """What a dead daemon leaves behind, the next one brings to its end: kill -9 between commit and delivery and in the middle
-of everything, and a second instance that waits for the lease."""
+of everything, and a second instance that waits for the lease.
+
+SLATED_LONG kills it 200 times at random points under load; SLATED_SEED repeats its choices.
+"""
 import collections
+import os
+import random
 import socket
 import time
 
 from harness import SOON, run, webhook
-from history import LEASE_WATCH, check, check_leases
+from history import LEASE_WATCH, History, check, check_leases, write_config
 
 CONFIG = """
 escalations = {{ loud = (
@@ -126,6 +131,27 @@ def test_anywhere(bench):
     bench.stopped(daemon)
 
 
+def test_rounds(bench, rounds):
+    """Killed at random points under load, while it loads among them."""
+    seed = os.environ.get("SLATED_SEED") or str(random.SystemRandom().randrange(1 << 32))
+    bench.note(f"SLATED_SEED={seed}")
+    rng = random.Random(seed)
+    receiver = bench.receiver()
+    path = write_config(bench, receiver)
+    history = History(bench, receiver, path)
+    history.write(writers=2)
+    daemon = bench.daemon(path)
+    with history.away():
+        for _ in range(rounds):
+            bench.db.run(f"SELECT pg_sleep({rng.choice((0.03, 0.3, 1.0)) * rng.random():.3f})")
+            daemon.kill()
+            daemon = bench.daemon(path, loaded=rng.random() < 0.5)
+        history.wait_alive()
+    history.check(f"{rounds} rounds", at_most=20)
+    clear(bench)
+    bench.stopped(daemon)
+
+
 def test_second_instance(bench):
     """Another name has to wait for the lease. A daemon that was away, and has lost it, records nothing more."""
     receiver = bench.receiver()
@@ -172,6 +198,8 @@ def test(bench):
     test_hanging(bench)
     test_refused(bench)
     test_anywhere(bench)
+    if os.environ.get("SLATED_LONG"):
+        test_rounds(bench, 200)
     test_second_instance(bench)
 
 
