@@ -6,6 +6,7 @@ daemon is back within 5 s.
 SLATED_LONG has more of it, and a line that is too slow.
 """
 import os
+import signal
 import time
 
 from harness import run, webhook
@@ -16,6 +17,7 @@ LONG = bool(os.environ.get("SLATED_LONG"))
 TIMEOUT = 2.0 if LONG else 1.0
 BACK_WITHIN = 5.0
 CUTS = 10 if LONG else 3
+CLAIM = b"claimed AS (UPDATE sla.delivery"
 
 
 def write_config(bench, receiver, proxy):
@@ -73,12 +75,31 @@ def test_late(bench, proxy, history, daemon):
     ones, and pauses for a second time."""
     since = len(daemon.log.lines)
     with history.away():
-        link = proxy.hold_flush()
+        link = proxy.hold()
         daemon.log.wait("did not answer a query in time", since)
         daemon.wait_loaded(since=since)
         history.wait_alive()
         answer = link.release()
     bench.check(b"the lease of" in answer, "a flush that arrives too late is refused", answer[:200])
+
+
+def test_late_claim(bench, proxy, history, daemon):
+    """A claim of deliveries that was given up takes some when it reaches the server: nobody knows of them."""
+    since = len(daemon.log.lines)
+    with history.away():
+        link = proxy.hold(CLAIM)
+        daemon.log.wait("deliveries .*did not answer a query in time", since)
+        history.wait_alive()
+        bench.db.wait("NOT EXISTS (SELECT FROM sla.delivery)")
+        daemon.signal(signal.SIGSTOP)
+        bench.db.run("INSERT INTO sla.delivery (key, kind, channel, payload) SELECT 'stray', 'test', channel, payload "
+                     "FROM sla.delivery_log LIMIT 1")
+        link.release()
+        bench.equal(bench.db.value("SELECT claimed_by FROM sla.delivery WHERE key = 'stray'"), "first",
+                    "a claim that arrives too late takes what is there")
+        daemon.signal(signal.SIGCONT)
+        bench.db.wait("EXISTS (SELECT FROM sla.delivery_log WHERE key = 'stray' AND state = 'delivered')")
+    bench.check(True, "what it took is sent all the same")
 
 
 def test_silence(bench, proxy, history, daemon):
@@ -130,9 +151,12 @@ def test(bench):
         test_drip(bench, proxy, history, daemon)
     test_commit(bench, proxy, history, daemon)
     test_late(bench, proxy, history, daemon)
+    history.stop_writers()
+    test_late_claim(bench, proxy, history, daemon)
+    history.write()
     test_silence(bench, proxy, history, daemon)
     test_deaf(bench, proxy, history, daemon)
-    history.check("proxy", at_most=3)
+    history.check("proxy", at_most=3, lost={"stray"})
     bench.stopped(daemon)
 
 

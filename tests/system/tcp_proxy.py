@@ -70,8 +70,8 @@ class Link:
             if self.proxy.cuts and FLUSH in self.asked and not self.cutting:
                 self.proxy.cuts -= 1
                 self.cutting = True
-            if self.proxy.holds and FLUSH in self.asked and self.held is None:
-                self.proxy.holds -= 1
+            if self.proxy.holds and self.proxy.holds in self.asked and self.held is None:
+                self.proxy.holds = None
                 self.held = b""  # what comes with this piece is added by pump()
         if self.asked.endswith(SYNC):
             self.asked = b""
@@ -135,7 +135,7 @@ class Proxy:
         self.drip = 0
         self.deaf = False
         self.cuts = 0  # flushes whose answer is still to be cut off
-        self.holds = 0  # flushes that are still to be held
+        self.holds = None  # what the next query that is to be held has in it
         self.lock = threading.Lock()
         self.stopped = threading.Event()
         self.links = []
@@ -187,11 +187,11 @@ class Proxy:
             self.cuts = 1
         wait_until("a flush that is cut off", lambda: self.cuts == 0)
 
-    def hold_flush(self):
-        """Keeps the next flush on its way. Returns its connection, whose release() lets it arrive."""
+    def hold(self, what=FLUSH):
+        """Keeps the next query with these words on its way. Returns its connection, whose release() lets it arrive."""
         with self.lock:
-            self.holds = 1
-        return wait_until("a flush that is held", lambda: next((link for link in self.all() if link.is_holding()), None))
+            self.holds = what
+        return wait_until("a query that is held", lambda: next((link for link in self.all() if link.is_holding()), None))
 
     def close(self):
         self.stopped.set()
