@@ -13,11 +13,12 @@
 #define PAUSE_MIN ((struct duration){US_PER_S / 10})
 #define PAUSE_MAX ((struct duration){2 * US_PER_S})
 
-/* The server then notices within this time that we have gone, also while the query waits for a lock. Otherwise those
- * that we gave up would pile up there. */
+/* Which server it is. It then notices within a second that we have gone, also while the query waits for a lock;
+ * otherwise those that we gave up would pile up there. A flush looks costly to the planner and is short, so that to
+ * compile it would take longer than to run it. */
 #define GREETING                                                                                                       \
 	"SELECT system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint "          \
-	"FROM pg_control_system(); SET client_connection_check_interval = '1s'"
+	"FROM pg_control_system(); SET client_connection_check_interval = '1s'; SET jit = off"
 
 #define FORMER                                                                                                         \
 	"the server was replaced by the promotion of another, and is used no more; if that is wrong, restart slated"
