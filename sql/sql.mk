@@ -10,7 +10,8 @@ SQL_MIGRATIONS = \
 	sql/0006_hooks.sql \
 	sql/0007_inbound.sql \
 	sql/0008_operate.sql \
-	sql/0009_api.sql
+	sql/0009_api.sql \
+	sql/0010_shards.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 

@@ -2,8 +2,11 @@
 
 systemdsystemunitdir = $(prefix)/lib/systemd/system
 nodist_systemdsystemunit_DATA = systemd/slated.service systemd/slated@.service
+dist_systemdsystemunit_DATA = systemd/slated.socket systemd/slated@.socket
 systemdsystempresetdir = $(prefix)/lib/systemd/system-preset
 dist_systemdsystempreset_DATA = systemd/50-slated.preset
+sysusersdir = $(prefix)/lib/sysusers.d
+dist_sysusers_DATA = systemd/sysusers.d/slated.conf
 systemdcatalogdir = $(prefix)/lib/systemd/catalog
 dist_systemdcatalog_DATA = systemd/slated.catalog
 EXTRA_DIST += systemd/service.in systemd/slated.service.in systemd/slated@.service.in

@@ -245,6 +245,8 @@ EXTRA_DIST += \
 	tests/channels/schemas/slack.json \
 	tests/channels/schemas/teams.json
 # What comes in over HTTP.
+dist_check_SCRIPTS += tests/system/shards.py
+TESTS += tests/system/shards.py
 dist_check_SCRIPTS += tests/system/api.py
 TESTS += tests/system/api.py
 EXTRA_DIST += tests/system/openapi.py
@@ -301,6 +303,8 @@ TESTS += tests/doc/catalog.py
 dist_check_SCRIPTS += tests/systemd/service.py
 TESTS += tests/systemd/service.py
 EXTRA_DIST += tests/systemd/box.py
+# The Debian package on a clean system; .ci/run runs it.
+EXTRA_DIST += tests/systemd/newcomer.py
 # What the service manager hears, and what the journal is sent.
 dist_check_SCRIPTS += tests/system/notify.py
 TESTS += tests/system/notify.py
@@ -326,3 +330,23 @@ EXTRA_DIST += tests/system/history.py tests/system/skew.c tests/system/tcp_proxy
 # What is promised, and the tests that show it.
 dist_check_SCRIPTS += tests/doc/guarantees.py
 TESTS += tests/doc/guarantees.py
+# Unix sockets, and sockets that are handed over.
+dist_check_SCRIPTS += tests/system/sockets.py
+TESTS += tests/system/sockets.py
+# What bash and zsh complete.
+dist_check_SCRIPTS += tests/slatectl/completion.py
+TESTS += tests/slatectl/completion.py
+EXTRA_DIST += tests/system/terminal.py
+# slatectl top in a terminal.
+dist_check_SCRIPTS += tests/system/top.py
+TESTS += tests/system/top.py
+# The operations guide, the alert rules and the dashboard.
+dist_check_SCRIPTS += tests/doc/operations.py tests/system/dashboard.py
+TESTS += tests/doc/operations.py tests/system/dashboard.py
+# A restore as the operations guide tells of it.
+dist_check_SCRIPTS += tests/system/restore.py
+TESTS += tests/system/restore.py
+# The board in a browser.
+dist_check_SCRIPTS += tests/web/board.py tests/web/pages.py tests/web/scale.py
+TESTS += tests/web/board.py tests/web/pages.py tests/web/scale.py
+EXTRA_DIST += tests/web/browser.py tests/web/stage.py

@@ -17,9 +17,11 @@ setup_has() {
 }
 
 setup_build_packages=(gcc libc6-dev make pkg-config autoconf automake libevent-dev libpq-dev libconfig-dev libsystemd-dev
-	libcurl4-openssl-dev libssl-dev libjansson-dev uthash-dev libsmartcols-dev libical-dev tzdata)
+	libcurl4-openssl-dev libssl-dev libjansson-dev uthash-dev libsmartcols-dev libical-dev libncurses-dev tzdata)
 setup_test_packages=(libcriterion-dev postgresql-15 python3 python3-jsonschema python3-yaml prometheus-alertmanager openssl nodejs
-	npm pgbouncer prometheus python3-prometheus-client)
+	npm pgbouncer prometheus python3-prometheus-client python3-pyte zsh mandoc chromium fonts-dejavu-core)
+setup_deb_packages=(debhelper dpkg-dev git)
+setup_box_packages=(lintian mmdebstrap systemd-container)
 
 # setup_packages PACKAGE...: installs what is missing, as root; says what is missing otherwise.
 setup_packages() {
@@ -79,7 +81,7 @@ setup_check() {
 	shift
 	for test in "$@"; do
 		case $test in
-		tests/sql/* | tests/system/* | tests/sim/*) slow+=("$test") ;;
+		tests/sql/* | tests/system/* | tests/sim/* | tests/web/*) slow+=("$test") ;;
 		*) quick+=("$test") ;;
 		esac
 	done
@@ -163,11 +165,11 @@ setup_sum() {
 	done
 }
 
-# Modules that judge webhooks and mails. Without them their tests are skipped, and say so.
+# Modules that judge webhooks, mails and pages. Without them their tests are skipped, and say so.
 setup_modules() {
 	local modules=$root/tests/system/node_modules
 	if [ -d "$modules/standardwebhooks" ] && [ -d "$modules/cloudevents" ] && [ -d "$modules/smtp-server" ] &&
-		[ -d "$modules/mailparser" ]; then
+		[ -d "$modules/mailparser" ] && [ -d "$modules/axe-core" ]; then
 		return 0
 	fi
 	if ! command -v npm >/dev/null || ! timeout 180 "$root/tests/system/install-modules" >/dev/null 2>&1 </dev/null; then

@@ -30,6 +30,7 @@ api_order(struct api *api, struct desk *desk, struct http_call *call, int64_t nu
 	}
 	*request = (struct api_request){api, call, number};
 	order.failed = api_request_failed;
+	order.forgotten = free;
 	order.arg = request;
 	desk_put(desk, &order);
 }

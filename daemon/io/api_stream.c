@@ -145,6 +145,8 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 	event_begin(api, &json, "status");
 	api->hooks.status(api->hooks.arg, &json);
 	event_end(api, &json, NULL);
+	if (!api->hooks.has_all(api->hooks.arg))
+		tell_instant(api, "reset", NULL); /* of the others' tickets nothing is heard here */
 }
 
 /* Changes ---------------------------------------------------------------------------------------------------------- */

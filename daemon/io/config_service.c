@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "config_secret.h"
@@ -13,6 +14,8 @@
 
 /* Two renewals of the lease, which prove that the ledger can be written where nothing else is. */
 #define HEARTBEAT_MIN_US (10 * US_PER_S)
+/* What a socket's address has room for, with a NUL behind it. */
+#define PATH_LENGTH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 
 const char *const channel_type_names[CHANNEL_TYPE_COUNT] = {
     [CHANNEL_WEBHOOK] = "webhook", [CHANNEL_EXEC] = "exec",   [CHANNEL_PAGERDUTY] = "pagerduty",
@@ -190,13 +193,21 @@ instance_load(struct loader *loader)
 	loader->config->instance = loader_strdup(loader, host);
 }
 
-/* "127.0.0.1:9464", "[::1]:9464" */
+static bool
+address_is_path(const char *text)
+{
+	return strncmp(text, "unix:/", strlen("unix:/")) == 0;
+}
+
+/* "127.0.0.1:9464", "[::1]:9464", "unix:/run/slated/http.sock" */
 static bool
 address_is_right(const char *text)
 {
 	const char *colon = strrchr(text, ':');
 	char *end;
 
+	if (address_is_path(text))
+		return strlen(text) - strlen("unix:") <= PATH_LENGTH_MAX;
 	if (colon == NULL || colon == text || colon[1] < '0' || colon[1] > '9')
 		return false;
 	if (*text == '[' ? colon[-1] != ']' : memchr(text, ':', (size_t)(colon - text)) != NULL)
@@ -213,6 +224,8 @@ address_is_loopback(const char *text)
 	char host[64];
 	size_t len = (size_t)(strrchr(text, ':') - text);
 
+	if (address_is_path(text))
+		return true;
 	if (len >= sizeof host)
 		return false;
 	memcpy(host, text, len);
@@ -236,7 +249,9 @@ http_load(struct loader *loader)
 
 		if (text != NULL && !address_is_right(text))
 			loader_problem(loader, element, NULL,
-			               "\"%s\" is not of the form \"127.0.0.1:9464\" or \"[::1]:9464\"", text);
+			               "\"%s\" is not of the form \"127.0.0.1:9464\", \"[::1]:9464\" or "
+			               "\"unix:/PATH\" (%zu characters at most)",
+			               text, PATH_LENGTH_MAX);
 		else if (text != NULL && token == NULL && !address_is_loopback(text))
 			loader_problem(loader, element, NULL,
 			               "\"%s\" can be reached from other hosts: give http a token_credential or a "

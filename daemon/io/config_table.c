@@ -122,7 +122,8 @@ const struct config_row config_rows[] = {
      "Counts for tickets opened before this instant."},
     {SCOPE_POLICY, "on_change", TYPE_STRING, 0, "pin", "\"pin\"", true, 0,
      "What running clocks do once another policy matches: pin, follow or better_of."},
-    {SCOPE_POLICY, "rank", TYPE_INT, 0, "0", "10", true, 0, "The order on the board: higher first."},
+    {SCOPE_POLICY, "rank", TYPE_INT, 0, "0", "10", true, 0,
+     "The order on the board of what is equally urgent: higher first."},
     {SCOPE_POLICY, "escalation", TYPE_STRING, 0, NULL, "\"gold\"", true, 0,
      "The ladder of targets that name none, and of requests."},
     {SCOPE_POLICY, "targets", TYPE_GROUPS, SCOPE_TARGET, NULL, NULL, true, 0,
@@ -205,7 +206,8 @@ const struct config_row config_rows[] = {
 
     {SCOPE_ROOT, "http", TYPE_GROUP, SCOPE_HTTP, NULL, NULL, false, 0, "The HTTP server: board, metrics, API."},
     {SCOPE_HTTP, "listen", TYPE_STRINGS, 0, NULL, "[ \"127.0.0.1:9464\" ]", false, 0,
-     "Addresses with ports. When absent: no server. Addresses that other hosts reach need a token."},
+     "Addresses with ports, or sockets, \"unix:/run/slated/http.sock\". When absent: no server, unless systemd hands "
+     "over a socket. Addresses that other hosts reach need a token."},
     {SCOPE_HTTP, "token_credential", TYPE_STRING, 0, NULL, "\"http-token\"", false, 0,
      "The systemd credential with the bearer token that requests must carry, or be signed with (Standard Webhooks)."},
     {SCOPE_HTTP, "token_file", TYPE_STRING, 0, NULL, "\"http.secret\"", false, 0,

@@ -160,12 +160,7 @@ courier_free(struct courier *courier)
 {
 	if (!courier)
 		return;
-	courier_stop(courier);
-	while (courier->entries) {
-		struct entry *entry = courier->entries;
-		entry_remove(entry);
-		entry_free(entry);
-	}
+	courier_forget(courier);
 	struct route *route, *following;
 	HASH_ITER (hh, courier->routes, route, following) {
 		route->channel = NULL;
@@ -352,6 +347,18 @@ courier_stop(struct courier *courier)
 	courier_drain(courier);
 	while (!LIST_EMPTY(&courier->cargoes))
 		cargo_recall(LIST_FIRST(&courier->cargoes));
+}
+
+void
+courier_forget(struct courier *courier)
+{
+	courier_stop(courier);
+	while (courier->entries) {
+		struct entry *entry = courier->entries;
+		entry_remove(entry);
+		entry_free(entry);
+	}
+	courier->draining = false;
 }
 
 static struct courier_counts

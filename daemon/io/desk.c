@@ -43,6 +43,14 @@ job_free(struct job *job)
 	free(job);
 }
 
+static void
+job_forget(struct job *job)
+{
+	if (job && job->order.forgotten)
+		job->order.forgotten(job->order.arg);
+	job_free(job);
+}
+
 static struct job *
 job_new(const struct desk_order *order)
 {
@@ -218,11 +226,11 @@ desk_free(struct desk *desk)
 {
 	if (!desk)
 		return;
-	job_free(desk->running);
+	job_forget(desk->running);
 	while (desk->first) {
 		struct job *job = desk->first;
 		desk->first = job->next;
-		job_free(job);
+		job_forget(job);
 	}
 	free(desk);
 }

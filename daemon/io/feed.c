@@ -13,6 +13,7 @@
 #include "slated/log.h"
 #include "slated/pg.h"
 #include "slated/result.h"
+#include "slated/shards.h"
 #include "slated/timebase.h"
 
 /* While events come, after the last, and whatever happens. */
@@ -45,14 +46,15 @@ static const char *const phase_sql[] = {
     [PHASE_CONFIGURATIONS] = "SELECT digest, source FROM sla.configuration WHERE digest <> $1 AND digest IN "
                              "(SELECT c.configuration FROM sla.clock c JOIN sla.ticket_state s USING (ticket_id) "
                              "WHERE s.status <> 'closed')",
-    [PHASE_STATES] = COPY("SELECT " STATE_COLUMNS " FROM sla.ticket_state s WHERE s.status <> 'closed'"),
-    [PHASE_CLOCKS] = COPY("SELECT " CLOCK_COLUMNS " FROM sla.clock c JOIN sla.ticket_state s USING (ticket_id) "
-                          "WHERE s.status <> 'closed' AND (c.ended_at IS NULL OR NOT EXISTS (SELECT FROM sla.clock l "
-                          "WHERE l.ticket_id = c.ticket_id AND l.metric = c.metric AND l.cycle > c.cycle))"),
+    [PHASE_STATES] = COPY("SELECT " STATE_COLUMNS " FROM sla.ticket_state s WHERE s.status <> 'closed' AND %s"),
+    [PHASE_CLOCKS] =
+        COPY("SELECT " CLOCK_COLUMNS " FROM sla.clock c JOIN sla.ticket_state s USING (ticket_id) "
+             "WHERE s.status <> 'closed' AND %s AND (c.ended_at IS NULL OR NOT EXISTS (SELECT FROM sla.clock l "
+             "WHERE l.ticket_id = c.ticket_id AND l.metric = c.metric AND l.cycle > c.cycle))"),
     [PHASE_EVENTS] =
         COPY("SELECT " EVENT_COLUMNS " FROM sla.ticket t LEFT JOIN sla.ticket_state s ON s.ticket_id = t.id "
              "JOIN sla.event e ON e.ticket_id = t.id AND e.seq > coalesce(s.applied_seq, 0) "
-             "WHERE t.event_seq > coalesce(s.applied_seq, 0) ORDER BY e.ticket_id, e.seq"),
+             "WHERE t.event_seq > coalesce(s.applied_seq, 0) AND %s ORDER BY e.ticket_id, e.seq"),
     [PHASE_COMMIT] = "COMMIT",
 };
 
@@ -60,7 +62,8 @@ static const char poll_sql[] =
     "WITH now AS MATERIALIZED (SELECT pg_current_snapshot() AS snapshot) "
     "SELECT n.snapshot::text, clock_timestamp(), pg_backend_pid(), " EVENT_COLUMNS
     " FROM now n LEFT JOIN sla.event e ON "
-    "e.xid >= pg_snapshot_xmax($1::pg_snapshot) OR e.xid = ANY ($2::xid8[]) ORDER BY e.ticket_id, e.seq";
+    "(e.xid >= pg_snapshot_xmax($1::pg_snapshot) OR e.xid = ANY ($2::xid8[])) "
+    "AND ($3::integer[] IS NULL OR e.ticket_id % 256 = ANY ($3)) ORDER BY e.ticket_id, e.seq";
 enum { POLL_HEAD = 3, POLL_COLUMNS = POLL_HEAD + EVENT_COLUMN_COUNT };
 
 struct feed {
@@ -70,6 +73,7 @@ struct feed {
 	struct event *timer;
 	enum phase phase;
 	const char *digest;
+	const struct shards *shards;
 	char *snapshot; /* of the last load or poll */
 	char *in_progress;
 	char *error;
@@ -279,6 +283,22 @@ on_phase_result(void *arg, PGresult *result)
 		note_error(feed, result);
 }
 
+/* The query of the present phase. COPY takes no parameters, so the shards, numbers of our own, stand in its text. NULL:
+ * out of memory. */
+static char *
+phase_text(const struct feed *feed)
+{
+	const char *sql = phase_sql[feed->phase], *place = strstr(sql, "%s"), *list = shards_filter(feed->shards);
+	const char *column = feed->phase == PHASE_EVENTS ? "t.id" : "s.ticket_id";
+	char *text;
+	if (place == NULL)
+		return strdup(sql);
+	int n = list == NULL
+	            ? asprintf(&text, "%.*strue%s", (int)(place - sql), sql, place + 2)
+	            : asprintf(&text, "%.*s%s %% 256 = ANY ('%s')%s", (int)(place - sql), sql, column, list, place + 2);
+	return n < 0 ? NULL : text;
+}
+
 /* Sends the query of the next phase. */
 static void
 feed_next(struct feed *feed)
@@ -299,7 +319,12 @@ feed_next(struct feed *feed)
 	feed->in_copy = false;
 	bool digest = feed->phase == PHASE_CONFIGURATIONS;
 	const char *params[] = {feed->digest};
-	send_query(feed, &(struct pg_query){.text = phase_sql[feed->phase],
+	char *text = phase_text(feed);
+	if (text == NULL) {
+		give_up(feed, "out of memory");
+		return;
+	}
+	send_query(feed, &(struct pg_query){.text = text,
 	                                    .n_params = digest ? 1 : 0,
 	                                    .params = params,
 	                                    .binary = feed->phase == PHASE_SNAPSHOT,
@@ -307,13 +332,15 @@ feed_next(struct feed *feed)
 	                                    .result = on_phase_result,
 	                                    .row = on_copy_row,
 	                                    .arg = feed});
+	free(text);
 }
 
 void
-feed_load(struct feed *feed, const char *digest)
+feed_load(struct feed *feed, const char *digest, const struct shards *shards)
 {
 	assert(feed->phase == PHASE_STOPPED);
 	feed->digest = digest;
+	feed->shards = shards;
 	feed->hooks.reset(feed->hooks.arg);
 	feed_next(feed);
 }
@@ -447,11 +474,11 @@ feed_probe(struct feed *feed)
 static void
 feed_poll(struct feed *feed)
 {
-	const char *params[] = {feed->snapshot, feed->in_progress};
+	const char *params[] = {feed->snapshot, feed->in_progress, shards_filter(feed->shards)};
 	feed->wanted = false;
 	(void)event_del(feed->timer);
 	send_query(feed, &(struct pg_query){.text = poll_sql,
-	                                    .n_params = 2,
+	                                    .n_params = 3,
 	                                    .params = params,
 	                                    .binary = true,
 	                                    .result = on_poll_result,

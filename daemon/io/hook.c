@@ -34,7 +34,8 @@
 static const char rows_sql[] =
     "SELECT r.id, r.ticket_id, r.rule, sla.hook_input(r, t)::text FROM sla.reassessment r "
     "JOIN sla.ticket t ON t.id = r.ticket_id WHERE r.outcome IS NULL AND r.hook AND r.severity IS NULL "
-    "AND r.id <> ALL ($1::bigint[]) ORDER BY r.id LIMIT $2::integer";
+    "AND r.id <> ALL ($1::bigint[]) AND ($3::integer[] IS NULL OR r.ticket_id % 256 = ANY ($3)) "
+    "ORDER BY r.id LIMIT $2::integer";
 static const char answer_sql[] = "SELECT sla.answer_hook($1::bigint, $2, $3, $4)";
 
 enum slot_state {
@@ -404,7 +405,7 @@ run_query(struct hooks *hooks, struct pg *pg, const char *text, int n_params, co
 }
 
 bool
-hooks_step(struct hooks *hooks, struct pg *pg)
+hooks_step(struct hooks *hooks, struct pg *pg, const char *shards)
 {
 	struct slot *slot = find_slot(hooks, SLOT_ANSWERED);
 	if (slot != NULL) {
@@ -429,6 +430,6 @@ hooks_step(struct hooks *hooks, struct pg *pg)
 	(void)snprintf(ids + strlen(ids), sizeof(ids) - strlen(ids), "}");
 	(void)snprintf(limit, sizeof(limit), "%d", n_free);
 	hooks->wanted = false;
-	run_query(hooks, pg, rows_sql, 2, (const char *[]){ids, limit}, on_rows);
+	run_query(hooks, pg, rows_sql, 3, (const char *[]){ids, limit, shards}, on_rows);
 	return true;
 }

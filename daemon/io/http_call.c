@@ -140,9 +140,13 @@ http_answer(struct http_call *call, int status, const char *content_type, const 
 	char length[24];
 	call_unlist(call);
 	(void)snprintf(length, sizeof(length), "%zu", n_body);
-	http_call_add_header(call, "Content-Type", content_type);
-	http_call_add_header(call, "Content-Length", length);
-	http_call_add_header(call, "Cache-Control", "no-store");
+	/* The body that 304 is about is another one. */
+	if (status != HTTP_NOTMODIFIED) {
+		http_call_add_header(call, "Content-Type", content_type);
+		http_call_add_header(call, "Content-Length", length);
+	}
+	if (!evhttp_find_header(evhttp_request_get_output_headers(call->request), "Cache-Control"))
+		http_call_add_header(call, "Cache-Control", "no-store");
 	http_call_add_header(call, "X-Content-Type-Options", "nosniff");
 	/* Where this fails the length does not fit and the client sees a broken answer, as it should. */
 	if (n_body > 0 && evhttp_request_get_command(call->request) != EVHTTP_REQ_HEAD)
@@ -269,8 +273,12 @@ http_stream_begin(struct http_call *call, const char *content_type, void (*close
 	if (connection)
 		evhttp_connection_set_closecb(connection, on_stream_closed, call);
 	evhttp_send_reply_start(call->request, HTTP_OK, NULL);
-	if (!connection)
+	if (!connection) {
 		on_stream_closed(NULL, call);
+		return;
+	}
+	/* The client has no more to say, but it has to take what is sent. */
+	bufferevent_set_timeouts(evhttp_connection_get_bufferevent(connection), NULL, &HTTP_IDLE_LIMIT);
 }
 
 /* Not by shutdown(): what a client does not read would keep the socket. */
@@ -368,10 +376,15 @@ call_is_local(const struct http_call *call)
 	int fd = connection ? bufferevent_getfd(evhttp_connection_get_bufferevent(connection)) : -1;
 	if (fd < 0 || getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
 		return false;
+	if (peer.ss_family == AF_UNIX)
+		return true;
 	if (peer.ss_family == AF_INET)
 		return ntohl(((const struct sockaddr_in *)&peer)->sin_addr.s_addr) >> 24 == 127;
-	/* No mapped IPv4 addresses: the sockets are IPV6_V6ONLY. */
-	return peer.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)&peer)->sin6_addr);
+	if (peer.ss_family != AF_INET6)
+		return false;
+	/* A socket that was handed over may take IPv4's connections as well. */
+	const struct in6_addr *v6 = &((const struct sockaddr_in6 *)&peer)->sin6_addr;
+	return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127);
 }
 
 /* Whether it names this host by an address, as localhost or by the host's own name. A page of another site can make its

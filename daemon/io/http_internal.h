@@ -1,5 +1,5 @@
-/* What the halves of the HTTP server share: http_server.c has sockets and connections, http_call.c requests, routes,
- * authority and answers. */
+/* What the parts of the HTTP server share: http_socket.c opens sockets, http_server.c has listeners and connections,
+ * http_call.c requests, routes, authority and answers. */
 #ifndef SLATED_HTTP_INTERNAL_H
 #define SLATED_HTTP_INTERNAL_H
 
@@ -7,14 +7,23 @@
 #include <event2/keyvalq_struct.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/time.h>
 
 #include "slated/http_server.h"
 #include "slated/signature.h"
+
+/* How long a connection may stand still: no byte read where one is waited for, none written where some wait. */
+#define HTTP_IDLE_LIMIT ((const struct timeval){10, 0})
 
 struct bufferevent;
 struct evhttp;
 struct evhttp_bound_socket;
 struct evhttp_request;
+
+struct http_socket {
+	struct evhttp_bound_socket *bound;
+	char *path; /* of a unix socket that we made; NULL otherwise */
+};
 
 struct http_connection {
 	struct bufferevent *bev; /* one reference is ours */
@@ -35,7 +44,7 @@ struct http_server {
 	struct signing_key key;
 	struct http_table *tables;
 	size_t n_tables;
-	struct evhttp_bound_socket **sockets;
+	struct http_socket *sockets;
 	size_t n_sockets;
 	struct http_connection *connections;
 	size_t n_connections;
@@ -55,6 +64,23 @@ struct http_call {
 	void *closed_arg;
 	struct http_call *next;
 };
+
+/* "unix:" and a path, "127.0.0.1:9464", "[::1]:9464" */
+#define HTTP_ADDRESS_SIZE 128
+
+/* A socket that listens there, with mode 0660 where it has a path. A path that nobody answers is taken over. 0; -EINVAL
+ * for no such address, -ENOMEM, and what socket(2), bind(2) and connect(2) say. */
+int http_socket_open(const char *address, int *ret_fd) __attribute__((warn_unused_result));
+
+/* The path in an address of the form "unix:/path", or NULL. */
+const char *http_socket_path(const char *address);
+
+/* Makes a socket of somebody else's ready for the loop. 0; -ENOTSOCK and -EINVAL where it does not listen for streams.
+ */
+int http_socket_prepare(int fd) __attribute__((warn_unused_result));
+
+/* Where a socket listens, in numbers. */
+void http_socket_describe(int fd, char text[HTTP_ADDRESS_SIZE]);
 
 /* Answers a request, or gives it to its route; evhttp's callback, `arg` is the server. */
 void http_call_begin(struct evhttp_request *request, void *arg);

@@ -1,4 +1,4 @@
-/* Sockets and connections of the HTTP server.
+/* Listeners and connections of the HTTP server.
  *
  * evhttp cuts off a connection on which nothing happens, but not one that sends a byte now and then, and it tells
  * nobody when a connection is gone. So each connection's bufferevent is made here and one reference to it kept: evhttp
@@ -12,8 +12,6 @@
 #include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/listener.h>
-#include <netdb.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,10 +22,8 @@
 #include "slated/log.h"
 #include "slated/timebase.h"
 
-#define IDLE_LIMIT    ((struct timeval){10, 0}) /* without a byte in either direction */
-#define REQUEST_LIMIT (20 * US_PER_S)           /* for a whole request, from the connection's or the last answer on */
+#define REQUEST_LIMIT (20 * US_PER_S) /* for a whole request, from the connection's or the last answer on */
 #define SWEEP         ((struct timeval){1, 0})
-#define BACKLOG       128
 /* What one connection may hold in memory: evhttp takes a body out of the buffer once it is complete. */
 #define READ_MAX (HTTP_REQUEST_MAX + 4 * HTTP_HEADERS_MAX)
 
@@ -69,7 +65,7 @@ accept_or_wait(struct http_server *server)
 		return;
 	server->accepting = accepting;
 	for (size_t i = 0; i < server->n_sockets; i++) {
-		struct evconnlistener *listener = evhttp_bound_socket_get_listener(server->sockets[i]);
+		struct evconnlistener *listener = evhttp_bound_socket_get_listener(server->sockets[i].bound);
 		(void)(accepting ? evconnlistener_enable(listener) : evconnlistener_disable(listener));
 	}
 }
@@ -138,100 +134,65 @@ on_accept_failed(struct evconnlistener *listener, void *arg)
 	log_warning("a connection cannot be taken", log_errno(-error));
 	server->accepting = false;
 	for (size_t i = 0; i < server->n_sockets; i++)
-		(void)evconnlistener_disable(evhttp_bound_socket_get_listener(server->sockets[i]));
+		(void)evconnlistener_disable(evhttp_bound_socket_get_listener(server->sockets[i].bound));
 	(void)event_add(server->sweep, &again);
 }
 
-/* Splits "127.0.0.1:9464" or "[::1]:9464" and finds the address. 0, -EINVAL, -ENOMEM. */
+/* Takes the descriptor on success. `path` is copied; NULL where the socket has none that is ours. */
 static int
-address_find(const char *address, struct addrinfo **ret)
+socket_add(struct http_server *server, int fd, const char *path)
 {
-	const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-	const char *colon = strrchr(address, ':');
-	if (!colon)
-		return -EINVAL;
-	bool brackets = *address == '[' && colon > address + 1 && colon[-1] == ']';
-	char *host = brackets ? strndup(address + 1, (size_t)(colon - address) - 2)
-	                      : strndup(address, (size_t)(colon - address));
-	if (!host)
-		return -ENOMEM;
-	int r = getaddrinfo(host, colon + 1, &hints, ret);
-	free(host);
-	return r == 0 ? 0 : r == EAI_MEMORY ? -ENOMEM : -EINVAL;
-}
-
-static int
-socket_open(const struct addrinfo *address, int *ret)
-{
-	static const int on = 1;
-	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, address->ai_protocol);
-	if (fd < 0)
-		return -errno;
-	bool v6 = address->ai_family == AF_INET6;
-	/* [::] does not take IPv4's port as well, which may be listed beside it. */
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-	    (v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
-	    bind(fd, address->ai_addr, address->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
-		int r = -errno;
-		(void)close(fd);
-		return r;
-	}
-	*ret = fd;
-	return 0;
-}
-
-static void
-log_listening(int fd)
-{
-	struct sockaddr_storage address;
-	socklen_t len = sizeof(address);
-	char host[64], port[8], text[80];
-	if (getsockname(fd, (struct sockaddr *)&address, &len) < 0 ||
-	    getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port, sizeof(port),
-	                NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-		return;
-	(void)snprintf(text, sizeof(text), strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
-	log_info("listening", log_text("address", text));
-}
-
-/* Takes the descriptor on success. */
-static int
-socket_add(struct http_server *server, int fd)
-{
-	struct evhttp_bound_socket **longer =
-	    realloc(server->sockets, (server->n_sockets + 1) * sizeof(server->sockets[0]));
+	struct http_socket *longer = realloc(server->sockets, (server->n_sockets + 1) * sizeof(*longer));
 	if (!longer)
 		return -ENOMEM;
 	server->sockets = longer;
-	struct evhttp_bound_socket *bound = evhttp_accept_socket_with_handle(server->evhttp, fd);
-	if (!bound)
+	char *copy = path ? strdup(path) : NULL;
+	struct evhttp_bound_socket *bound = path && !copy ? NULL : evhttp_accept_socket_with_handle(server->evhttp, fd);
+	if (!bound) {
+		free(copy);
 		return -ENOMEM;
+	}
 	evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(bound), on_accept_failed);
-	server->sockets[server->n_sockets++] = bound;
+	server->sockets[server->n_sockets++] = (struct http_socket){bound, copy};
 	return 0;
 }
 
 int
 http_server_listen(struct http_server *server, const char *address)
 {
-	struct addrinfo *found;
+	char text[HTTP_ADDRESS_SIZE];
 	int fd = -1;
-	int r = address_find(address, &found);
+	int r = http_socket_open(address, &fd);
 	if (r == 0) {
-		r = socket_open(found, &fd);
-		freeaddrinfo(found);
-	}
-	if (r == 0) {
-		r = socket_add(server, fd);
+		r = socket_add(server, fd, http_socket_path(address));
 		if (r < 0)
 			(void)close(fd);
 	}
-	if (r < 0)
+	if (r < 0) {
 		log_error("cannot listen: change http.listen, or end what listens there", log_text("address", address),
 		          log_errno(r));
-	else
-		log_listening(fd);
-	return r;
+		return r;
+	}
+	http_socket_describe(fd, text);
+	log_info("listening", log_text("address", text));
+	return 0;
+}
+
+int
+http_server_adopt(struct http_server *server, int fd, const char *name)
+{
+	char text[HTTP_ADDRESS_SIZE] = "";
+	int r = http_socket_prepare(fd);
+	if (r == 0)
+		r = socket_add(server, fd, NULL);
+	if (r < 0) {
+		log_error("cannot listen on a socket that was handed over: look at the .socket unit",
+		          log_text("address", name), log_errno(r));
+		return r;
+	}
+	http_socket_describe(fd, text);
+	log_info("listening on a socket that was handed over", log_text("name", name), log_text("address", text));
+	return 0;
 }
 
 /* Life ------------------------------------------------------------------------------------------------------------- */
@@ -239,7 +200,6 @@ http_server_listen(struct http_server *server, const char *address)
 static int
 server_make(struct http_server *server, const char *token)
 {
-	static const struct timeval idle = IDLE_LIMIT;
 	static const ev_uint16_t methods = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
 	                                   EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
 	                                   EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH;
@@ -247,7 +207,7 @@ server_make(struct http_server *server, const char *token)
 	server->sweep = evtimer_new(server->base, on_sweep, server);
 	if (!server->evhttp || !server->sweep)
 		return -ENOMEM;
-	evhttp_set_timeout_tv(server->evhttp, &idle);
+	evhttp_set_timeout_tv(server->evhttp, &HTTP_IDLE_LIMIT);
 	evhttp_set_max_body_size(server->evhttp, HTTP_REQUEST_MAX);
 	evhttp_set_max_headers_size(server->evhttp, HTTP_HEADERS_MAX);
 	/* All that it knows, so that refusals are ours. */
@@ -289,6 +249,12 @@ http_server_free(struct http_server *server)
 		server->calls = call->next;
 		http_stream_forget(call);
 		http_call_free(call);
+	}
+	/* While they still listen: whoever comes after us takes a socket that nobody answers for a stale one. */
+	for (size_t i = 0; i < server->n_sockets; i++) {
+		if (server->sockets[i].path)
+			(void)unlink(server->sockets[i].path); /* it may be gone with its folder */
+		free(server->sockets[i].path);
 	}
 	if (server->evhttp)
 		evhttp_free(server->evhttp); /* with its sockets, connections and requests */

@@ -103,6 +103,12 @@ on_failed(void *arg, int status, const char *why)
 	ask_free(ask);
 }
 
+static void
+on_forgotten(void *arg)
+{
+	ask_free(arg);
+}
+
 /* Takes the ask. */
 void
 inbound_put(struct inbound *inbound, struct ask *ask)
@@ -114,6 +120,7 @@ inbound_put(struct inbound *inbound, struct ask *ask)
 	                            .n_params = {7},
 	                            .done = on_done,
 	                            .failed = on_failed,
+	                            .forgotten = on_forgotten,
 	                            .arg = ask,
 	                        });
 }

@@ -100,6 +100,7 @@ libslated_io_a_SOURCES += include/slated/inbound.h
 libslated_io_a_SOURCES += daemon/io/http_call.c
 libslated_io_a_SOURCES += daemon/io/http_internal.h
 libslated_io_a_SOURCES += daemon/io/http_server.c
+libslated_io_a_SOURCES += daemon/io/http_socket.c
 libslated_io_a_SOURCES += daemon/io/inbound.c
 libslated_io_a_SOURCES += daemon/io/inbound_internal.h
 libslated_io_a_SOURCES += daemon/io/inbound_pager.c
@@ -160,3 +161,11 @@ libslated_io_a_SOURCES += daemon/io/api_internal.h
 libslated_io_a_SOURCES += daemon/io/api_stream.c
 libslated_io_a_SOURCES += daemon/io/api_ticket.c
 libslated_io_a_SOURCES += daemon/io/silence.c
+
+# Several daemons.
+libslated_io_a_SOURCES += include/slated/shards.h
+libslated_io_a_SOURCES += daemon/io/shards.c
+# The board.
+libslated_io_a_SOURCES += include/slated/web.h
+libslated_io_a_SOURCES += daemon/io/web.c
+nodist_libslated_io_a_SOURCES = web/web_files.c

@@ -20,8 +20,8 @@
 #include "slated/render.h"
 #include "slated/result.h"
 #include "slated/rows.h"
+#include "slated/shards.h"
 
-#define SHARDS 256
 
 /* An alert that is recorded so much after its instant says how late it is. */
 #define LATE_AFTER ((struct duration){5 * US_PER_S})

@@ -15,6 +15,7 @@
 #include "slated/pg_value.h"
 #include "slated/render.h"
 #include "slated/result.h"
+#include "slated/shards.h"
 #include "slated/timebase.h"
 
 /* So many deliveries the courier may hold in all, and of one channel, so that one that stands still leaves the others
@@ -42,6 +43,7 @@
 /* In order of position: an earlier delivery of a ticket and channel is never claimed after a later one. */
 static const char claim_sql[] =
     "WITH next AS (SELECT key FROM sla.delivery WHERE claimed_by IS NULL AND channel <> ALL ($3::text[]) "
+    "  AND ($4::integer[] IS NULL OR ticket_id IS NULL OR ticket_id % 256 = ANY ($4)) "
     "  ORDER BY position LIMIT $2::integer FOR UPDATE SKIP LOCKED), "
     "claimed AS (UPDATE sla.delivery d SET claimed_by = $1 FROM next WHERE d.key = next.key RETURNING d.*) "
     "SELECT " DELIVERY_COLUMNS "FROM claimed c ORDER BY c.position";
@@ -52,6 +54,7 @@ static const char restore_sql[] =
     "SELECT " DELIVERY_COLUMNS "FROM sla.delivery_log c JOIN sla.ticket_state s USING (ticket_id) "
     "LEFT JOIN sla.clock k ON (k.ticket_id, k.metric, k.cycle) = (c.ticket_id, c.metric, c.cycle) "
     "WHERE c.channel = ANY ($1::text[]) AND c.state = 'delivered' AND c.kind IN ('escalated', 'acknowledged') "
+    "  AND ($2::integer[] IS NULL OR c.ticket_id % 256 = ANY ($2)) "
     "  AND CASE WHEN c.metric IS NULL THEN s.status NOT IN ('solved', 'closed') ELSE k.ended_at IS NULL END "
     "ORDER BY c.position";
 
@@ -71,10 +74,12 @@ static const char outcome_sql[] =
     "UPDATE sla.delivery d SET attempts = o.attempts, next_attempt_at = o.next_attempt_at, last_error = o.error "
     "FROM o WHERE d.key = o.key AND o.outcome = 'retry'";
 
-/* What a former run of this instance had claimed, or an instance that has no lease any more, is free again. */
+/* What a former run of this instance had claimed is free again, and what an instance had that has not the lease of the
+ * ticket's shard any more. */
 static const char release_sql[] =
     "UPDATE sla.delivery d SET claimed_by = NULL WHERE claimed_by = $1 OR (claimed_by IS NOT NULL AND NOT EXISTS "
-    "  (SELECT FROM sla.lease l WHERE l.owner = d.claimed_by AND l.expires_at > clock_timestamp()))";
+    "  (SELECT FROM sla.lease l WHERE l.owner = d.claimed_by AND l.expires_at > clock_timestamp() "
+    "  AND (d.ticket_id IS NULL OR l.shard = d.ticket_id % 256)))";
 
 static const char reassess_sql[] = "SELECT sla.apply_reassessments() "
                                    "WHERE EXISTS (SELECT FROM sla.reassessment WHERE outcome IS NULL)";
@@ -102,6 +107,7 @@ struct batch {
 
 struct outbox {
 	const char *instance;
+	const struct shards *shards;
 	struct outbox_hooks hooks;
 	struct courier *courier;
 	struct hooks *severity_hooks;
@@ -162,12 +168,14 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 }
 
 int
-outbox_new(struct event_base *base, const char *instance, const struct outbox_hooks *hooks, struct outbox **ret)
+outbox_new(struct event_base *base, const char *instance, const struct shards *shards, const struct outbox_hooks *hooks,
+           struct outbox **ret)
 {
 	struct outbox *outbox = calloc(1, sizeof(*outbox));
 	if (outbox == NULL)
 		return -ENOMEM;
 	outbox->instance = instance;
+	outbox->shards = shards;
 	outbox->hooks = *hooks;
 	outbox->sweep = event_new(base, -1, EV_PERSIST, on_sweep, outbox);
 	if (outbox->sweep == NULL) {
@@ -258,6 +266,12 @@ void
 outbox_drain(struct outbox *outbox)
 {
 	outbox->draining = true;
+}
+
+void
+outbox_undrain(struct outbox *outbox)
+{
+	outbox->draining = false;
 }
 
 bool
@@ -534,7 +548,9 @@ claim(struct outbox *outbox, size_t held)
 	pg_array_end(&full);
 	outbox->wanted = false;
 	if (!full.failed)
-		run_query(outbox, claim_sql, 3, (const char *[]){outbox->instance, limit, full.data}, true, on_claimed);
+		run_query(outbox, claim_sql, 4,
+		          (const char *[]){outbox->instance, limit, full.data, shards_filter(outbox->shards)}, true,
+		          on_claimed);
 	free(full.data);
 }
 
@@ -546,19 +562,21 @@ outbox_step(struct outbox *outbox)
 		return;
 	struct courier_counts counts = courier_count(outbox->courier);
 	size_t held = counts.behind + counts.later + counts.ready + counts.in_flight;
-	if (held == 0 && outbox_is_settled(outbox) && timebase_ticks() - outbox->released_at > STRAY_AFTER.us)
+	if (held == 0 && !outbox->draining && outbox_is_settled(outbox) &&
+	    timebase_ticks() - outbox->released_at > STRAY_AFTER.us)
 		outbox->released = false;
 	if (!outbox->released) {
 		run_query(outbox, release_sql, 1, (const char *[]){outbox->instance}, false, on_released);
 	} else if (outbox->restored.len > 0) {
-		run_query(outbox, restore_sql, 1, (const char *[]){outbox->restored.data}, true, on_restored);
+		run_query(outbox, restore_sql, 2,
+		          (const char *[]){outbox->restored.data, shards_filter(outbox->shards)}, true, on_restored);
 	} else if (!batch_is_empty(&outbox->fallen)) {
 		write_fallen(outbox);
 	} else if (!batch_is_empty(&outbox->outcomes)) {
 		write_outcomes(outbox);
 	} else if (outbox->wanted && held < HELD_MAX && !outbox->draining) {
 		claim(outbox, held);
-	} else if (!outbox->draining && hooks_step(outbox->severity_hooks, outbox->pg)) {
+	} else if (!outbox->draining && hooks_step(outbox->severity_hooks, outbox->pg, shards_filter(outbox->shards))) {
 		return;
 	} else if (outbox->reassess && !outbox->draining) {
 		outbox->reassess = false;

@@ -1,6 +1,6 @@
 /* The service's life. It is made in one order and taken apart in the mirrored one.
  *
- *   DOWN --connections are up--> LEASING --all shards held--> LOADING --> LIVE --SIGTERM--> STOPPING
+ *   DOWN --connections are up--> LEASING --shards held--> LOADING --> LIVE --SIGTERM--> STOPPING
  *    ^                                                                     |
  *    +------------- a connection is lost, a flush failed, the lease is gone
  */
@@ -33,9 +33,12 @@
 #define PAUSE_MIN  ((struct duration){US_PER_S / 5})
 #define PAUSE_MAX  ((struct duration){4 * US_PER_S})
 
+/* What we had claimed and not sent is free for the next owners of its shards. */
 static const char leave_sql[] =
-    "WITH said AS (UPDATE sla.instance SET stopped_at = clock_timestamp(), seen_at = clock_timestamp(), shards = 0 "
-    "WHERE name = $1) SELECT sla.end_lease($2::uuid)";
+    "WITH said AS (UPDATE sla.instance SET stopped_at = CASE WHEN $3::boolean THEN clock_timestamp() END, "
+    "  seen_at = clock_timestamp(), shards = 0 WHERE name = $1), "
+    "unclaimed AS (UPDATE sla.delivery SET claimed_by = NULL WHERE claimed_by = $1) "
+    "SELECT sla.end_lease($2::uuid)";
 
 struct instant
 service_now(const struct service *service)
@@ -121,11 +124,25 @@ begin(struct service *service)
 	(void)service_use_connection(service);
 }
 
+/* The end of a leave-taking that was not for good. */
+static void
+come_back(struct service *service)
+{
+	static const struct timeval beat = BEAT;
+	service->coming_back = service->leaving = false;
+	(void)event_del(service->end);
+	(void)event_add(service->beat, &beat);
+	courier_forget(service->courier);
+	outbox_undrain(service->outbox);
+}
+
 static void
 go_down(struct service *service)
 {
-	if (service->state == SERVICE_DOWN || service->state == SERVICE_STOPPING)
+	if (service->state == SERVICE_DOWN || (service->state == SERVICE_STOPPING && !service->coming_back))
 		return;
+	if (service->coming_back)
+		come_back(service);
 	service->state = SERVICE_DOWN;
 	outbox_close(service->outbox);
 	feed_stop(service->feed);
@@ -139,7 +156,7 @@ service_begin_anew(struct service *service, const char *why)
 	struct timeval tv = {service->pause.us / US_PER_S, service->pause.us % US_PER_S};
 	if (why != NULL)
 		service_problem(service, "everything is read anew", why);
-	if (service->state == SERVICE_STOPPING) {
+	if (service->state == SERVICE_STOPPING && !service->coming_back) {
 		/* What was not committed is done again by the next run. */
 		service->exit_status = EXIT_FAILURE;
 		(void)event_base_loopbreak(service->base);
@@ -186,7 +203,7 @@ on_pg_lost(void *arg, const char *reason)
 	struct service *service = arg;
 	service->stands_by = false;
 	service_problem(service, "no connection to the database", reason);
-	if (service->state == SERVICE_STOPPING) {
+	if (service->state == SERVICE_STOPPING && !service->coming_back) {
 		service->exit_status = EXIT_FAILURE;
 		(void)event_base_loopbreak(service->base);
 		return;
@@ -209,7 +226,12 @@ static void
 on_notified(void *arg, const char *channel, const char *payload)
 {
 	struct service *service = arg;
-	feed_on_notify(service->feed, channel, payload);
+	if (strcmp(payload, "lease") != 0) {
+		feed_on_notify(service->feed, channel, payload);
+	} else if (service->state == SERVICE_LIVE) {
+		service->beat_wanted = service->renew_wanted = true; /* another daemon's shards are free */
+		(void)service_use_connection(service);
+	}
 }
 
 void
@@ -249,8 +271,14 @@ static void
 on_left(void *arg, PGresult *result)
 {
 	struct service *service = arg;
-	if (result == NULL)
+	if (result != NULL)
+		return;
+	if (!service->coming_back) {
 		(void)event_base_loopbreak(service->base);
+		return;
+	}
+	service->pause = (struct duration){US_PER_S / 1000};
+	service_begin_anew(service, NULL);
 }
 
 void
@@ -259,11 +287,11 @@ service_stop_step(struct service *service)
 	if (service->leaving || !work_is_done(service) || courier_count(service->courier).in_flight > 0 ||
 	    !outbox_is_settled(service->outbox) || !pg_is_idle(service->flush_pg))
 		return;
-	const char *params[] = {service->instance, service->run};
+	const char *params[] = {service->instance, service->run, service->coming_back ? "f" : "t"};
 	service->leaving =
 	    pg_send(service->flush_pg,
 	            &(struct pg_query){
-	                .text = leave_sql, .n_params = 2, .params = params, .result = on_left, .arg = service}) == 0;
+	                .text = leave_sql, .n_params = 3, .params = params, .result = on_left, .arg = service}) == 0;
 }
 
 static void
@@ -273,18 +301,45 @@ on_end(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	/* What was not committed or told of is done again by the next run, so this is no loss. */
+	if (service->coming_back) {
+		courier_stop(service->courier);
+		service_stop_step(service);
+		return;
+	}
 	log_warning("stopping without waiting any longer");
 	(void)event_base_loopbreak(service->base);
+}
+
+/* Takes in nothing new, and lets what is in hand come to its end. */
+static void
+begin_to_stop(struct service *service)
+{
+	static const struct timeval limit = STOP_LIMIT;
+	service->state = SERVICE_STOPPING;
+	feed_stop(service->feed);
+	(void)event_del(service->timers);
+	(void)event_del(service->beat);
+	(void)event_add(service->end, &limit);
+	outbox_drain(service->outbox);
+	courier_drain(service->courier);
+}
+
+void
+service_share_anew(struct service *service)
+{
+	log_info("the shares of the tickets change", log_number("shards", service->shards.n));
+	service->coming_back = true;
+	begin_to_stop(service);
+	/* The flush connection has just answered and is busy until it says so; its end goes on with this. */
 }
 
 static void
 on_stop(evutil_socket_t signal, short what, void *arg)
 {
 	struct service *service = arg;
-	static const struct timeval limit = STOP_LIMIT;
-	bool works = service->state == SERVICE_LIVE;
+	bool works = service->state == SERVICE_LIVE || service->coming_back;
 	(void)what;
-	if (service->state == SERVICE_STOPPING)
+	if (service->state == SERVICE_STOPPING && !service->coming_back)
 		return;
 	log_info("stopping", log_text("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"));
 	(void)sd_notify(0, "STOPPING=1");
@@ -292,14 +347,9 @@ on_stop(evutil_socket_t signal, short what, void *arg)
 		(void)event_base_loopbreak(service->base);
 		return;
 	}
-	service->state = SERVICE_STOPPING;
-	feed_stop(service->feed);
-	(void)event_del(service->timers);
-	(void)event_del(service->beat);
-	(void)event_add(service->end, &limit);
+	service->coming_back = false;
 	service_http_stop(service);
-	outbox_drain(service->outbox);
-	courier_drain(service->courier);
+	begin_to_stop(service);
 	work_flush(service);
 	service_stop_step(service);
 }
@@ -471,7 +521,7 @@ make_delivery(struct service *service)
 	if (r == 0)
 		r = courier_new(service->base, service->config->concurrency, &courier, &service->courier);
 	if (r == 0)
-		r = outbox_new(service->base, service->instance, &outbox, &service->outbox);
+		r = outbox_new(service->base, service->instance, &service->shards, &outbox, &service->outbox);
 	if (r == 0)
 		r = heartbeat_new(service->base, service->http, &service->heartbeat);
 	if (r == 0)

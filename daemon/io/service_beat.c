@@ -11,17 +11,20 @@
 #include "slated/log.h"
 #include "slated/result.h"
 
-#define LEASE_LASTS    "15 s"
-#define LEASE_LASTS_US (15 * US_PER_S)
+/* A daemon that dies is replaced after so long and another's next renewal: 20 s at most are promised. */
+#define LEASE_LASTS    "12 s"
+#define LEASE_LASTS_US (12 * US_PER_S)
 /* A timer that is so much overdue says that something stands still. */
-#define OVERDUE_US  (5 * US_PER_S)
-#define RENEW_BEATS 5 /* the lease, and our word where nothing happened */
+#define OVERDUE_US (5 * US_PER_S)
+/* Others give up what is ours within a renewal. */
+#define WAIT_FOR_SHARE ((struct duration){US_PER_S})
+#define RENEW_BEATS    3 /* the lease, and our word where nothing happened */
 
 static const char beat_sql[] =
     "WITH said AS (INSERT INTO sla.instance AS i (name, version, pid, started_at, configuration, shards, poll_only, "
     "  tickets, next_at, lag, refused, last_error, last_error_at) "
     "  VALUES ($1, '" PACKAGE_VERSION
-    "', $4::integer, $5::timestamptz, $6, 256, $7::boolean, $8::bigint, $9::timestamptz, "
+    "', $4::integer, $5::timestamptz, $6, $15::integer, $7::boolean, $8::bigint, $9::timestamptz, "
     "  $10::bigint * interval '1 microsecond', $11::bigint, $12, $13::timestamptz) "
     "  ON CONFLICT (name) DO UPDATE SET version = excluded.version, pid = excluded.pid, started_at = "
     "excluded.started_at, "
@@ -29,7 +32,9 @@ static const char beat_sql[] =
     "excluded.shards, "
     "  poll_only = excluded.poll_only, tickets = excluded.tickets, next_at = excluded.next_at, lag = excluded.lag, "
     "  refused = excluded.refused, last_error = excluded.last_error, last_error_at = excluded.last_error_at) "
-    "SELECT CASE WHEN $14::boolean THEN sla.take_lease($1, $2::uuid, $3::interval) ELSE 256 END";
+    "SELECT a.mine, a.r[1], a.r[2], a.r[3] FROM ("
+    "  SELECT CASE WHEN $14 = 'share' THEN sla.share_lease($1, $2::uuid, $3::interval)::text END AS mine, "
+    "  CASE WHEN $14 = 'renew' THEN sla.renew_lease($1, $2::uuid, $3::interval) END AS r OFFSET 0) AS a";
 
 static const char configuration_sql[] = "INSERT INTO sla.configuration (digest, source, instance) VALUES ($1, $2, $3) "
                                         "ON CONFLICT (digest) DO NOTHING";
@@ -42,39 +47,73 @@ note_server_error(struct service *service, const char *what, PGresult *result)
 	free(text);
 }
 
+/* The shards that are ours from now on; none of them is in memory yet. */
+static void
+take_share(struct service *service, const char *list)
+{
+	if (!shards_read(list, &service->shards)) {
+		service_begin_anew(service, "the database's answer on the lease could not be read");
+		return;
+	}
+	bool stood_by = service->stands_by;
+	service->stands_by = service->shards.n == 0;
+	if (service->stands_by) {
+		if (!stood_by)
+			log_warning("other daemons hold all shards; waiting for a share");
+		(void)snprintf(service->last_error, sizeof(service->last_error), "other daemons hold all shards");
+		service->last_error_at = service_now(service);
+		service->pause = WAIT_FOR_SHARE;
+		service_begin_anew(service, NULL);
+	}
+}
+
+/* Whether what we hold is what we should: a daemon that came gets its part, one that went leaves its part to others. */
+static void
+compare_share(struct service *service, PGresult *result)
+{
+	unsigned held = (unsigned)result_number(result, 0, 1), fair = (unsigned)result_number(result, 0, 2);
+	if (held < service->shards.n)
+		service_begin_anew(service, "the lease of some shards is lost");
+	else if (service->state == SERVICE_LIVE && (held > fair || (held < fair && result_number(result, 0, 3) > 0)))
+		service_share_anew(service);
+}
+
+static void
+on_beat_answer(struct service *service, PGresult *result)
+{
+	if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+		note_server_error(service, "the lease could not be taken", result);
+		service_begin_anew(service, "no lease");
+		return;
+	}
+	service->lag = (struct duration){0};
+	service->written_at = timebase_ticks();
+	if (service->state == SERVICE_LIVE)
+		service_note_well(service);
+	if (service->renewing)
+		service->lease_until = service->beat_sent + LEASE_LASTS_US;
+	service_note(service, HEARTBEAT_WRITE);
+	if (!PQgetisnull(result, 0, 0))
+		take_share(service, PQgetvalue(result, 0, 0));
+	else if (!PQgetisnull(result, 0, 1))
+		compare_share(service, result);
+}
+
 static void
 on_beat_result(void *arg, PGresult *result)
 {
 	struct service *service = arg;
-	if (result == NULL) {
-		if (service->state == SERVICE_LEASING && service->config_written) {
-			service->state = SERVICE_LOADING;
-			feed_load(service->feed, service->config->digest);
-		}
-		work_flush(service);
+	if (result != NULL) {
+		on_beat_answer(service, result);
 		return;
 	}
-	if (PQresultStatus(result) != PGRES_TUPLES_OK) {
-		note_server_error(service, "the lease could not be taken", result);
-		service_begin_anew(service, "no lease");
-	} else if (strcmp(PQgetvalue(result, 0, 0), "256") != 0) {
-		if (!service->stands_by)
-			log_warning("another daemon holds the lease; waiting for its end",
-			            log_text("shards_held", PQgetvalue(result, 0, 0)));
-		service->stands_by = true;
-		(void)snprintf(service->last_error, sizeof(service->last_error), "another daemon holds the lease");
-		service->last_error_at = service_now(service);
-		service_begin_anew(service, NULL);
-	} else {
-		service->lag = (struct duration){0};
-		service->stands_by = false;
-		service->written_at = timebase_ticks();
-		if (service->state == SERVICE_LIVE)
-			service_note_well(service);
-		if (service->renewing)
-			service->lease_until = service->beat_sent + LEASE_LASTS_US;
-		service_note(service, HEARTBEAT_WRITE);
+	if (service->state == SERVICE_LEASING && service->config_written) {
+		service->state = SERVICE_LOADING;
+		feed_load(service->feed, service->config->digest, &service->shards);
 	}
+	work_flush(service);
+	if (service->state == SERVICE_STOPPING)
+		service_stop_step(service);
 }
 
 static const char *
@@ -96,6 +135,7 @@ send_beat(struct service *service)
 	char tickets[24];
 	char lag[24];
 	char refused[24];
+	char shards[16];
 	if (!service->timebase.known)
 		service->timebase = (struct timebase){(int64_t)time(NULL) * US_PER_S - timebase_ticks(), false};
 	if (service->started_at.us == 0)
@@ -104,6 +144,7 @@ send_beat(struct service *service)
 	(void)snprintf(tickets, sizeof(tickets), "%zu", live_count(&service->live));
 	(void)snprintf(lag, sizeof(lag), "%lld", (long long)service->lag.us);
 	(void)snprintf(refused, sizeof(refused), "%llu", (unsigned long long)service->n_refused);
+	(void)snprintf(shards, sizeof(shards), "%u", service->state < SERVICE_LOADING ? 0 : service->shards.n);
 	const char *params[] = {
 	    service->instance,
 	    service->run,
@@ -118,7 +159,10 @@ send_beat(struct service *service)
 	    refused,
 	    service->last_error[0] == '\0' ? NULL : service->last_error,
 	    instant_or_null(service->last_error_at, failed),
-	    service->renew_wanted ? "t" : "f",
+	    service->state == SERVICE_LEASING ? "share"
+	    : service->renew_wanted           ? "renew"
+	                                      : "none",
+	    shards,
 	};
 	service->renewing = service->renew_wanted;
 	service->beat_sent = timebase_ticks();

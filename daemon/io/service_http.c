@@ -3,6 +3,9 @@
  * acknowledgement waits for a long list. */
 #include <config.h>
 
+#include <stdlib.h>
+#include <systemd/sd-daemon.h>
+
 #include "service_internal.h"
 
 #include <string.h>
@@ -12,6 +15,8 @@
 #include "slated/http_server.h"
 #include "slated/inbound.h"
 #include "slated/jsonw.h"
+#include "slated/log.h"
+#include "slated/web.h"
 #include "slated/wheel.h"
 
 /* PagerDuty gives up after 5 s and sends again. */
@@ -68,6 +73,7 @@ add_status(void *arg, struct jsonw *json)
 	jsonw_text(json, "instance", service->instance);
 	jsonw_bool(json, "ready", service_is_ready(service));
 	jsonw_bool(json, "standby", service->stands_by);
+	jsonw_number(json, "shards", service->state < SERVICE_LIVE ? 0 : service->shards.n);
 	jsonw_bool(json, "changing", service->config->token != NULL);
 	if (service->state < SERVICE_LIVE)
 		return;
@@ -88,13 +94,20 @@ is_live(void *arg)
 	return service->state == SERVICE_LIVE;
 }
 
+static bool
+has_all(void *arg)
+{
+	const struct service *service = arg;
+	return service->shards.n == SHARDS;
+}
+
 /* Life ------------------------------------------------------------------------------------------------------------- */
 
 static int
 make_modules(struct service *service)
 {
 	const struct desk_hooks hooks = {on_problem, service};
-	const struct api_hooks api_hooks = {service_clock, find_policies, add_status, is_live, service};
+	const struct api_hooks api_hooks = {service_clock, find_policies, add_status, is_live, has_all, service};
 	const struct config *config = service->config;
 	int r = http_server_new(service->base, config->token, &service->http_server);
 	if (r == 0)
@@ -108,17 +121,16 @@ make_modules(struct service *service)
 		            &service->api);
 	if (r == 0)
 		r = service_metrics_serve(service);
+	if (r == 0)
+		r = web_serve(service->http_server);
 	return r;
 }
 
-int
-service_http_new(struct service *service)
+static int
+make_server(struct service *service)
 {
 	const struct pg_callbacks changes = {on_ready, on_changes_lost, NULL, service};
 	const struct pg_callbacks reads = {on_ready, on_reads_lost, NULL, service};
-	const struct config *config = service->config;
-	if (config->n_listen == 0)
-		return 0;
 	int r = make_modules(service);
 	if (r == 0)
 		r = service_make_connection(service, "http", &changes, &service->http_pg);
@@ -128,8 +140,47 @@ service_http_new(struct service *service)
 		return r;
 	desk_set_connection(service->changes, service->http_pg);
 	desk_set_connection(service->reads, service->api_pg);
+	return 0;
+}
+
+/* Sockets of the service manager (sd_listen_fds(3)), which stand in place of http.listen. */
+static int
+adopt(struct service *service, int n, char **names)
+{
+	int r = 0;
+	for (int i = 0; r == 0 && i < n; i++)
+		r = http_server_adopt(service->http_server, SD_LISTEN_FDS_START + i, names[i]);
+	return r;
+}
+
+static int
+open_addresses(struct service *service)
+{
+	const struct config *config = service->config;
+	int r = 0;
 	for (size_t i = 0; r == 0 && i < config->n_listen; i++)
 		r = http_server_listen(service->http_server, config->listen[i]);
+	return r;
+}
+
+int
+service_http_new(struct service *service)
+{
+	char **names = NULL;
+	/* No program that we run is to take them for its own. */
+	int n = sd_listen_fds_with_names(true, &names);
+	int r = n;
+	if (n < 0)
+		log_error("cannot tell which sockets were handed over", log_errno(n));
+	else if (n > 0 || service->config->n_listen > 0)
+		r = make_server(service);
+	if (r == 0)
+		r = n > 0 ? adopt(service, n, names) : open_addresses(service);
+	if (r == 0 && n > 0 && service->config->n_listen > 0)
+		log_info("http.listen is not used: sockets were handed over");
+	for (int i = 0; names && i < n; i++)
+		free(names[i]);
+	free(names);
 	return r;
 }
 

@@ -13,6 +13,7 @@
 #include "slated/live.h"
 #include "slated/outbox.h"
 #include "slated/pg.h"
+#include "slated/shards.h"
 #include "slated/timebase.h"
 
 struct event;
@@ -77,7 +78,7 @@ struct service {
 	struct pg *feed_pg;
 	struct pg *flush_pg;
 	struct pg *outbox_pg;
-	struct http_server *http_server; /* NULL without http.listen, like what follows to http_pg */
+	struct http_server *http_server; /* NULL where it listens nowhere, like what follows to http_pg */
 	struct desk *changes;
 	struct desk *reads;
 	struct api *api;
@@ -115,9 +116,11 @@ struct service {
 	int64_t written_at;  /* ticks: when the database last took something from us; 0: never */
 	bool flushing;
 	bool catching_up;
-	bool leaving;        /* the lease is being given back */
-	bool stands_by;      /* another daemon holds the lease */
-	bool reload_refused; /* the last one */
+	bool leaving;         /* the lease is being given back */
+	bool coming_back;     /* and is taken again at once, another share of it */
+	bool stands_by;       /* other daemons hold all shards that could be ours */
+	struct shards shards; /* that are ours */
+	bool reload_refused;  /* the last one */
 	struct notify notify;
 	int exit_status;
 };
@@ -137,6 +140,8 @@ bool service_use_connection(struct service *service);
 void service_open_outbox(struct service *service);
 /* While stopping: goes on with that. */
 void service_stop_step(struct service *service);
+/* Gives all shards back, in good order, and takes the share that is ours by now. */
+void service_share_anew(struct service *service);
 
 /* The same, for those who take a clock. */
 struct instant service_clock(void *service);

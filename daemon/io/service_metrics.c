@@ -319,11 +319,8 @@ look_at_database(const struct service *service, struct metrics *metrics)
 		const char *name;
 		const struct pg *pg;
 	} connections[] = {
-	    {"feed", service->feed_pg},
-	    {"ledger", service->flush_pg},
-	    {"outbox", service->outbox_pg},
-	    {"http", service->http_pg},
-	    {"api", service->api_pg},
+	    {"feed", service->feed_pg}, {"ledger", service->flush_pg}, {"outbox", service->outbox_pg},
+	    {"http", service->http_pg}, {"api", service->api_pg},
 	};
 	for (size_t i = 0; i < sizeof(connections) / sizeof(connections[0]); i++)
 		metrics_set(metrics, METRICS_DATABASE_UP, connections[i].name, NULL, pg_is_ready(connections[i].pg));
@@ -365,6 +362,7 @@ look(struct service *service)
 	courier_each_channel(service->courier, look_at_channel, metrics);
 	look_at_database(service, metrics);
 	metrics_set(metrics, METRICS_LEASE_HELD, NULL, NULL, holds_lease(service));
+	metrics_set(metrics, METRICS_SHARDS_OWNED, NULL, NULL, holds_lease(service) ? service->shards.n : 0);
 	metrics_set(metrics, METRICS_READY, NULL, NULL, service_is_ready(service));
 	metrics_forget(metrics, METRICS_CONFIGURATION);
 	metrics_set(metrics, METRICS_CONFIGURATION, service->config->digest, NULL, 1);

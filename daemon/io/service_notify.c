@@ -44,6 +44,7 @@ describe_live(const struct service *service, char *text, size_t size)
 	struct instant next = wheel_next(service->wheel);
 	int64_t silent = silence(&service->notify, timebase_ticks());
 	bool due = !instant_equal(next, INSTANT_NEVER);
+	char part[40] = "";
 	if (silent > SILENCE_ODD) {
 		(void)snprintf(text, size, "the database has not answered for %lld seconds",
 		               (long long)silent / US_PER_S);
@@ -51,8 +52,10 @@ describe_live(const struct service *service, char *text, size_t size)
 	}
 	if (due)
 		(void)instant_format((struct instant){next.us - next.us % US_PER_S}, at);
-	(void)snprintf(text, size, "%zu tickets, %zu clocks, %zu at risk, %zu breached; %s%s; lag %lld ms%s%s",
-	               live_count(live), clocks, live->at_risk, breached, due ? "next " : "nothing is due", at,
+	if (service->shards.n < SHARDS)
+		(void)snprintf(part, sizeof(part), " in %u of %d shards", service->shards.n, SHARDS);
+	(void)snprintf(text, size, "%zu tickets%s, %zu clocks, %zu at risk, %zu breached; %s%s; lag %lld ms%s%s",
+	               live_count(live), part, clocks, live->at_risk, breached, due ? "next " : "nothing is due", at,
 	               (long long)service->lag.us / 1000,
 	               pg_is_ready(service->outbox_pg) ? "" : "; deliveries wait for a connection to the database",
 	               service->reload_refused ? "; a reload was refused" : "");
@@ -64,7 +67,7 @@ describe(const struct service *service, char *text, size_t size)
 	switch (service->state) {
 	case SERVICE_DOWN:
 		if (service->stands_by)
-			(void)snprintf(text, size, "standing by: another daemon holds the lease");
+			(void)snprintf(text, size, "standing by: other daemons hold all shards");
 		else if (service->last_error[0] != '\0')
 			(void)snprintf(text, size, "not working: %s", service->last_error);
 		else
@@ -80,7 +83,7 @@ describe(const struct service *service, char *text, size_t size)
 		describe_live(service, text, size);
 		break;
 	case SERVICE_STOPPING:
-		(void)snprintf(text, size, "stopping");
+		(void)snprintf(text, size, service->coming_back ? "giving up shards" : "stopping");
 		break;
 	}
 }

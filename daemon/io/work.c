@@ -353,6 +353,7 @@ on_loaded(void *arg)
 {
 	struct service *service = arg;
 	service->state = SERVICE_LIVE;
+	service->news = true; /* our shards are to be told */
 	log_info("loaded", log_number("tickets", (int64_t)live_count(&service->live)),
 	         log_instant("next", wheel_next(service->wheel)));
 	service_notify_loaded(service);

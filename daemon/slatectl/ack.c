@@ -6,16 +6,8 @@
 #include "change.h"
 #include "command.h"
 #include "ticket_find.h"
+#include "ticket_rows.h"
 #include "view.h"
-
-static const char usage[] =
-    "usage: slatectl ack [--for TIME] [--by NAME] [--source NAME] [--config FILE] [--conninfo STRING] TICKET\n"
-    "\n"
-    "Stops the escalation of a ticket: steps that wait for an acknowledgement are dropped. Its clocks run on.\n"
-    "TICKET is its external id; where there is no such, its number in sla.ticket, with or without \"#\".\n"
-    "  --for TIME     holds the escalation for so long instead, as in 30m or 2h\n"
-    "  --by NAME      who takes care; you, where it is left out\n"
-    "  --source NAME  of the ticket system, where several have a ticket of that id\n";
 
 struct ack {
 	struct change_options options;
@@ -70,8 +62,9 @@ acknowledge(struct ack *ack)
 }
 
 static int
-run_ack(struct ack *ack)
+run_ack(void *options)
 {
+	struct ack *ack = options;
 	if (change_open(&ack->options, "sla_writer", &ack->db) < 0)
 		return EXIT_PROBLEM;
 	int r = ticket_find(&ack->db, ack->name, ack->source, ack->id);
@@ -81,36 +74,23 @@ run_ack(struct ack *ack)
 	return r < 0 ? EXIT_PROBLEM : 0;
 }
 
-int
-command_ack(int argc, char **argv)
-{
-	static const struct option known[] = {
-	    {"for", required_argument, NULL, 'f'},
-	    {"source", required_argument, NULL, 's'},
-	    CHANGE_OPTIONS,
-	    {0},
-	};
-	struct ack ack = {0};
-	bool wrong = false;
-	int option;
+static const struct command_row rows[] = {
+    {"for", "TIME", "holds the escalation for so long instead, as in 30m or 2h", VALUE_DURATION,
+     offsetof(struct ack, hold)},
+    CHANGE_BY(offsetof(struct ack, options), "who takes care; you, where it is left out"),
+    TICKET_SOURCE(offsetof(struct ack, source)),
+    CHANGE_CONFIG(offsetof(struct ack, options)),
+    CHANGE_CONNINFO(offsetof(struct ack, options)),
+    TICKET_NAME(offsetof(struct ack, name)),
+    {0},
+};
 
-	optind = 0;
-	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		if (option == 'H') {
-			fputs(usage, stdout);
-			return 0;
-		}
-		if (option == 's')
-			ack.source = optarg;
-		else if (option == 'f' && !command_duration("--for", optarg, &ack.hold))
-			return EXIT_USAGE;
-		else if (option != 'f')
-			wrong |= !change_option(&ack.options, option);
-	}
-	if (wrong || optind + 1 != argc) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
-	ack.name = argv[optind];
-	return run_ack(&ack);
-}
+const struct command command_ack = {
+    .name = "ack",
+    .help = "stop or hold a ticket's escalation",
+    .about = "Stops the escalation of a ticket: steps that wait for an acknowledgement are dropped. Its clocks run "
+             "on.\n" TICKET_ABOUT,
+    .rows = rows,
+    .size = sizeof(struct ack),
+    .run = run_ack,
+};

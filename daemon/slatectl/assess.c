@@ -9,18 +9,8 @@
 #include "slated/config.h"
 #include "slated/policy.h"
 #include "ticket_find.h"
+#include "ticket_rows.h"
 #include "view.h"
-
-static const char usage[] =
-    "usage: slatectl assess --reason TEXT [--by NAME] [--source NAME] [--config FILE] [--conninfo STRING]\n"
-    "                       TICKET SEVERITY\n"
-    "\n"
-    "Gives an agent's word on a ticket's severity, as after a dispute: sets it, or says that it stays.\n"
-    "TICKET is its external id; where there is no such, its number in sla.ticket, with or without \"#\".\n"
-    "SEVERITY is a name or an alias of the configuration.\n"
-    "  --reason TEXT  why; kept with the ticket and shown in alerts\n"
-    "  --by NAME      whose word it is; yours, where it is left out\n"
-    "  --source NAME  of the ticket system, where several have a ticket of that id\n";
 
 struct assess {
 	struct change_options options;
@@ -116,8 +106,9 @@ give_word(const struct assess *assess, const struct policy_set *policies)
 }
 
 static int
-run_assess(struct assess *assess)
+run_assess(void *options)
 {
+	struct assess *assess = options;
 	struct config *config = NULL;
 	if (change_open(&assess->options, "sla_daemon", &assess->db) < 0)
 		return EXIT_PROBLEM;
@@ -131,37 +122,24 @@ run_assess(struct assess *assess)
 	return r < 0 ? EXIT_PROBLEM : 0;
 }
 
-int
-command_assess(int argc, char **argv)
-{
-	static const struct option known[] = {
-	    {"reason", required_argument, NULL, 'r'},
-	    {"source", required_argument, NULL, 's'},
-	    CHANGE_OPTIONS,
-	    {0},
-	};
-	struct assess assess = {0};
-	bool wrong = false;
-	int option;
+static const struct command_row rows[] = {
+    {"reason", "TEXT", "why; kept with the ticket and shown in alerts", VALUE_NAME, offsetof(struct assess, reason),
+     .needed = true},
+    CHANGE_BY(offsetof(struct assess, options), "whose word it is; yours, where it is left out"),
+    TICKET_SOURCE(offsetof(struct assess, source)),
+    CHANGE_CONFIG(offsetof(struct assess, options)),
+    CHANGE_CONNINFO(offsetof(struct assess, options)),
+    TICKET_NAME(offsetof(struct assess, name)),
+    {NULL, "SEVERITY", NULL, VALUE_TEXT, offsetof(struct assess, wanted), .needed = true},
+    {0},
+};
 
-	optind = 0;
-	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		if (option == 'H') {
-			fputs(usage, stdout);
-			return 0;
-		}
-		if (option == 's')
-			assess.source = optarg;
-		else if (option == 'r')
-			assess.reason = optarg;
-		else
-			wrong |= !change_option(&assess.options, option);
-	}
-	if (wrong || optind + 2 != argc || assess.reason == NULL || *assess.reason == '\0') {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
-	assess.name = argv[optind];
-	assess.wanted = argv[optind + 1];
-	return run_assess(&assess);
-}
+const struct command command_assess = {
+    .name = "assess",
+    .help = "give an agent's word on a ticket's severity",
+    .about = "Gives an agent's word on a ticket's severity, as after a dispute: sets it, or says that it "
+             "stays.\n" TICKET_ABOUT "SEVERITY is a name or an alias of the configuration.\n",
+    .rows = rows,
+    .size = sizeof(struct assess),
+    .run = run_assess,
+};

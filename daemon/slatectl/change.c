@@ -10,24 +10,6 @@
 #include "slated/config.h"
 #include "slated/text.h"
 
-bool
-change_option(struct change_options *options, int option)
-{
-	switch (option) {
-	case 'C':
-		options->config = optarg;
-		return true;
-	case 'D':
-		options->conninfo = optarg;
-		return true;
-	case 'B':
-		options->by = optarg;
-		return *optarg != '\0';
-	default:
-		return false;
-	}
-}
-
 const char *
 change_by(const struct change_options *options)
 {

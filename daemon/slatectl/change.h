@@ -2,8 +2,6 @@
 #ifndef SLATED_SLATECTL_CHANGE_H
 #define SLATED_SLATECTL_CHANGE_H
 
-#include <getopt.h>
-
 #include "db.h"
 
 struct config;
@@ -14,16 +12,13 @@ struct change_options {
 	const char *by; /* NULL: who calls */
 };
 
-/* Rows for getopt_long(); their characters are upper case, so that a command's own are not. */
-#define CHANGE_OPTIONS                                                                                                 \
-	{"config", required_argument, NULL, 'C'}, {"conninfo", required_argument, NULL, 'D'},                          \
-	    {"by", required_argument, NULL, 'B'},                                                                      \
+/* Rows of a command's table; `at` is where its options have a change_options. */
+#define CHANGE_CONFIG(at)   DB_ROW_CONFIG((at) + offsetof(struct change_options, config))
+#define CHANGE_CONNINFO(at) DB_ROW_CONNINFO((at) + offsetof(struct change_options, conninfo))
+#define CHANGE_BY(at, help)                                                                                            \
 	{                                                                                                              \
-		"help", no_argument, NULL, 'H'                                                                         \
+		"by", "NAME", help, VALUE_NAME, (at) + offsetof(struct change_options, by)                             \
 	}
-
-/* Takes an option that getopt_long() found in those rows, but for help; false for any other, or an empty name. */
-bool change_option(struct change_options *options, int option);
 
 const char *change_by(const struct change_options *options);
 

@@ -1,34 +1,23 @@
 /* slatectl check: every problem of a configuration at once. */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "command.h"
 #include "slated/config.h"
 #include "slated/policy.h"
 
-int
-command_check(int argc, char **argv)
+struct check {
+	const char *path;
+};
+
+static int
+run_check(void *options)
 {
-	static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {0}};
-	const char *path = NULL;
+	const struct check *check = options;
 	struct config *config;
 	size_t n_targets = 0;
-	int option;
 
-	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
-		if (option != 'c' || path != NULL)
-			return command_usage("check");
-		path = optarg;
-	}
-	if (optind < argc && path == NULL)
-		path = argv[optind++];
-	if (optind < argc)
-		return command_usage("check");
-	if (path == NULL)
-		path = CONFIG_DEFAULT;
-	if (command_config(path, command_now(), &config) < 0)
+	if (command_config(check->path, command_now(), &config) < 0)
 		return EXIT_PROBLEM;
-
 	const struct policy_set *set = config->policies;
 	for (size_t i = 0; i < set->n_policies; i++)
 		n_targets += set->policies[i].n_targets;
@@ -37,3 +26,22 @@ command_check(int argc, char **argv)
 	config_free(config);
 	return 0;
 }
+
+static const struct command_row rows[] = {
+    {"config", "FILE", "the configuration; " CONFIG_DEFAULT " where it is left out", VALUE_FILE,
+     offsetof(struct check, path), .forms = FORM_FIRST},
+    {NULL, "FILE", NULL, VALUE_FILE, offsetof(struct check, path), .forms = FORM_SECOND, .needed = true},
+    {0},
+};
+
+static const struct check initial = {CONFIG_DEFAULT};
+
+const struct command command_check = {
+    .name = "check",
+    .help = "say what is wrong with a configuration",
+    .about = "Prints all problems of a configuration at once, each with its file, line and setting.\n",
+    .rows = rows,
+    .size = sizeof(struct check),
+    .initial = &initial,
+    .run = run_check,
+};

@@ -6,7 +6,19 @@
 #include <libpq-fe.h>
 #include <stdbool.h>
 
+#include "command.h"
 #include "slated/result.h"
+
+/* Rows of a command's table: where the database is. */
+#define DB_ROW_CONFIG(at)                                                                                              \
+	{                                                                                                              \
+		"config", "FILE", "the configuration; " CONFIG_DEFAULT " where it is left out", VALUE_FILE, at         \
+	}
+#define DB_ROW_CONNINFO(at)                                                                                            \
+	{                                                                                                              \
+		"conninfo", "STRING", "the database in libpq's manner, instead of the configuration's", VALUE_BYTES,   \
+		    at                                                                                                 \
+	}
 
 struct db {
 	PGconn *connection;

@@ -11,18 +11,6 @@
 #include "slated/policy.h"
 #include "ticket_find.h"
 
-static const char usage[] =
-    "usage: slatectl deliveries [--state STATE] [--channel NAME] [--ticket TICKET [--source NAME]] [--since TIME]\n"
-    "                           [--limit N] [--json] [--color WHEN] [--config FILE] [--conninfo STRING]\n"
-    "\n"
-    "Lists messages to channels, the newest last.\n"
-    "  --state STATE    pending, sending, delivered, dead (given up) or superseded (a later one said more)\n"
-    "  --channel NAME   to a channel\n"
-    "  --ticket TICKET  about a ticket: its external id or number, as for slatectl show\n"
-    "  --since TIME     made since an instant, or within so long, as in 2h\n"
-    "  --limit N        the newest so many; 100 where it is left out\n"
-    "  --json           one object a line\n";
-
 static const char *const state_names[] = {"pending", "sending", "delivered", "dead", "superseded"};
 
 struct deliveries {
@@ -96,10 +84,15 @@ query(const struct deliveries *deliveries, const char *ticket)
 }
 
 static int
-run_deliveries(struct deliveries *deliveries)
+run_deliveries(void *options)
 {
+	struct deliveries *deliveries = options;
 	char id[TICKET_ID_SIZE];
 	int r = 0;
+	if (deliveries->source != NULL && deliveries->ticket == NULL) {
+		fputs("slatectl deliveries: --source goes with --ticket\n", stderr);
+		return command_usage(&command_deliveries);
+	}
 	if (report_open(&deliveries->options, &deliveries->report) < 0)
 		return EXIT_PROBLEM;
 	if (deliveries->ticket != NULL)
@@ -110,73 +103,32 @@ run_deliveries(struct deliveries *deliveries)
 	return r < 0 ? EXIT_PROBLEM : 0;
 }
 
-/* False after a message, or with `ret_usage` where the usage is one. */
-static bool
-take_option(struct deliveries *deliveries, int option, bool *ret_usage)
-{
-	struct instant since;
-	switch (option) {
-	case 's':
-		deliveries->state = optarg;
-		if (name_index(state_names, sizeof(state_names) / sizeof(state_names[0]), optarg) >= 0)
-			return true;
-		fprintf(stderr, "slatectl: --state \"%s\": one of pending, sending, delivered, dead, superseded\n",
-		        optarg);
-		return false;
-	case 'c':
-		deliveries->channel = optarg;
-		return true;
-	case 't':
-		deliveries->ticket = optarg;
-		return true;
-	case 'o':
-		deliveries->source = optarg;
-		return true;
-	case 'f':
-		deliveries->since = optarg;
-		return command_since("--since", optarg, command_now(), &since);
-	case 'n':
-		deliveries->limit = optarg;
-		return command_count("--limit", optarg);
-	default:
-		*ret_usage = !report_option(&deliveries->options, option);
-		return !*ret_usage;
-	}
-}
+static const struct command_row rows[] = {
+    {"state", "STATE", "pending, sending, delivered, dead (given up) or superseded (a later one said more)",
+     VALUE_CHOICE, offsetof(struct deliveries, state), state_names, sizeof(state_names) / sizeof(state_names[0])},
+    {"channel", "NAME", "to a channel", VALUE_TEXT, offsetof(struct deliveries, channel)},
+    {"ticket", "TICKET", "about a ticket: its external id or number, as for slatectl show", VALUE_TEXT,
+     offsetof(struct deliveries, ticket)},
+    {"source", "NAME", "with --ticket: of the ticket system, where several have a ticket of that id", VALUE_TEXT,
+     offsetof(struct deliveries, source)},
+    {"since", "TIME", "made since an instant, or within so long, as in 2h", VALUE_SINCE,
+     offsetof(struct deliveries, since)},
+    {"limit", "N", "the newest so many; 100 where it is left out", VALUE_COUNT, offsetof(struct deliveries, limit)},
+    REPORT_JSON(offsetof(struct deliveries, options)),
+    REPORT_COLOR(offsetof(struct deliveries, options)),
+    REPORT_CONFIG(offsetof(struct deliveries, options)),
+    REPORT_CONNINFO(offsetof(struct deliveries, options)),
+    {0},
+};
 
-int
-command_deliveries(int argc, char **argv)
-{
-	static const struct option known[] = {
-	    {"state", required_argument, NULL, 's'},
-	    {"channel", required_argument, NULL, 'c'},
-	    {"ticket", required_argument, NULL, 't'},
-	    {"source", required_argument, NULL, 'o'},
-	    {"since", required_argument, NULL, 'f'},
-	    {"limit", required_argument, NULL, 'n'},
-	    {"help", no_argument, NULL, 'H'},
-	    REPORT_OPTIONS,
-	    {0},
-	};
-	struct deliveries deliveries = {.limit = "100"};
-	bool tell_usage = false;
-	int option;
+static const struct deliveries initial = {.limit = "100"};
 
-	optind = 0;
-	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		if (option == 'H') {
-			fputs(usage, stdout);
-			return 0;
-		}
-		if (!take_option(&deliveries, option, &tell_usage)) {
-			if (tell_usage)
-				fputs(usage, stderr);
-			return EXIT_USAGE;
-		}
-	}
-	if (optind < argc || (deliveries.source != NULL && deliveries.ticket == NULL)) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
-	return run_deliveries(&deliveries);
-}
+const struct command command_deliveries = {
+    .name = "deliveries",
+    .help = "list what is sent, was sent and was given up",
+    .about = "Lists messages to channels, the newest last.\n",
+    .rows = rows,
+    .size = sizeof(struct deliveries),
+    .initial = &initial,
+    .run = run_deliveries,
+};

@@ -1,6 +1,5 @@
 /* `slatectl due`: when what a policy promises for a ticket opened at an instant is due. model.md section 10. */
 #include <errno.h>
-#include <getopt.h>
 #include <libsmartcols.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,161 +9,55 @@
 #include "due_print.h"
 #include "slated/config.h"
 #include "slated/policy.h"
-#include "slated/text.h"
-
-enum {
-	OPTION_CONFIG,
-	OPTION_SEVERITY,
-	OPTION_OPENED,
-	OPTION_METRIC,
-	OPTION_ATTRIBUTE,
-	OPTION_JSON,
-	OPTION_EXPLAIN,
-	OPTION_FACT, /* and the attribute's number */
-};
 
 struct request {
 	const char *config;
 	const char *severity_name;
-	const char *opened_text;
 	int metric; /* or -1 */
 	bool json;
 	bool explain;
 	struct instant opened;
 	struct facts facts;
-	struct custom_attribute *custom; /* as many as there are arguments; what facts.custom points to */
-	const char **channels;
-	size_t n_channels;
+	struct command_list attributes;  /* KEY=VALUE */
+	struct custom_attribute *custom; /* what facts.custom points to */
+	char **keys;                     /* of all `attributes` */
+	struct command_list channels;
 	const struct policy_set *set;
 	struct libscols_table *table; /* unless `json` */
 };
 
-static const struct option options[] = {
-    {"config", required_argument, NULL, OPTION_CONFIG},
-    {"severity", required_argument, NULL, OPTION_SEVERITY},
-    {"opened", required_argument, NULL, OPTION_OPENED},
-    {"metric", required_argument, NULL, OPTION_METRIC},
-    {"attribute", required_argument, NULL, OPTION_ATTRIBUTE},
-    {"json", no_argument, NULL, OPTION_JSON},
-    {"explain", no_argument, NULL, OPTION_EXPLAIN},
-    {"org", required_argument, NULL, OPTION_FACT + ATTRIBUTE_ORG},
-    {"plan", required_argument, NULL, OPTION_FACT + ATTRIBUTE_PLAN},
-    {"channel", required_argument, NULL, OPTION_FACT + ATTRIBUTE_CHANNEL},
-    {"category", required_argument, NULL, OPTION_FACT + ATTRIBUTE_CATEGORY},
-    {"product", required_argument, NULL, OPTION_FACT + ATTRIBUTE_PRODUCT},
-    {"environment", required_argument, NULL, OPTION_FACT + ATTRIBUTE_ENVIRONMENT},
-    {"version", required_argument, NULL, OPTION_FACT + ATTRIBUTE_VERSION},
-    {"assignee", required_argument, NULL, OPTION_FACT + ATTRIBUTE_ASSIGNEE},
-    {"team", required_argument, NULL, OPTION_FACT + ATTRIBUTE_TEAM},
-    {0},
-};
-
-/* Splits "KEY=VALUE" in place; a key given again takes the new value. */
-static bool
-read_custom(struct request *request, char *text)
+/* The ticket's own attributes from KEY=VALUE; a key given again takes the new value. The caller clears `request` also
+ * after a failure. 0 or the exit status. */
+static int
+read_attributes(struct request *request)
 {
-	char *equals = strchr(text, '=');
-
-	if (equals == NULL || equals == text) {
-		fprintf(stderr, "slatectl due: --attribute: \"%s\": KEY=VALUE is needed\n", text);
-		return false;
+	request->custom = calloc(request->attributes.n + 1, sizeof *request->custom);
+	request->keys = calloc(request->attributes.n + 1, sizeof *request->keys);
+	if (request->custom == NULL || request->keys == NULL) {
+		fputs("slatectl due: out of memory\n", stderr);
+		return EXIT_PROBLEM;
 	}
-	*equals = '\0';
-	size_t i = 0;
-	while (i < request->facts.n_custom && strcmp(request->custom[i].key, text) != 0)
-		i++;
-	request->custom[i] = (struct custom_attribute){text, equals + 1};
-	if (i == request->facts.n_custom)
-		request->facts.n_custom++;
-	return true;
-}
-
-static bool
-read_metric(struct request *request, const char *name)
-{
-	request->metric = name_index(metric_names, METRIC_COUNT, name);
-	if (request->metric >= 0)
-		return true;
-	fprintf(stderr, "slatectl due: --metric: \"%s\" is unknown; known:", name);
-	for (int i = 0; i < METRIC_COUNT; i++)
-		fprintf(stderr, " %s", metric_names[i]);
-	fputc('\n', stderr);
-	return false;
-}
-
-static bool
-read_option(struct request *request, int option)
-{
-	switch (option) {
-	case OPTION_CONFIG:
-		request->config = optarg;
-		return true;
-	case OPTION_SEVERITY:
-		request->severity_name = optarg;
-		return true;
-	case OPTION_OPENED:
-		request->opened_text = optarg;
-		return command_instant("--opened", optarg, &request->opened);
-	case OPTION_METRIC:
-		return read_metric(request, optarg);
-	case OPTION_ATTRIBUTE:
-		return read_custom(request, optarg);
-	case OPTION_JSON:
-		request->json = true;
-		return true;
-	case OPTION_EXPLAIN:
-		request->explain = true;
-		return true;
-	case OPTION_FACT + ATTRIBUTE_CHANNEL:
-		request->channels[request->n_channels++] = optarg;
-		return true;
-	default:
-		if (option < OPTION_FACT || option >= OPTION_FACT + ATTRIBUTE_COUNT)
-			return false;
-		request->facts.attributes[option - OPTION_FACT] = optarg;
-		return true;
-	}
-}
-
-/* Whether the argument is UTF-8, as JSON has to be; says so if not. */
-static bool
-argument_check(const char *text)
-{
-	size_t len = strlen(text);
-
-	for (size_t at = 0; at < len;) {
-		size_t n = text_utf8(text + at, len - at);
-		if (n == 0) {
-			fputs("slatectl due: an argument is not UTF-8\n", stderr);
-			return false;
+	request->facts.custom = request->custom;
+	for (size_t given = 0; given < request->attributes.n; given++) {
+		const char *text = request->attributes.items[given], *equals = strchr(text, '=');
+		if (equals == NULL || equals == text) {
+			fprintf(stderr, "slatectl due: --attribute: \"%s\": KEY=VALUE is needed\n", text);
+			return EXIT_USAGE;
 		}
-		at += n;
+		char *key = strndup(text, (size_t)(equals - text));
+		if (key == NULL) {
+			fputs("slatectl due: out of memory\n", stderr);
+			return EXIT_PROBLEM;
+		}
+		request->keys[given] = key;
+		size_t i = 0;
+		while (i < request->facts.n_custom && strcmp(request->custom[i].key, key) != 0)
+			i++;
+		request->custom[i] = (struct custom_attribute){key, equals + 1};
+		if (i == request->facts.n_custom)
+			request->facts.n_custom++;
 	}
-	return true;
-}
-
-static bool
-read_options(struct request *request, int argc, char **argv)
-{
-	int option;
-
-	for (int i = 1; i < argc; i++)
-		if (!argument_check(argv[i]))
-			return false;
-	optind = 0; /* The program may have read options of its own. */
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
-		if (!read_option(request, option))
-			return false;
-	if (optind < argc) {
-		fprintf(stderr, "slatectl due: unexpected argument \"%s\"\n", argv[optind]);
-		return false;
-	}
-	if (request->severity_name == NULL || request->opened_text == NULL) {
-		fprintf(stderr, "slatectl due: --%s is needed\n",
-		        request->severity_name == NULL ? "severity" : "opened");
-		return false;
-	}
-	return true;
+	return 0;
 }
 
 static bool
@@ -283,7 +176,7 @@ none_print(const struct request *request, const struct facts *facts, const struc
 	if (request->json)
 		return due_json_print_none(facts->attributes[ATTRIBUTE_PLAN], request_severity(request), channel,
 		                           policy, text);
-	if (request->n_channels > 1)
+	if (request->channels.n > 1)
 		printf("channel %s: ", channel);
 	puts(text);
 	return 0;
@@ -307,8 +200,8 @@ channel_facts(const struct request *request, size_t i)
 {
 	struct facts facts = request->facts;
 
-	if (i < request->n_channels)
-		facts.attributes[ATTRIBUTE_CHANNEL] = request->channels[i];
+	if (i < request->channels.n)
+		facts.attributes[ATTRIBUTE_CHANNEL] = request->channels.items[i];
 	return facts;
 }
 
@@ -335,7 +228,7 @@ request_answer_text(struct request *request, size_t n_ways)
 	int r = 0;
 	size_t n;
 
-	request->table = due_table_new(request->n_channels > 1);
+	request->table = due_table_new(request->channels.n > 1);
 	if (request->table == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < n_ways; i++) {
@@ -362,13 +255,12 @@ static int
 request_run(struct request *request)
 {
 	struct config *config;
-	size_t n_ways = request->n_channels > 0 ? request->n_channels : 1;
+	size_t n_ways = request->channels.n > 0 ? request->channels.n : 1;
 	int status = EXIT_PROBLEM;
 
 	if (command_config(request->config, request->opened, &config) < 0)
 		return EXIT_PROBLEM;
 	request->set = config->policies;
-	request->facts.custom = request->custom;
 	if (!read_severity(request)) {
 		status = EXIT_USAGE;
 	} else {
@@ -382,19 +274,59 @@ request_run(struct request *request)
 	return status;
 }
 
-int
-command_due(int argc, char **argv)
+static int
+run_due(void *options)
 {
-	struct request request = {.config = CONFIG_DEFAULT, .metric = -1};
-	int status = EXIT_PROBLEM;
+	struct request *request = options;
+	int status = read_attributes(request);
 
-	request.custom = calloc((size_t)argc, sizeof *request.custom);
-	request.channels = calloc((size_t)argc, sizeof *request.channels);
-	if (request.custom == NULL || request.channels == NULL)
-		fputs("slatectl due: out of memory\n", stderr);
-	else
-		status = read_options(&request, argc, argv) ? request_run(&request) : command_usage("due");
-	free(request.custom);
-	free(request.channels);
+	if (status == 0)
+		status = request_run(request);
+	for (size_t i = 0; request->keys != NULL && i < request->attributes.n; i++)
+		free(request->keys[i]);
+	free(request->keys);
+	free(request->custom);
 	return status;
 }
+
+#define FACT(name, word, attribute)                                                                                    \
+	{                                                                                                              \
+		name, word, "the ticket's " name, VALUE_TEXT, offsetof(struct request, facts.attributes[attribute])    \
+	}
+
+static const struct command_row rows[] = {
+    {"severity", "SEVERITY", "by name or alias", VALUE_TEXT, offsetof(struct request, severity_name), .needed = true},
+    {"opened", "INSTANT", "when the ticket was opened, as in 2026-03-02T09:00:00Z", VALUE_INSTANT,
+     offsetof(struct request, opened), .needed = true},
+    FACT("plan", "PLAN", ATTRIBUTE_PLAN),
+    {"channel", "CHANNEL", "the way by which it came in; given several times, each is answered for", VALUE_LIST,
+     offsetof(struct request, channels)},
+    {"metric", "METRIC", "only first_response, next_response, update, resolution or assessment", VALUE_INDEX,
+     offsetof(struct request, metric), metric_names, METRIC_COUNT},
+    FACT("org", "ORG", ATTRIBUTE_ORG),
+    FACT("category", "CATEGORY", ATTRIBUTE_CATEGORY),
+    FACT("product", "PRODUCT", ATTRIBUTE_PRODUCT),
+    FACT("environment", "ENVIRONMENT", ATTRIBUTE_ENVIRONMENT),
+    FACT("version", "VERSION", ATTRIBUTE_VERSION),
+    FACT("assignee", "ASSIGNEE", ATTRIBUTE_ASSIGNEE),
+    FACT("team", "TEAM", ATTRIBUTE_TEAM),
+    {"attribute", "KEY=VALUE", "one of the ticket's own attributes", VALUE_LIST, offsetof(struct request, attributes)},
+    {"explain", NULL, "names every stretch of time, whether it counted, and why not", VALUE_FLAG,
+     offsetof(struct request, explain)},
+    {"json", NULL, "one object a line", VALUE_FLAG, offsetof(struct request, json)},
+    {"config", "FILE", "the configuration; " CONFIG_DEFAULT " where it is left out", VALUE_FILE,
+     offsetof(struct request, config)},
+    {0},
+};
+
+static const struct request initial = {.config = CONFIG_DEFAULT, .metric = -1};
+
+const struct command command_due = {
+    .name = "due",
+    .help = "say when what a policy promises is due, and why",
+    .about = "Says what each target of the policy comes to for a ticket with these facts.\n",
+    .rows = rows,
+    .size = sizeof(struct request),
+    .initial = &initial,
+    .run = run_due,
+};

@@ -7,44 +7,20 @@
 
 #include "clock_show.h"
 #include "command.h"
+#include "list.h"
 #include "report.h"
 #include "slated/policy.h"
-#include "table.h"
-
-static const char usage[] =
-    "usage: slatectl list [FILTER ...] [--limit N] [--json] [--color WHEN] [--config FILE] [--conninfo STRING]\n"
-    "\n"
-    "Lists the open clocks: breached ones first, then by time left, paused ones last.\n"
-    "  --state STATE    running, at_risk (running too), paused or breached\n"
-    "  --metric METRIC  first_response, next_response, update, resolution or assessment\n"
-    "  --policy NAME    by policy; --plan NAME and --org NAME by the ticket's. \"*\" and \"?\" stand for any text\n"
-    "                   and any one character\n"
-    "  --within TIME    due within so much time, as in 30m or 2h, or overdue\n"
-    "  --limit N        at most so many\n"
-    "  --json           one object a line, instants in UTC, lengths of time in seconds\n"
-    "  --color WHEN     auto, always or never\n";
 
 static const char *const state_names[] = {"running", "at_risk", "paused", "breached"};
 
-/* The query's parameters. NULL: not asked. */
-enum filter {
-	FILTER_STATE,
-	FILTER_METRIC,
-	FILTER_POLICY,
-	FILTER_PLAN,
-	FILTER_ORG,
-	FILTER_WITHIN, /* microseconds */
-	FILTER_LIMIT,
-	FILTER_COUNT,
-};
-
 struct list_options {
 	struct report_options report;
-	char *filters[FILTER_COUNT]; /* owned */
+	const char *filters[FILTER_COUNT]; /* but FILTER_WITHIN */
+	struct duration within;            /* negative: not asked */
 };
 
 /* What matches, over all of which the counts go; the limit comes last. */
-static const char list_sql[] =
+const char list_sql[] =
     "SELECT c.ticket_id, t.source, t.external_id, t.org, t.plan, t.status, t.assignee, t.team, "
     "  count(*) OVER (), count(*) FILTER (WHERE c.state = 'breached') OVER (), "
     "  count(*) FILTER (WHERE c.state = 'running' AND c.levels_fired <> '{}') OVER (), "
@@ -62,40 +38,7 @@ static const char list_sql[] =
     "ORDER BY c.state = 'paused', NOT (c.state = 'breached' OR c.due_at <= n.now), c.due_at NULLS FIRST, "
     "  c.budget - c.consumed, c.ticket_id, c.metric, c.cycle LIMIT $7::bigint";
 
-/* Its columns before the clock's. */
-enum {
-	L_ID,
-	L_SOURCE,
-	L_EXTERNAL,
-	L_ORG,
-	L_PLAN,
-	L_STATUS,
-	L_ASSIGNEE,
-	L_TEAM,
-	L_ALL,
-	L_BREACHED,
-	L_AT_RISK,
-	L_RUNNING,
-	L_PAUSED,
-	L_OVERDUE,
-	L_CLOCK,
-};
-
-enum {
-	COLUMN_TICKET,
-	COLUMN_ORG,
-	COLUMN_PLAN,
-	COLUMN_SEVERITY,
-	COLUMN_METRIC,
-	COLUMN_POLICY,
-	COLUMN_STATE,
-	COLUMN_DUE,
-	COLUMN_LEFT,
-	COLUMN_BAR,
-	COLUMN_SHARE,
-};
-
-static const struct table_column columns[] = {
+const struct table_column list_columns[COLUMN_COUNT] = {
     [COLUMN_TICKET] = {"TICKET", TABLE_TRUNC, 0},
     [COLUMN_ORG] = {"ORG", TABLE_TRUNC, 0},
     [COLUMN_PLAN] = {"PLAN", TABLE_TRUNC, 4},
@@ -141,33 +84,60 @@ write_list(const struct report *report, const PGresult *rows)
 	return r;
 }
 
+const char *
+list_cell(const struct view *view, const PGresult *rows, int row, const struct clock_row *clock,
+          enum list_column column, char text[static VIEW_TEXT_SIZE])
+{
+	const char *external = result_text(rows, row, L_EXTERNAL);
+	switch (column) {
+	case COLUMN_TICKET:
+		(void)snprintf(text, VIEW_TEXT_SIZE, "#%" PRId64, result_number(rows, row, L_ID));
+		return external != NULL ? external : text;
+	case COLUMN_ORG:
+		return result_text(rows, row, L_ORG);
+	case COLUMN_PLAN:
+		return result_text(rows, row, L_PLAN);
+	case COLUMN_SEVERITY:
+		return clock->severity;
+	case COLUMN_METRIC:
+		clock_show_name(clock, text);
+		return text;
+	case COLUMN_POLICY:
+		return clock->policy;
+	case COLUMN_STATE:
+		return clock_show_label(clock);
+	case COLUMN_DUE:
+		view_short_instant(view, clock->due_at, text);
+		return text;
+	case COLUMN_LEFT:
+		clock_show_left(view, clock, text);
+		return text;
+	case COLUMN_BAR:
+		view_bar(view, clock_row_share(clock), text);
+		return text;
+	default:
+		view_share(clock_row_share(clock), clock->rough, text);
+		return text;
+	}
+}
+
+const char *
+list_cell_color(const struct clock_row *clock, enum list_column column)
+{
+	bool colored = column == COLUMN_STATE || column >= COLUMN_LEFT;
+	return colored ? clock_show_color(clock) : NULL;
+}
+
 static void
 show_row(const struct report *report, struct table *table, const PGresult *rows, int row, bool *ret_rough)
 {
-	const struct view *view = &report->view;
 	char text[VIEW_TEXT_SIZE];
 	struct clock_row clock;
 	clock_row_read(rows, row, L_CLOCK, report->policies, report->db.now, &clock);
-	const char *color = clock_show_color(&clock);
-	const char *external = result_text(rows, row, L_EXTERNAL);
 	table_add_row(table);
-	(void)snprintf(text, sizeof(text), "#%" PRId64, result_number(rows, row, L_ID));
-	table_set(table, COLUMN_TICKET, external != NULL ? external : text, NULL);
-	table_set(table, COLUMN_ORG, result_text(rows, row, L_ORG), NULL);
-	table_set(table, COLUMN_PLAN, result_text(rows, row, L_PLAN), NULL);
-	table_set(table, COLUMN_SEVERITY, clock.severity, NULL);
-	clock_show_name(&clock, text);
-	table_set(table, COLUMN_METRIC, text, NULL);
-	table_set(table, COLUMN_POLICY, clock.policy, NULL);
-	table_set(table, COLUMN_STATE, clock_show_label(&clock), color);
-	view_short_instant(view, clock.due_at, text);
-	table_set(table, COLUMN_DUE, text, NULL);
-	clock_show_left(view, &clock, text);
-	table_set(table, COLUMN_LEFT, text, color);
-	view_bar(view, clock_row_share(&clock), text);
-	table_set(table, COLUMN_BAR, text, color);
-	view_share(clock_row_share(&clock), clock.rough, text);
-	table_set(table, COLUMN_SHARE, text, color);
+	for (enum list_column column = 0; column < COLUMN_COUNT; column++)
+		table_set(table, column, list_cell(&report->view, rows, row, &clock, column, text),
+		          list_cell_color(&clock, column));
 	*ret_rough |= clock.rough;
 }
 
@@ -209,7 +179,7 @@ show_list(const struct report *report, const PGresult *rows)
 	struct table *table;
 	struct text text = {0};
 	bool rough = false;
-	int r = table_new(&report->view, columns, sizeof(columns) / sizeof(columns[0]), &table);
+	int r = table_new(&report->view, list_columns, COLUMN_COUNT, &table);
 	if (r < 0)
 		return r;
 	for (int row = 0; row < PQntuples(rows); row++)
@@ -224,7 +194,7 @@ show_list(const struct report *report, const PGresult *rows)
 	return r;
 }
 
-/* Options ---------------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------------------------------------------------------ */
 
 /* A glob as a pattern for LIKE. NULL: out of memory. */
 static char *
@@ -249,109 +219,79 @@ like_pattern(const char *glob)
 	return NULL;
 }
 
-/* The parameter's text for one option's argument; NULL after what is wrong went to standard error. */
-static char *
-filter_value(enum filter filter, const char *argument)
+/* The query's parameters, which the caller frees; the last one is the instant. False: out of memory. */
+static bool
+make_values(const struct list_options *options, struct instant now, char *values[static FILTER_COUNT + 1])
 {
-	struct duration within;
-	char digits[24];
-	switch (filter) {
-	case FILTER_STATE:
-		if (name_index(state_names, sizeof(state_names) / sizeof(state_names[0]), argument) >= 0)
-			return strdup(argument);
-		fprintf(stderr, "slatectl: --state \"%s\": one of running, at_risk, paused, breached\n", argument);
-		return NULL;
-	case FILTER_METRIC:
-		if (name_index(metric_names, METRIC_COUNT, argument) >= 0)
-			return strdup(argument);
-		fprintf(stderr,
-		        "slatectl: --metric \"%s\": one of first_response, next_response, update, resolution, "
-		        "assessment\n",
-		        argument);
-		return NULL;
-	case FILTER_WITHIN:
-		if (!command_duration("--within", argument, &within))
-			return NULL;
-		(void)snprintf(digits, sizeof(digits), "%" PRId64, within.us);
-		return strdup(digits);
-	case FILTER_LIMIT:
-		return command_count("--limit", argument) ? strdup(argument) : NULL;
-	default:
-		return like_pattern(argument);
-	}
-}
-
-/* 0, or the exit status where there is nothing more to do. */
-static int
-read_options(int argc, char **argv, struct list_options *options, bool *ret_help)
-{
-	static const struct option known[] = {
-	    {"state", required_argument, NULL, FILTER_STATE},
-	    {"metric", required_argument, NULL, FILTER_METRIC},
-	    {"policy", required_argument, NULL, FILTER_POLICY},
-	    {"plan", required_argument, NULL, FILTER_PLAN},
-	    {"org", required_argument, NULL, FILTER_ORG},
-	    {"within", required_argument, NULL, FILTER_WITHIN},
-	    {"limit", required_argument, NULL, FILTER_LIMIT},
-	    {"help", no_argument, NULL, 'H'},
-	    REPORT_OPTIONS,
-	    {0},
-	};
-	int option;
-
-	optind = 0;
-	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		if (option == 'H') {
-			*ret_help = true;
-			return 0;
+	char number[24];
+	bool made = true;
+	for (int i = 0; i < FILTER_COUNT; i++) {
+		const char *filter = options->filters[i];
+		bool glob = i == FILTER_POLICY || i == FILTER_PLAN || i == FILTER_ORG;
+		if (i == FILTER_WITHIN && options->within.us >= 0) {
+			(void)snprintf(number, sizeof(number), "%" PRId64, options->within.us);
+			filter = number;
 		}
-		if (option >= 0 && option < FILTER_COUNT) {
-			free(options->filters[option]);
-			options->filters[option] = filter_value((enum filter)option, optarg);
-			if (options->filters[option] == NULL)
-				return EXIT_USAGE;
-		} else if (!report_option(&options->report, option)) {
-			fputs(usage, stderr);
-			return EXIT_USAGE;
-		}
+		values[i] = filter == NULL ? NULL : glob ? like_pattern(filter) : strdup(filter);
+		made &= filter == NULL || values[i] != NULL;
 	}
-	if (optind < argc)
-		fputs(usage, stderr);
-	return optind < argc ? EXIT_USAGE : 0;
+	(void)snprintf(number, sizeof(number), "%" PRId64, now.us);
+	values[FILTER_COUNT] = strdup(number);
+	return made && values[FILTER_COUNT] != NULL;
 }
 
 static int
-run_list(const struct list_options *options)
+run_list(void *into)
 {
+	const struct list_options *options = into;
 	struct report report;
-	char now[24];
-	const char *values[FILTER_COUNT + 1];
+	char *values[FILTER_COUNT + 1];
+	PGresult *rows = NULL;
+	int status = EXIT_PROBLEM;
 	if (report_open(&options->report, &report) < 0)
 		return EXIT_PROBLEM;
-	for (int i = 0; i < FILTER_COUNT; i++)
-		values[i] = options->filters[i];
-	(void)snprintf(now, sizeof(now), "%" PRId64, report.db.now.us);
-	values[FILTER_COUNT] = now;
-	int status = EXIT_PROBLEM;
-	PGresult *rows = db_query(&report.db, "the clocks", list_sql, FILTER_COUNT + 1, values);
+	if (make_values(options, report.db.now, values))
+		rows = db_query(&report.db, "the clocks", list_sql, FILTER_COUNT + 1, (const char *const *)values);
+	else
+		fputs("slatectl: out of memory\n", stderr);
 	if (rows != NULL && (options->report.json ? write_list(&report, rows) : show_list(&report, rows)) == 0)
 		status = 0;
+	for (int i = 0; i <= FILTER_COUNT; i++)
+		free(values[i]);
 	PQclear(rows);
 	report_close(&report);
 	return status;
 }
 
-int
-command_list(int argc, char **argv)
-{
-	struct list_options options = {0};
-	bool help = false;
-	int status = read_options(argc, argv, &options, &help);
-	if (help)
-		fputs(usage, stdout);
-	else if (status == 0)
-		status = run_list(&options);
-	for (int i = 0; i < FILTER_COUNT; i++)
-		free(options.filters[i]);
-	return status;
-}
+#define FILTER_AT(filter) offsetof(struct list_options, filters[filter])
+
+static const struct command_row rows[] = {
+    {"state", "STATE", "running, at_risk (running too), paused or breached", VALUE_CHOICE, FILTER_AT(FILTER_STATE),
+     state_names, sizeof(state_names) / sizeof(state_names[0])},
+    {"metric", "METRIC", "first_response, next_response, update, resolution or assessment", VALUE_CHOICE,
+     FILTER_AT(FILTER_METRIC), metric_names, METRIC_COUNT},
+    {"policy", "NAME", "by policy; \"*\" and \"?\" stand for any text and any one character", VALUE_TEXT,
+     FILTER_AT(FILTER_POLICY)},
+    {"plan", "NAME", "by the ticket's plan, in the same way", VALUE_TEXT, FILTER_AT(FILTER_PLAN)},
+    {"org", "NAME", "by the ticket's organisation, in the same way", VALUE_TEXT, FILTER_AT(FILTER_ORG)},
+    {"within", "TIME", "due within so much time, as in 30m or 2h, or overdue", VALUE_DURATION,
+     offsetof(struct list_options, within)},
+    {"limit", "N", "at most so many", VALUE_COUNT, FILTER_AT(FILTER_LIMIT)},
+    REPORT_JSON(offsetof(struct list_options, report)),
+    REPORT_COLOR(offsetof(struct list_options, report)),
+    REPORT_CONFIG(offsetof(struct list_options, report)),
+    REPORT_CONNINFO(offsetof(struct list_options, report)),
+    {0},
+};
+
+static const struct list_options initial = {.within = {-1}};
+
+const struct command command_list = {
+    .name = "list",
+    .help = "list the open clocks by time left",
+    .about = "Lists the open clocks: breached ones first, then by time left, paused ones last.\n",
+    .rows = rows,
+    .size = sizeof(struct list_options),
+    .initial = &initial,
+    .run = run_list,
+};

@@ -1,7 +1,6 @@
 /* Applies the migrations built into this program. Each runs once, in a transaction of its own, under a lock that a
  * second `migrate` waits for, and is recorded in sla.migration with the checksum of its text. */
 #include <assert.h>
-#include <getopt.h>
 #include <libpq-fe.h>
 #include <openssl/evp.h>
 #include <stdbool.h>
@@ -9,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "command.h"
 #include "migrate.h"
 
 enum {
 	EXIT_REFUSED = 1,
-	EXIT_USAGE = 2,
 	EXIT_UNREACHABLE = 2,
 };
 
@@ -200,57 +199,38 @@ connect_database(const char *conninfo, const char *password)
 	return NULL;
 }
 
-static bool
-read_options(int argc, char **argv, struct options *ret)
+static int
+run_migrate(void *into)
 {
-	static const struct option known[] = {
-	    {"dry-run", no_argument, NULL, 'n'},
-	    {"config", required_argument, NULL, 'c'},
-	    {"conninfo", required_argument, NULL, 'd'},
-	    {0},
-	};
-	struct options options = {0};
-	int c;
-	optind = 0; /* The program may have read options of its own. */
-	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		switch (c) {
-		case 'n':
-			options.dry_run = true;
-			break;
-		case 'c':
-			options.config = optarg;
-			break;
-		case 'd':
-			options.conninfo = optarg;
-			break;
-		default:
-			return false;
-		}
-	}
-	if (optind < argc || (options.config != NULL && options.conninfo != NULL))
-		return false;
-	*ret = options;
-	return true;
-}
-
-int
-command_migrate(int argc, char **argv)
-{
-	struct options options;
-	if (!read_options(argc, argv, &options)) {
-		fputs("usage: slatectl migrate [--dry-run] [--config FILE | --conninfo STRING]\n", stderr);
-		return EXIT_USAGE;
-	}
+	const struct options *options = into;
 	char *conninfo = NULL, *password = NULL;
-	if (options.conninfo == NULL && command_database(options.config, &conninfo, &password) < 0)
+	if (options->conninfo == NULL && command_database(options->config, &conninfo, &password) < 0)
 		return EXIT_REFUSED;
 	int status = EXIT_UNREACHABLE;
-	PGconn *db = connect_database(options.conninfo != NULL ? options.conninfo : conninfo, password);
+	PGconn *db = connect_database(options->conninfo != NULL ? options->conninfo : conninfo, password);
 	if (db != NULL) {
-		status = migrate(db, options.dry_run);
+		status = migrate(db, options->dry_run);
 		PQfinish(db);
 	}
 	free(conninfo);
 	free(password);
 	return status;
 }
+
+static const struct command_row rows[] = {
+    {"dry-run", NULL, "says what it would apply, and changes nothing", VALUE_FLAG, offsetof(struct options, dry_run)},
+    {"config", "FILE", "the configuration; " CONFIG_DEFAULT " where it is left out", VALUE_FILE,
+     offsetof(struct options, config), .forms = FORM_FIRST},
+    {"conninfo", "STRING", "the database in libpq's manner, instead of the configuration's", VALUE_BYTES,
+     offsetof(struct options, conninfo), .forms = FORM_SECOND, .needed = true},
+    {0},
+};
+
+const struct command command_migrate = {
+    .name = "migrate",
+    .help = "create or upgrade schema sla of the database",
+    .about = "Creates schema sla, or brings it up to date: each migration once, in a transaction of its own.\n",
+    .rows = rows,
+    .size = sizeof(struct options),
+    .run = run_migrate,
+};

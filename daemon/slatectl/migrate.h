@@ -15,10 +15,9 @@ struct migration {
 extern const struct migration migrations[];
 extern const size_t n_migrations;
 
-/* `migrate [--dry-run] [--config FILE | --conninfo STRING]`; argv[0] is the command's name. Applies what is missing,
- * each migration in a transaction of its own, and prints a line for each. Returns the exit status: 0, 1 where a
- * migration failed or the database does not fit this program, 2 for a wrong call or a database out of reach. */
-int command_migrate(int argc, char **argv);
+/* The command itself is command_migrate of command.h: it applies what is missing, each migration in a transaction of
+ * its own, and prints a line for each. Its exit status is 1 where a migration failed or the database does not fit this
+ * program, 2 for a wrong call or a database out of reach. */
 
 /* The database that the configuration at `path` names (NULL: the default path); the caller frees both texts.
  * *ret_password is NULL where none is set. 0; or a negative errno after the reason went to standard error.

@@ -9,24 +9,13 @@
 #include "command.h"
 #include "slated/pg_array.h"
 
-static const char usage[] =
-    "usage: slatectl replay [--force] KEY ...\n"
-    "       slatectl replay --channel NAME --since TIME [--state dead]\n"
-    "       each with [--config FILE] [--conninfo STRING]\n"
-    "\n"
-    "Puts deliveries that were given up back among those to be sent, as if they were new but with their own keys, so\n"
-    "that a receiver can tell a repetition. slatectl deliveries --state dead shows them.\n"
-    "  --channel NAME  those of a channel\n"
-    "  --since TIME    that were given up since an instant, or within so long, as in 2h\n"
-    "  --force         a KEY may be that of one that was delivered\n";
-
 struct replay {
 	struct change_options options;
 	const char *channel;
 	const char *since;
+	const char *state; /* "dead", which says nothing new */
 	bool force;
-	char **keys;
-	int n_keys;
+	struct command_list keys;
 	struct db db;
 };
 
@@ -49,22 +38,22 @@ static int
 check_keys(const struct replay *replay)
 {
 	int r = 0;
-	for (int i = 0; i < replay->n_keys; i++) {
-		const char *const values[] = {replay->keys[i]};
+	for (size_t i = 0; i < replay->keys.n; i++) {
+		const char *const values[] = {replay->keys.items[i]};
 		PGresult *rows = db_query(&replay->db, "the deliveries", state_sql, 1, values);
 		if (rows == NULL)
 			return -EIO;
 		const char *state = PQntuples(rows) > 0 ? result_text(rows, 0, 0) : NULL;
 		if (state == NULL) {
-			fprintf(stderr, "slatectl: there is no delivery \"%s\"\n", replay->keys[i]);
+			fprintf(stderr, "slatectl: there is no delivery \"%s\"\n", replay->keys.items[i]);
 			r = -ENOENT;
 		} else if (strcmp(state, "delivered") == 0 && !replay->force) {
 			fprintf(stderr, "slatectl: delivery %s was delivered: --force sends it again\n",
-			        replay->keys[i]);
+			        replay->keys.items[i]);
 			r = -EINVAL;
 		} else if (strcmp(state, "dead") != 0 && strcmp(state, "delivered") != 0) {
 			fprintf(stderr, "slatectl: delivery %s is %s: there is nothing to send again\n",
-			        replay->keys[i], state);
+			        replay->keys.items[i], state);
 			r = -EINVAL;
 		}
 		PQclear(rows);
@@ -111,14 +100,15 @@ send_again(const struct replay *replay, struct text *keys)
 }
 
 static int
-run_replay(struct replay *replay)
+run_replay(void *options)
 {
+	struct replay *replay = options;
 	struct text keys = {0};
 	if (change_open(&replay->options, "sla_daemon", &replay->db) < 0)
 		return EXIT_PROBLEM;
-	int r = replay->n_keys > 0 ? check_keys(replay) : find_keys(replay, &keys);
-	for (int i = 0; i < replay->n_keys; i++)
-		pg_array_add(&keys, replay->keys[i]);
+	int r = replay->keys.n > 0 ? check_keys(replay) : find_keys(replay, &keys);
+	for (size_t i = 0; i < replay->keys.n; i++)
+		pg_array_add(&keys, replay->keys.items[i]);
 	if (r == 0 && keys.len == 0)
 		puts("0 deliveries to be sent again");
 	else if (r == 0)
@@ -128,53 +118,34 @@ run_replay(struct replay *replay)
 	return r < 0 ? EXIT_PROBLEM : 0;
 }
 
-int
-command_replay(int argc, char **argv)
-{
-	static const struct option known[] = {
-	    {"channel", required_argument, NULL, 'c'},
-	    {"since", required_argument, NULL, 's'},
-	    {"state", required_argument, NULL, 't'},
-	    {"force", no_argument, NULL, 'f'},
-	    CHANGE_OPTIONS,
-	    {0},
-	};
-	struct replay replay = {0};
-	struct instant since;
-	bool wrong = false;
-	int option;
+/* The ways to call it. */
+enum { BY_KEY = FORM_FIRST, BY_CHANNEL = FORM_SECOND };
 
-	optind = 0;
-	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		switch (option) {
-		case 'H':
-			fputs(usage, stdout);
-			return 0;
-		case 'c':
-			replay.channel = optarg;
-			break;
-		case 's':
-			replay.since = optarg;
-			if (!command_since("--since", optarg, command_now(), &since))
-				return EXIT_USAGE;
-			break;
-		case 't':
-			wrong |= strcmp(optarg, "dead") != 0;
-			break;
-		case 'f':
-			replay.force = true;
-			break;
-		default:
-			wrong |= option == 'B' || !change_option(&replay.options, option);
-		}
-	}
-	replay.keys = argv + optind;
-	replay.n_keys = argc - optind;
-	wrong |= (replay.channel != NULL) != (replay.since != NULL);
-	wrong |= (replay.n_keys > 0) == (replay.channel != NULL) || (replay.force && replay.n_keys == 0);
-	if (wrong) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
-	return run_replay(&replay);
-}
+static const char *const states[] = {"dead"};
+
+static const struct command_row rows[] = {
+    {"force", NULL, "a KEY may be that of one that was delivered", VALUE_FLAG, offsetof(struct replay, force),
+     .forms = BY_KEY},
+    {"channel", "NAME", "those of a channel", VALUE_TEXT, offsetof(struct replay, channel), .forms = BY_CHANNEL,
+     .needed = true},
+    {"since", "TIME", "that were given up since an instant, or within so long, as in 2h", VALUE_SINCE,
+     offsetof(struct replay, since), .forms = BY_CHANNEL, .needed = true},
+    {"state", "STATE", "dead, which it is without this, too", VALUE_CHOICE, offsetof(struct replay, state), states, 1,
+     .forms = BY_CHANNEL},
+    CHANGE_CONFIG(offsetof(struct replay, options)),
+    CHANGE_CONNINFO(offsetof(struct replay, options)),
+    {NULL, "KEY", NULL, VALUE_LIST, offsetof(struct replay, keys), .forms = BY_KEY, .needed = true},
+    {0},
+};
+
+const struct command command_replay = {
+    .name = "replay",
+    .help = "send again what was given up",
+    .about =
+        "Puts deliveries that were given up back among those to be sent, as if they were new but with their own keys, "
+        "so\n"
+        "that a receiver can tell a repetition. slatectl deliveries --state dead shows them.\n",
+    .rows = rows,
+    .size = sizeof(struct replay),
+    .run = run_replay,
+};

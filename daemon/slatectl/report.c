@@ -8,26 +8,6 @@
 #include "slated/config.h"
 #include "slated/policy.h"
 
-bool
-report_option(struct report_options *options, int option)
-{
-	switch (option) {
-	case 'C':
-		options->config = optarg;
-		return true;
-	case 'D':
-		options->conninfo = optarg;
-		return true;
-	case 'J':
-		options->json = true;
-		return true;
-	case 'L':
-		return view_color_parse(optarg, &options->color);
-	default:
-		return false;
-	}
-}
-
 /* Calendars come from the configuration that was asked for. With nothing but a conninfo there is none, and what is not
  * counted on `always` is estimated. */
 static int

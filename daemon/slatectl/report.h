@@ -2,8 +2,6 @@
 #ifndef SLATED_SLATECTL_REPORT_H
 #define SLATED_SLATECTL_REPORT_H
 
-#include <getopt.h>
-
 #include "db.h"
 #include "view.h"
 
@@ -17,16 +15,19 @@ struct report_options {
 	enum view_color color;
 };
 
-/* Rows for getopt_long(); their characters are upper case, so that a command's own are not. */
-#define REPORT_OPTIONS                                                                                                 \
-	{"config", required_argument, NULL, 'C'}, {"conninfo", required_argument, NULL, 'D'},                          \
-	    {"json", no_argument, NULL, 'J'},                                                                          \
+/* Rows of a command's table; `at` is where its options have a report_options. */
+#define REPORT_JSON(at)                                                                                                \
 	{                                                                                                              \
-		"color", required_argument, NULL, 'L'                                                                  \
+		"json", NULL, "JSON, instants in UTC, lengths of time in seconds; of lists one object a line",         \
+		    VALUE_FLAG, (at) + offsetof(struct report_options, json)                                           \
 	}
-
-/* Takes an option that getopt_long() found in those rows; false for any other, or a wrong argument. */
-bool report_option(struct report_options *options, int option);
+#define REPORT_COLOR(at)                                                                                               \
+	{                                                                                                              \
+		"color", "WHEN", "auto, always or never", VALUE_INDEX, (at) + offsetof(struct report_options, color),  \
+		    view_color_names, VIEW_COLOR_COUNT                                                                 \
+	}
+#define REPORT_CONFIG(at)   DB_ROW_CONFIG((at) + offsetof(struct report_options, config))
+#define REPORT_CONNINFO(at) DB_ROW_CONNINFO((at) + offsetof(struct report_options, conninfo))
 
 struct report {
 	struct db db;

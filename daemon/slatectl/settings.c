@@ -1,5 +1,4 @@
 /* slatectl settings: the table of all settings, as text, as a commented sample file, and for slated.conf(5). */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -185,37 +184,43 @@ mdoc_print(void)
 	}
 }
 
-int
-command_settings(int argc, char **argv)
-{
-	static const struct option options[] = {
-	    {"sample", no_argument, NULL, 's'},
-	    {"mdoc", no_argument, NULL, 'm'},
-	    {0},
-	};
-	int form = 't', option;
+struct settings {
+	bool sample;
+	bool mdoc;
+};
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == '?')
-			return command_usage("settings");
-		form = option;
-	}
-	if (optind < argc)
-		return command_usage("settings");
-	switch (form) {
-	case 's':
+static int
+run_settings(void *options)
+{
+	const struct settings *settings = options;
+
+	if (settings->sample) {
 		puts("# slated.conf: every setting with an example, all of them commented out.\n"
 		     "# Made by \"slatectl settings --sample\"; slated.conf(5) tells more. Files in conf.d/ beside "
 		     "this\n"
 		     "# one are read after it. \"slatectl check FILE\" says what is wrong.");
 		sample_print(SCOPE_ROOT, 0);
-		break;
-	case 'm':
+	} else if (settings->mdoc) {
 		mdoc_print();
-		break;
-	default:
+	} else {
 		text_print();
-		break;
 	}
 	return 0;
 }
+
+static const struct command_row rows[] = {
+    {"sample", NULL, "as a sample file, all of them commented out", VALUE_FLAG, offsetof(struct settings, sample),
+     .forms = FORM_FIRST},
+    {"mdoc", NULL, "as the part of slated.conf(5) that lists them", VALUE_FLAG, offsetof(struct settings, mdoc),
+     .forms = FORM_SECOND, .needed = true},
+    {0},
+};
+
+const struct command command_settings = {
+    .name = "settings",
+    .help = "list every setting, as text, sample file or manual page",
+    .about = "Lists every setting that a configuration may have, with its meaning and default.\n",
+    .rows = rows,
+    .size = sizeof(struct settings),
+    .run = run_settings,
+};

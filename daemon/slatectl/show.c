@@ -13,13 +13,7 @@
 #include "story.h"
 #include "table.h"
 #include "ticket_find.h"
-
-static const char usage[] =
-    "usage: slatectl show [--source NAME] [--json] [--color WHEN] [--config FILE] [--conninfo STRING] TICKET\n"
-    "\n"
-    "Shows a ticket's facts, clocks, milestones, events and deliveries. TICKET is its external id;\n"
-    "where there is no such, its number in sla.ticket, with or without \"#\".\n"
-    "  --source NAME  of the ticket system, where several have a ticket of that id\n";
+#include "ticket_rows.h"
 
 static const struct story *const stories[] = {&story_milestones, &story_reassessments, &story_events};
 enum { STORIES = sizeof(stories) / sizeof(stories[0]) };
@@ -248,8 +242,9 @@ show_text(struct show *show)
 /* ------------------------------------------------------------------------------------------------------------------ */
 
 static int
-run_show(struct show *show)
+run_show(void *options)
 {
+	struct show *show = options;
 	if (report_open(&show->options, &show->report) < 0)
 		return EXIT_PROBLEM;
 	int r = ticket_find(&show->report.db, show->name, show->source, show->id);
@@ -266,34 +261,21 @@ run_show(struct show *show)
 	return r < 0 ? EXIT_PROBLEM : 0;
 }
 
-int
-command_show(int argc, char **argv)
-{
-	static const struct option known[] = {
-	    {"source", required_argument, NULL, 'S'},
-	    {"help", no_argument, NULL, 'H'},
-	    REPORT_OPTIONS,
-	    {0},
-	};
-	struct show show = {0};
-	bool wrong = false;
-	int option;
+static const struct command_row rows[] = {
+    TICKET_SOURCE(offsetof(struct show, source)),
+    REPORT_JSON(offsetof(struct show, options)),
+    REPORT_COLOR(offsetof(struct show, options)),
+    REPORT_CONFIG(offsetof(struct show, options)),
+    REPORT_CONNINFO(offsetof(struct show, options)),
+    TICKET_NAME(offsetof(struct show, name)),
+    {0},
+};
 
-	optind = 0;
-	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		if (option == 'H') {
-			fputs(usage, stdout);
-			return 0;
-		}
-		if (option == 'S')
-			show.source = optarg;
-		else
-			wrong |= !report_option(&show.options, option);
-	}
-	if (wrong || optind + 1 != argc) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
-	show.name = argv[optind];
-	return run_show(&show);
-}
+const struct command command_show = {
+    .name = "show",
+    .help = "show a ticket's clocks, milestones and deliveries",
+    .about = "Shows a ticket's facts, clocks, milestones, events and deliveries.\n" TICKET_ABOUT,
+    .rows = rows,
+    .size = sizeof(struct show),
+    .run = run_show,
+};

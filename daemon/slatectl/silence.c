@@ -11,26 +11,10 @@
 #include "slated/silence.h"
 #include "table.h"
 
-static const char usage[] =
-    "usage: slatectl silence --match KEY=PATTERN [--match ...] --for TIME --reason TEXT [--by NAME]\n"
-    "       slatectl silence --list [--all] [--json] [--color WHEN]\n"
-    "       slatectl silence --end NUMBER\n"
-    "       each with [--config FILE] [--conninfo STRING]\n"
-    "\n"
-    "Keeps alerts back: their milestones are recorded, but nobody is told, unless a step says always = true.\n"
-    "  --match KEY=PATTERN  a fact of the ticket, severity, metric, policy or attributes.KEY; all given must hold;\n"
-    "                       \"*\" and \"?\" stand for any text and any one character\n"
-    "  --for TIME           ends by itself after so long, as in 30m or 2h\n"
-    "  --reason TEXT        why\n"
-    "  --by NAME            who; you, where it is left out\n"
-    "  --list               lists the silences in force, with --all those that have ended too\n"
-    "  --end NUMBER         ends one at once\n";
-
 struct silence {
 	struct change_options options;
+	struct command_list matches; /* KEY=PATTERN */
 	struct jsonw match;
-	const char **seen; /* the keys of `match`, which own nothing */
-	size_t n_seen;
 	struct duration length;
 	const char *reason;
 	const char *end;
@@ -55,33 +39,41 @@ key_is_known(const char *key)
 	return false;
 }
 
-/* Takes one --match and cuts it in two. */
+/* The same key twice would be a fact that is to fit two patterns. */
 static bool
-add_match(struct silence *silence, char *argument)
+key_is_new(const struct command_list *matches, size_t i, size_t len)
 {
-	char *equals = strchr(argument, '=');
-	if (equals == NULL || equals == argument || equals[1] == '\0') {
-		fprintf(stderr, "slatectl: --match \"%s\": KEY=PATTERN, as in plan=gold*\n", argument);
-		return false;
-	}
-	*equals = '\0';
-	if (!key_is_known(argument))
-		return false;
-	for (size_t i = 0; i < silence->n_seen; i++)
-		if (strcmp(silence->seen[i], argument) == 0) {
-			fprintf(stderr, "slatectl: --match: \"%s\" is given twice\n", argument);
+	for (size_t k = 0; k < i; k++)
+		if (strncmp(matches->items[k], matches->items[i], len + 1) == 0) {
+			fprintf(stderr, "slatectl: --match: \"%.*s\" is given twice\n", (int)len, matches->items[i]);
 			return false;
 		}
-	const char **seen = realloc(silence->seen, (silence->n_seen + 1) * sizeof(*seen));
-	if (seen == NULL) {
-		perror("slatectl");
-		return false;
+	return true;
+}
+
+/* Puts what was given to --match together. False after a message. */
+static bool
+read_matches(struct silence *silence)
+{
+	const struct command_list *matches = &silence->matches;
+	jsonw_open(&silence->match, NULL, '{');
+	for (size_t i = 0; i < matches->n; i++) {
+		const char *match = matches->items[i], *equals = strchr(match, '=');
+		if (equals == NULL || equals == match || equals[1] == '\0') {
+			fprintf(stderr, "slatectl: --match \"%s\": KEY=PATTERN, as in plan=gold*\n", match);
+			return false;
+		}
+		char *key = strndup(match, (size_t)(equals - match));
+		if (key == NULL) {
+			perror("slatectl");
+			return false;
+		}
+		bool fits = key_is_known(key) && key_is_new(matches, i, strlen(key));
+		jsonw_text(&silence->match, key, equals + 1);
+		free(key);
+		if (!fits)
+			return false;
 	}
-	silence->seen = seen;
-	if (silence->n_seen == 0)
-		jsonw_open(&silence->match, NULL, '{');
-	silence->seen[silence->n_seen++] = argument;
-	jsonw_text(&silence->match, argument, equals + 1);
 	return true;
 }
 
@@ -246,10 +238,10 @@ list(const struct silence *silence)
 	return r;
 }
 
-/* Options ---------------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------------------------------------------------------ */
 
 static int
-run_silence(struct silence *silence)
+work(struct silence *silence)
 {
 	const struct change_options *options = &silence->options;
 	int r = silence->list ? db_open(options->config, options->conninfo, &silence->db)
@@ -264,98 +256,51 @@ run_silence(struct silence *silence)
 	return r < 0 ? EXIT_PROBLEM : 0;
 }
 
-/* False after a message, or with `ret_usage` where the usage is one. */
-static bool
-take_option(struct silence *silence, int option, bool *ret_usage)
-{
-	switch (option) {
-	case 'm':
-		return add_match(silence, optarg);
-	case 'f':
-		return command_duration("--for", optarg, &silence->length);
-	case 'e':
-		silence->end = optarg;
-		return command_count("--end", optarg);
-	case 'r':
-		silence->reason = optarg;
-		return true;
-	case 'l':
-		silence->list = true;
-		return true;
-	case 'a':
-		silence->all = true;
-		return true;
-	case 'J':
-		silence->json = true;
-		return true;
-	default:
-		*ret_usage = !(option == 'L' ? view_color_parse(optarg, &silence->color)
-		                             : change_option(&silence->options, option));
-		return !*ret_usage;
-	}
-}
-
-/* One of the three ways to call it, and nothing of another's. */
-static bool
-fits_together(const struct silence *silence)
-{
-	bool makes = silence->n_seen > 0 || silence->length.us > 0 || silence->reason != NULL;
-	if (silence->list || silence->end != NULL)
-		return !makes && silence->options.by == NULL && silence->list != (silence->end != NULL) &&
-		       (silence->list || (!silence->all && !silence->json));
-	return silence->n_seen > 0 && silence->length.us > 0 && silence->reason != NULL && *silence->reason != '\0' &&
-	       !silence->all && !silence->json;
-}
-
-/* 0, or the exit status where there is nothing more to do. */
 static int
-read_options(int argc, char **argv, struct silence *silence, bool *ret_help)
+run_silence(void *options)
 {
-	static const struct option known[] = {
-	    {"match", required_argument, NULL, 'm'},
-	    {"for", required_argument, NULL, 'f'},
-	    {"reason", required_argument, NULL, 'r'},
-	    {"list", no_argument, NULL, 'l'},
-	    {"all", no_argument, NULL, 'a'},
-	    {"end", required_argument, NULL, 'e'},
-	    {"json", no_argument, NULL, 'J'},
-	    {"color", required_argument, NULL, 'L'},
-	    CHANGE_OPTIONS,
-	    {0},
-	};
-	bool tell_usage = false;
-	int option;
-
-	optind = 0;
-	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		if (option == 'H') {
-			*ret_help = true;
-			return 0;
-		}
-		if (!take_option(silence, option, &tell_usage)) {
-			if (tell_usage)
-				fputs(usage, stderr);
-			return EXIT_USAGE;
-		}
-	}
-	if (optind < argc || !fits_together(silence)) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
-	return 0;
-}
-
-int
-command_silence(int argc, char **argv)
-{
-	struct silence silence = {0};
-	bool help = false;
-	int status = read_options(argc, argv, &silence, &help);
-	if (help)
-		fputs(usage, stdout);
-	else if (status == 0)
-		status = run_silence(&silence);
-	jsonw_clear(&silence.match);
-	free(silence.seen);
+	struct silence *silence = options;
+	int status = EXIT_USAGE;
+	if (silence->matches.n == 0)
+		return work(silence);
+	if (silence->length.us == 0)
+		fputs("slatectl: --for: a silence lasts longer than that\n", stderr);
+	else if (read_matches(silence))
+		status = work(silence);
+	jsonw_clear(&silence->match);
 	return status;
 }
+
+/* The ways to call it. */
+enum { MAKE = FORM_FIRST, LIST = FORM_SECOND, END = FORM_THIRD };
+
+static const struct command_row rows[] = {
+    {"match", "KEY=PATTERN",
+     "a fact of the ticket, severity, metric, policy or attributes.KEY; all given must hold; \"*\" and \"?\" stand for "
+     "any text and any one character",
+     VALUE_LIST, offsetof(struct silence, matches), .forms = MAKE, .needed = true},
+    {"for", "TIME", "ends by itself after so long, as in 30m or 2h", VALUE_DURATION, offsetof(struct silence, length),
+     .forms = MAKE, .needed = true},
+    {"reason", "TEXT", "why", VALUE_NAME, offsetof(struct silence, reason), .forms = MAKE, .needed = true},
+    {"by", "NAME", "who; you, where it is left out", VALUE_NAME, offsetof(struct silence, options.by), .forms = MAKE},
+    {"list", NULL, "lists the silences in force", VALUE_FLAG, offsetof(struct silence, list), .forms = LIST,
+     .needed = true},
+    {"all", NULL, "those that have ended too", VALUE_FLAG, offsetof(struct silence, all), .forms = LIST},
+    {"json", NULL, "one object a line", VALUE_FLAG, offsetof(struct silence, json), .forms = LIST},
+    {"color", "WHEN", "auto, always or never", VALUE_INDEX, offsetof(struct silence, color), view_color_names,
+     VIEW_COLOR_COUNT, .forms = LIST},
+    {"end", "NUMBER", "ends one at once", VALUE_COUNT, offsetof(struct silence, end), .forms = END, .needed = true},
+    CHANGE_CONFIG(offsetof(struct silence, options)),
+    CHANGE_CONNINFO(offsetof(struct silence, options)),
+    {0},
+};
+
+const struct command command_silence = {
+    .name = "silence",
+    .help = "keep alerts back for a while",
+    .about =
+        "Keeps alerts back: their milestones are recorded, but nobody is told, unless a step says always = true.\n",
+    .rows = rows,
+    .size = sizeof(struct silence),
+    .run = run_silence,
+};

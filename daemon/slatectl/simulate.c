@@ -3,7 +3,6 @@
  * Milestones of one instant are held back until the instant is over, then written in the order in which their tickets
  * first appeared; so what is kept grows with the tickets, not with the events. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -278,42 +277,50 @@ simulation_clear(struct simulation *s)
 	engine_free(s->engine);
 }
 
-int
-command_simulate(int argc, char **argv)
+struct options {
+	const char *config;
+	struct instant until;
+};
+
+static int
+run_simulate(void *into)
 {
-	static const struct option options[] = {
-	    {"config", required_argument, NULL, 'c'},
-	    {"until", required_argument, NULL, 'u'},
-	    {0},
-	};
+	const struct options *options = into;
 	struct simulation s = {.now = {INT64_MIN}};
 	struct config *config = NULL;
-	const char *path = CONFIG_DEFAULT;
-	struct instant until = INSTANT_NEVER;
-	int option;
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'c')
-			path = optarg;
-		else if (option != 'u')
-			return command_usage("simulate");
-		else if (!command_instant("--until", optarg, &until))
-			return EXIT_USAGE;
-	}
-	if (optind < argc)
-		return command_usage("simulate");
 
 	int r = event_line_new(&s.reader);
 	if (r == 0)
-		r = read_events(&s, path, until, &config);
+		r = read_events(&s, options->config, options->until, &config);
 	else
 		s.error = r;
 	if (r == 0 && config == NULL) /* no event at all: the configuration is to be read all the same */
-		r = command_config(path, command_now(), &config);
+		r = command_config(options->config, command_now(), &config);
 	if (s.error == 0 && fflush(stdout) != 0)
 		s.error = -EIO;
 	if (s.error < 0)
 		report_sink_failure(&s);
 	simulation_clear(&s);
 	config_free(config);
-	return r < 0 || s.error < 0 || s.faulty ? 1 : 0;
+	return r < 0 || s.error < 0 || s.faulty ? EXIT_PROBLEM : 0;
 }
+
+static const struct command_row rows[] = {
+    {"config", "FILE", "the configuration; " CONFIG_DEFAULT " where it is left out", VALUE_FILE,
+     offsetof(struct options, config)},
+    {"until", "INSTANT", "stops there, not at the last event's instant", VALUE_INSTANT,
+     offsetof(struct options, until)},
+    {0},
+};
+
+static const struct options initial = {.config = CONFIG_DEFAULT, .until = INSTANT_NEVER};
+
+const struct command command_simulate = {
+    .name = "simulate",
+    .help = "play events in simulated time and write their milestones",
+    .about = "Reads events from standard input, one JSON object a line, and writes the milestones that follow.\n",
+    .rows = rows,
+    .size = sizeof(struct options),
+    .initial = &initial,
+    .run = run_simulate,
+};

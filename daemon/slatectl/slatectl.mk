@@ -13,6 +13,7 @@ bin_PROGRAMS += slatectl
 slatectl_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io $(SMARTCOLS_CFLAGS)
 slatectl_SOURCES = \
 	daemon/slatectl/check.c \
+	daemon/slatectl/command.c \
 	daemon/slatectl/command.h \
 	daemon/slatectl/due.c \
 	daemon/slatectl/due_print.c \
@@ -54,3 +55,34 @@ slatectl_SOURCES += daemon/slatectl/silence.c
 slatectl_SOURCES += daemon/slatectl/test.c
 slatectl_SOURCES += daemon/slatectl/ticket_find.c
 slatectl_SOURCES += daemon/slatectl/ticket_find.h
+slatectl_SOURCES += daemon/slatectl/ticket_rows.h
+# Completion for the shells, made from the table of commands.
+slatectl_SOURCES += daemon/slatectl/completion.c
+bashcompletiondir = $(datadir)/bash-completion/completions
+nodist_bashcompletion_DATA = completion/slatectl
+zshcompletiondir = @zshcompletiondir@
+nodist_zshcompletion_DATA = completion/_slatectl
+CLEANFILES += completion/slatectl completion/_slatectl
+
+completion/slatectl: slatectl$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) completion && ./slatectl$(EXEEXT) completion bash >$@.tmp && mv $@.tmp $@
+
+completion/_slatectl: slatectl$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) completion && ./slatectl$(EXEEXT) completion zsh >$@.tmp && mv $@.tmp $@
+# slatectl top
+slatectl_CPPFLAGS += $(NCURSES_CFLAGS)
+slatectl_LDADD += $(NCURSES_LIBS)
+slatectl_SOURCES += daemon/slatectl/top.c
+slatectl_SOURCES += daemon/slatectl/top.h
+slatectl_SOURCES += daemon/slatectl/top_child.c
+slatectl_SOURCES += daemon/slatectl/top_child.h
+slatectl_SOURCES += daemon/slatectl/top_link.c
+slatectl_SOURCES += daemon/slatectl/top_link.h
+slatectl_SOURCES += daemon/slatectl/top_rows.c
+slatectl_SOURCES += daemon/slatectl/top_rows.h
+slatectl_SOURCES += daemon/slatectl/top_screen.c
+slatectl_SOURCES += daemon/slatectl/top_screen.h
+slatectl_SOURCES += daemon/slatectl/top_term.c
+slatectl_SOURCES += daemon/slatectl/top_term.h
+slatectl_SOURCES += daemon/slatectl/list.h
+slatectl_SOURCES += daemon/slatectl/status.h

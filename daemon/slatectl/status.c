@@ -8,8 +8,8 @@
 #include "command.h"
 #include "report.h"
 #include "slated/jsonw.h"
-
-#define SHARDS 256
+#include "slated/shards.h"
+#include "status.h"
 
 /* A daemon writes its row every few seconds; one that has not for so long is taken for dead. */
 #define SILENT_AFTER ((struct duration){15 * US_PER_S})
@@ -20,15 +20,8 @@ enum {
 	EXIT_SHARDS_MISSING = 4,
 };
 
-static const char usage[] =
-    "usage: slatectl status [--json] [--color WHEN] [--config FILE] [--conninfo STRING]\n"
-    "\n"
-    "Shows each daemon, the open clocks by state, and what waits to be delivered.\n"
-    "Exit status: 0 where live daemons hold all shards between them, 3 where no daemon is alive,\n"
-    "4 where one is but not all shards are held, 1 for errors, 2 for a wrong call.\n";
-
 /* A lease counts only while it lasts, and only for the daemon that holds it. */
-static const char instances_sql[] =
+const char status_instances_sql[] =
     "SELECT i.name, i.version, i.pid, i.configuration, i.poll_only, i.tickets, i.refused, i.last_error, "
     "  " RESULT_US("i.started_at") ", " RESULT_US("i.seen_at") ", " RESULT_US("i.stopped_at") ", " RESULT_US(
         "i.next_at") ", "
@@ -37,7 +30,7 @@ static const char instances_sql[] =
                                   "  WHERE l.owner = i.name AND l.expires_at > clock_timestamp()) FROM sla.instance i "
                                   "ORDER BY i.name";
 
-static const char totals_sql[] =
+const char status_totals_sql[] =
     "WITH c AS MATERIALIZED (SELECT state, state = 'running' AND levels_fired <> '{}' AS at_risk, "
     "  state = 'running' AND due_at <= clock_timestamp() AS overdue FROM sla.clock WHERE ended_at IS NULL), "
     "d AS MATERIALIZED (SELECT state, attempts FROM sla.delivery) "
@@ -49,41 +42,8 @@ static const char totals_sql[] =
     "  (SELECT count(*) FROM d WHERE state = 'dead') + (SELECT count(*) FROM sla.delivery_log WHERE state = 'dead'), "
     "  (SELECT count(*) FROM sla.reassessment WHERE outcome IS NULL)";
 
-enum total {
-	TOTAL_RUNNING,
-	TOTAL_AT_RISK,
-	TOTAL_OVERDUE,
-	TOTAL_PAUSED,
-	TOTAL_BREACHED,
-	TOTAL_PENDING,
-	TOTAL_RETRYING,
-	TOTAL_DEAD,
-	TOTAL_REASSESSMENTS,
-	TOTAL_COUNT,
-};
-
-struct instance {
-	const char *name;
-	const char *version;
-	const char *configuration;
-	const char *last_error;
-	const char *state; /* connected, stopped, silent */
-	int64_t pid;
-	int64_t tickets;
-	int64_t refused;
-	int64_t shards; /* by its leases */
-	struct instant started_at;
-	struct instant seen_at;
-	struct instant stopped_at;
-	struct instant next_at;
-	struct instant last_error_at;
-	struct duration lag;
-	bool poll_only;
-	bool alive;
-};
-
-static void
-read_instance(const PGresult *rows, int row, struct instant now, struct instance *ret)
+void
+status_read_instance(const PGresult *rows, int row, struct instant now, struct instance *ret)
 {
 	struct instance i = {
 	    .name = result_text(rows, row, 0),
@@ -144,13 +104,13 @@ write_status(const struct report *report, const PGresult *rows, const int64_t to
 	jsonw_open(&json, "instances", '[');
 	for (int row = 0; row < PQntuples(rows); row++) {
 		struct instance instance;
-		read_instance(rows, row, report->db.now, &instance);
+		status_read_instance(rows, row, report->db.now, &instance);
 		write_instance(&json, &instance);
 	}
 	jsonw_close(&json, ']');
 	jsonw_open(&json, "shards", '{');
 	jsonw_number(&json, "held", shards);
-	jsonw_number(&json, "of", SHARDS);
+	jsonw_number(&json, "of", STATUS_SHARDS);
 	jsonw_close(&json, '}');
 	jsonw_open(&json, "clocks", '{');
 	jsonw_number(&json, "running", totals[TOTAL_RUNNING]);
@@ -194,8 +154,8 @@ show_state(const struct view *view, const struct instance *i, struct text *text)
 {
 	const char *color = VIEW_RED;
 	if (i->alive) {
-		view_add(text, "connected, holds %" PRId64 " of %d shards", i->shards, SHARDS);
-		color = i->shards == SHARDS ? VIEW_GREEN : VIEW_YELLOW;
+		view_add(text, "connected, holds %" PRId64 " of %d shards", i->shards, STATUS_SHARDS);
+		color = i->shards == STATUS_SHARDS ? VIEW_GREEN : VIEW_YELLOW;
 	} else if (strcmp(i->state, "stopped") == 0) {
 		text_add_string(text, "stopped ");
 		add_moment(view, text, i->stopped_at);
@@ -283,7 +243,7 @@ show_status(const struct report *report, const PGresult *rows, const int64_t tot
 	}
 	for (int row = 0; row < PQntuples(rows); row++) {
 		struct instance instance;
-		read_instance(rows, row, report->db.now, &instance);
+		status_read_instance(rows, row, report->db.now, &instance);
 		show_instance(&report->view, &instance, &text);
 		putchar('\n');
 	}
@@ -302,25 +262,25 @@ verdict(const struct report *report, const PGresult *rows, int64_t *ret_shards)
 	bool alive = false;
 	for (int row = 0; row < PQntuples(rows); row++) {
 		struct instance instance;
-		read_instance(rows, row, report->db.now, &instance);
+		status_read_instance(rows, row, report->db.now, &instance);
 		alive |= instance.alive;
 		shards += instance.alive ? instance.shards : 0;
 	}
 	*ret_shards = shards;
 	if (!alive)
 		return EXIT_NONE_ALIVE;
-	return shards < SHARDS ? EXIT_SHARDS_MISSING : 0;
+	return shards < STATUS_SHARDS ? EXIT_SHARDS_MISSING : 0;
 }
 
 static int
-run_status(const struct report *report, bool as_json)
+report_status(const struct report *report, bool as_json)
 {
 	int status = EXIT_PROBLEM;
 	int64_t totals[TOTAL_COUNT], shards;
 	PGresult *counts = NULL;
-	PGresult *rows = db_query(&report->db, "the daemons", instances_sql, 0, NULL);
+	PGresult *rows = db_query(&report->db, "the daemons", status_instances_sql, 0, NULL);
 	if (rows != NULL)
-		counts = db_query(&report->db, "clocks and deliveries", totals_sql, 0, NULL);
+		counts = db_query(&report->db, "clocks and deliveries", status_totals_sql, 0, NULL);
 	if (counts != NULL) {
 		for (int i = 0; i < TOTAL_COUNT; i++)
 			totals[i] = result_number(counts, 0, i);
@@ -334,30 +294,29 @@ run_status(const struct report *report, bool as_json)
 	return status;
 }
 
-int
-command_status(int argc, char **argv)
+static int
+run_status(void *into)
 {
-	static const struct option known[] = {REPORT_OPTIONS, {"help", no_argument, NULL, 'H'}, {0}};
-	struct report_options options = {0};
+	const struct report_options *options = into;
 	struct report report;
-	bool wrong = false;
-	int option;
-
-	optind = 0;
-	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		if (option == 'H') {
-			fputs(usage, stdout);
-			return 0;
-		}
-		wrong |= !report_option(&options, option);
-	}
-	if (wrong || optind < argc) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
-	if (report_open(&options, &report) < 0)
+	if (report_open(options, &report) < 0)
 		return EXIT_PROBLEM;
-	int status = run_status(&report, options.json);
+	int status = report_status(&report, options->json);
 	report_close(&report);
 	return status;
 }
+
+static const struct command_row rows[] = {
+    REPORT_JSON(0), REPORT_COLOR(0), REPORT_CONFIG(0), REPORT_CONNINFO(0), {0},
+};
+
+const struct command command_status = {
+    .name = "status",
+    .help = "show the daemons and how things stand",
+    .about = "Shows each daemon, the open clocks by state, and what waits to be delivered.\n",
+    .more = "Exit status: 0 where live daemons hold all shards between them, 3 where no daemon is alive,\n"
+            "4 where one is but not all shards are held, 1 for errors, 2 for a wrong call.\n",
+    .rows = rows,
+    .size = sizeof(struct report_options),
+    .run = run_status,
+};

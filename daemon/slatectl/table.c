@@ -10,8 +10,6 @@
 
 #include "slated/text.h"
 
-#define COLUMN_MAX 16
-
 /* A column that may be cut keeps at least so much of its text, as far as dropping others can bring it about. */
 #define CUT_WIDTH     16U
 #define CUT_WIDTH_MIN 4U
@@ -19,9 +17,7 @@
 struct table {
 	const struct view *view;
 	const struct table_column *columns;
-	size_t n_columns;
-	unsigned widths[COLUMN_MAX]; /* of the widest cell */
-	bool hidden[COLUMN_MAX];
+	struct table_fit fit; /* at first the widths of the widest cells */
 	struct libscols_table *cells;
 	struct libscols_line *last;
 	bool failed;
@@ -30,14 +26,14 @@ struct table {
 static int
 add_columns(struct table *table)
 {
-	for (size_t i = 0; i < table->n_columns; i++) {
+	for (size_t i = 0; i < table->fit.n; i++) {
 		const struct table_column *column = &table->columns[i];
 		int flags = ((column->flags & TABLE_RIGHT) != 0 ? SCOLS_FL_RIGHT : 0) |
 		            ((column->flags & TABLE_TRUNC) != 0 ? SCOLS_FL_TRUNC : 0);
 		struct libscols_column *added = scols_table_new_column(table->cells, column->name, 0, flags);
 		if (added == NULL || scols_cell_set_color(scols_column_get_header(added), VIEW_BOLD) < 0)
 			return -ENOMEM;
-		table->widths[i] = view_width(column->name, strlen(column->name));
+		table->fit.widths[i] = view_width(column->name, strlen(column->name));
 	}
 	return 0;
 }
@@ -45,11 +41,11 @@ add_columns(struct table *table)
 int
 table_new(const struct view *view, const struct table_column *columns, size_t n, struct table **ret)
 {
-	assert(n <= COLUMN_MAX);
+	assert(n <= TABLE_COLUMNS_MAX);
 	struct table *table = calloc(1, sizeof(*table));
 	if (table == NULL)
 		return -ENOMEM;
-	*table = (struct table){.view = view, .columns = columns, .n_columns = n, .cells = scols_new_table()};
+	*table = (struct table){.view = view, .columns = columns, .fit.n = n, .cells = scols_new_table()};
 	if (table->cells == NULL || add_columns(table) < 0) {
 		table_free(table);
 		return -ENOMEM;
@@ -91,8 +87,8 @@ table_set(struct table *table, size_t column, const char *text, const char *colo
 	memcpy(clean, text, len);
 	(void)text_clean(clean, len);
 	unsigned width = view_width(clean, strlen(clean));
-	if (width > table->widths[column])
-		table->widths[column] = width;
+	if (width > table->fit.widths[column])
+		table->fit.widths[column] = width;
 	struct libscols_cell *cell = scols_line_get_cell(table->last, column);
 	if (cell == NULL || scols_cell_refer_data(cell, clean) < 0) {
 		free(clean);
@@ -103,50 +99,56 @@ table_set(struct table *table, size_t column, const char *text, const char *colo
 }
 
 static size_t
-total_width(const struct table *table, unsigned cut_width)
+total_width(const struct table_column *columns, const struct table_fit *fit, unsigned cut_width)
 {
 	size_t width = 0;
-	for (size_t i = 0; i < table->n_columns; i++) {
-		if (table->hidden[i])
+	for (size_t i = 0; i < fit->n; i++) {
+		if (fit->hidden[i])
 			continue;
-		bool cut = (table->columns[i].flags & TABLE_TRUNC) != 0 && table->widths[i] > cut_width;
-		width += (cut ? cut_width : table->widths[i]) + (width > 0 ? 1 : 0);
+		bool cut = (columns[i].flags & TABLE_TRUNC) != 0 && fit->widths[i] > cut_width;
+		width += (cut ? cut_width : fit->widths[i]) + (width > 0 ? 1 : 0);
 	}
 	return width;
 }
 
 /* Leaves out columns until the rest fits, those that may be cut counted as cut. */
 static void
-drop_columns(struct table *table)
+drop_columns(const struct table_column *columns, struct table_fit *fit, unsigned width)
 {
-	while (total_width(table, CUT_WIDTH) > table->view->width) {
-		size_t next = table->n_columns;
-		for (size_t i = 0; i < table->n_columns; i++)
-			if (!table->hidden[i] && table->columns[i].drop > 0 &&
-			    (next == table->n_columns || table->columns[i].drop > table->columns[next].drop))
+	while (total_width(columns, fit, CUT_WIDTH) > width) {
+		size_t next = fit->n;
+		for (size_t i = 0; i < fit->n; i++)
+			if (!fit->hidden[i] && columns[i].drop > 0 &&
+			    (next == fit->n || columns[i].drop > columns[next].drop))
 				next = i;
-		if (next == table->n_columns)
+		if (next == fit->n)
 			return;
-		table->hidden[next] = true;
-		struct libscols_column *column = scols_table_get_column(table->cells, next);
-		(void)scols_column_set_flags(column, scols_column_get_flags(column) | SCOLS_FL_HIDDEN);
+		fit->hidden[next] = true;
 	}
 }
 
 /* Makes the columns that may be cut narrower, the widest first, until the whole fits. */
 static void
-shrink_columns(struct table *table)
+shrink_columns(const struct table_column *columns, struct table_fit *fit, unsigned width)
 {
-	for (size_t over = total_width(table, UINT_MAX); over > table->view->width; over--) {
-		size_t widest = table->n_columns;
-		for (size_t i = 0; i < table->n_columns; i++)
-			if (!table->hidden[i] && (table->columns[i].flags & TABLE_TRUNC) != 0 &&
-			    (widest == table->n_columns || table->widths[i] > table->widths[widest]))
+	for (size_t over = total_width(columns, fit, UINT_MAX); over > width; over--) {
+		size_t widest = fit->n;
+		for (size_t i = 0; i < fit->n; i++)
+			if (!fit->hidden[i] && (columns[i].flags & TABLE_TRUNC) != 0 &&
+			    (widest == fit->n || fit->widths[i] > fit->widths[widest]))
 				widest = i;
-		if (widest == table->n_columns || table->widths[widest] <= CUT_WIDTH_MIN)
+		if (widest == fit->n || fit->widths[widest] <= CUT_WIDTH_MIN)
 			return;
-		table->widths[widest]--;
+		fit->widths[widest]--;
 	}
+}
+
+void
+table_fit_make(const struct table_column *columns, unsigned width, struct table_fit *fit)
+{
+	assert(fit->n <= TABLE_COLUMNS_MAX);
+	drop_columns(columns, fit, width);
+	shrink_columns(columns, fit, width);
 }
 
 /* Cuts a cell to `width`, with a sign that something is missing. */
@@ -171,13 +173,17 @@ fit(struct table *table)
 {
 	struct libscols_iter *lines = scols_new_iter(SCOLS_ITER_FORWARD);
 	struct libscols_line *line;
-	drop_columns(table);
-	shrink_columns(table);
+	table_fit_make(table->columns, table->view->width, &table->fit);
+	for (size_t i = 0; i < table->fit.n; i++) {
+		struct libscols_column *column = scols_table_get_column(table->cells, i);
+		if (table->fit.hidden[i])
+			(void)scols_column_set_flags(column, scols_column_get_flags(column) | SCOLS_FL_HIDDEN);
+	}
 	table->failed |= lines == NULL;
 	while (lines != NULL && scols_table_next_line(table->cells, lines, &line) == 0)
-		for (size_t i = 0; i < table->n_columns; i++)
+		for (size_t i = 0; i < table->fit.n; i++)
 			if ((table->columns[i].flags & TABLE_TRUNC) != 0)
-				cut_cell(table, scols_line_get_cell(line, i), table->widths[i]);
+				cut_cell(table, scols_line_get_cell(line, i), table->fit.widths[i]);
 	scols_free_iter(lines);
 }
 

@@ -19,6 +19,18 @@ struct table_column {
 	unsigned drop; /* left out on a narrow terminal, the greatest first; 0: never */
 };
 
+#define TABLE_COLUMNS_MAX 16
+
+/* How columns share a line, with a blank between them. */
+struct table_fit {
+	size_t n;
+	unsigned widths[TABLE_COLUMNS_MAX];
+	bool hidden[TABLE_COLUMNS_MAX];
+};
+
+/* Leaves out and narrows columns until those left, which begin at their natural widths, fit into `width`. */
+void table_fit_make(const struct table_column *columns, unsigned width, struct table_fit *fit);
+
 /* 0 or -ENOMEM. */
 int table_new(const struct view *view, const struct table_column *columns, size_t n, struct table **ret)
     __attribute__((warn_unused_result));

@@ -12,16 +12,6 @@
 #include "slated/jsonw.h"
 #include "view.h"
 
-static const char usage[] =
-    "usage: slatectl test [--timeout TIME] [--by NAME] [--config FILE] [--conninfo STRING] CHANNEL\n"
-    "\n"
-    "Has the running daemon send a message that is marked as a test, and says what became of it.\n"
-    "  --timeout TIME  waits so long, 30s where it is left out; then the message is taken back\n"
-    "  --by NAME       named in the message; you, where it is left out\n"
-    "Exit status: 0 where it was delivered, 1 where it was not, 2 for a wrong call.\n";
-
-#define TIMEOUT_DEFAULT ((struct duration){30 * US_PER_S})
-
 /* Nobody tells of outcomes. */
 #define LOOK_EVERY_MS 100
 
@@ -193,8 +183,9 @@ wait_for_outcome(const struct test *test)
 }
 
 static int
-run_test(struct test *test)
+run_test(void *options)
 {
+	struct test *test = options;
 	if (change_open(&test->options, "sla_daemon", &test->db) < 0)
 		return EXIT_PROBLEM;
 	int r = check_daemon(test);
@@ -209,33 +200,25 @@ run_test(struct test *test)
 	return r == 0 ? 0 : EXIT_PROBLEM;
 }
 
-int
-command_test(int argc, char **argv)
-{
-	static const struct option known[] = {
-	    {"timeout", required_argument, NULL, 't'},
-	    CHANGE_OPTIONS,
-	    {0},
-	};
-	struct test test = {.timeout = TIMEOUT_DEFAULT};
-	bool wrong = false;
-	int option;
+static const struct command_row rows[] = {
+    {"timeout", "TIME", "waits so long, 30s where it is left out; then the message is taken back", VALUE_DURATION,
+     offsetof(struct test, timeout)},
+    CHANGE_BY(offsetof(struct test, options), "named in the message; you, where it is left out"),
+    CHANGE_CONFIG(offsetof(struct test, options)),
+    CHANGE_CONNINFO(offsetof(struct test, options)),
+    {NULL, "CHANNEL", NULL, VALUE_TEXT, offsetof(struct test, channel), .needed = true},
+    {0},
+};
 
-	optind = 0;
-	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		if (option == 'H') {
-			fputs(usage, stdout);
-			return 0;
-		}
-		if (option == 't' && !command_duration("--timeout", optarg, &test.timeout))
-			return EXIT_USAGE;
-		if (option != 't')
-			wrong |= !change_option(&test.options, option);
-	}
-	if (wrong || optind + 1 != argc) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
-	test.channel = argv[optind];
-	return run_test(&test);
-}
+static const struct test initial = {.timeout = {30 * US_PER_S}};
+
+const struct command command_test = {
+    .name = "test",
+    .help = "have the daemon send a test message",
+    .about = "Has the running daemon send a message that is marked as a test, and says what became of it.\n",
+    .more = "Exit status: 0 where it was delivered, 1 where it was not, 2 for a wrong call.\n",
+    .rows = rows,
+    .size = sizeof(struct test),
+    .initial = &initial,
+    .run = run_test,
+};

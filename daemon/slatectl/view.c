@@ -17,17 +17,7 @@
 
 #define BAR_CELLS 10
 
-bool
-view_color_parse(const char *text, enum view_color *ret)
-{
-	static const char *const names[] = {"auto", "always", "never"};
-	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(text, names[i]) == 0) {
-			*ret = (enum view_color)i;
-			return true;
-		}
-	return false;
-}
+const char *const view_color_names[VIEW_COLOR_COUNT] = {"auto", "always", "never"};
 
 /* The names in a database are UTF-8 whatever the locale; without such a locale widths are still those of UTF-8, but
  * nothing of our own needs it. */

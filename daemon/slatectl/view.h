@@ -18,7 +18,10 @@ enum view_color {
 	VIEW_COLOR_AUTO, /* on a terminal, unless NO_COLOR is set (no-color.org) */
 	VIEW_COLOR_ALWAYS,
 	VIEW_COLOR_NEVER,
+	VIEW_COLOR_COUNT,
 };
+
+extern const char *const view_color_names[VIEW_COLOR_COUNT];
 
 struct view {
 	struct instant now;
@@ -26,9 +29,6 @@ struct view {
 	bool utf8;      /* else ASCII takes the place of bars and dots */
 	unsigned width; /* of the terminal; 0: none, nothing is cut */
 };
-
-/* Reads "auto", "always" or "never". */
-bool view_color_parse(const char *text, enum view_color *ret);
 
 /* Looks at standard output and the locale. */
 void view_init(struct view *view, enum view_color color, struct instant now);

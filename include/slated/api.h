@@ -19,6 +19,8 @@ struct api_hooks {
 	void (*status)(void *arg, struct jsonw *json);
 	/* Whether this daemon applies the events, so that it hears of changes. */
 	bool (*is_live)(void *arg);
+	/* Whether no other daemon has a share of the tickets. */
+	bool (*has_all)(void *arg);
 	void *arg;
 };
 

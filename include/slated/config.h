@@ -50,7 +50,7 @@ struct config {
 	struct duration database_timeout;
 	char *instance;
 	bool migrate;  /* a reload takes running clocks along */
-	char **listen; /* "address:port" */
+	char **listen; /* "address:port" or "unix:/path" */
 	size_t n_listen;
 	char *token; /* or NULL */
 	unsigned concurrency;

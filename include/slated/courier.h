@@ -65,11 +65,14 @@ bool courier_holds(const struct courier *courier, const char *key);
 /* Looks at everything anew from the loop; to be called when now() jumped. */
 void courier_wake(struct courier *courier);
 
-/* Starts nothing more; what is under way may end and is told of. For good. */
+/* Starts nothing more; what is under way may end and is told of. For good, or until courier_forget(). */
 void courier_drain(struct courier *courier);
 
 /* Drains, and cuts short what is under way without telling of it. */
 void courier_stop(struct courier *courier);
+
+/* Stops, drops all deliveries without telling of them, and is as new, but for what its channels were sent. */
+void courier_forget(struct courier *courier);
 
 struct courier_counts courier_count(const struct courier *courier);
 

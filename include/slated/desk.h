@@ -24,6 +24,8 @@ struct desk_order {
 	/* As an answer over HTTP: 503 for what passes, 400 for a value that the database cannot take, 500 for what an
 	 * operator must see, of which `problem` was told. */
 	void (*failed)(void *arg, int status, const char *why);
+	/* Called instead of them where the desk is freed before, to free what is the order's; or NULL. */
+	void (*forgotten)(void *arg);
 	void *arg;
 };
 
@@ -37,7 +39,7 @@ struct desk_hooks {
 int desk_new(const struct desk_hooks *hooks, struct duration limit, struct desk **ret)
     __attribute__((warn_unused_result));
 
-/* Forgets what waits without calling back. Takes NULL. */
+/* Forgets what waits. Takes NULL. */
 void desk_free(struct desk *desk);
 
 /* Its own connection, borrowed, set before the first order. */

@@ -6,6 +6,7 @@
 #include "slated/pg_value.h"
 #include "slated/rows.h"
 
+struct shards;
 struct event_base;
 struct feed;
 struct pg;
@@ -42,7 +43,7 @@ void feed_free(struct feed *feed);
 void feed_set_connection(struct feed *feed, struct pg *pg);
 
 /* The connection is up and the driver ready: loads, then polls. `digest` names the configuration that is known. */
-void feed_load(struct feed *feed, const char *digest);
+void feed_load(struct feed *feed, const char *digest, const struct shards *shards);
 
 /* The connection is lost, or the driver must begin anew. */
 void feed_stop(struct feed *feed);

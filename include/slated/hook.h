@@ -38,6 +38,6 @@ void hooks_wake(struct hooks *hooks);
 
 /* Sends the next query through `pg`, which must be idle: an answer to be written, or a look for rows. Whether it sent
  * one. */
-bool hooks_step(struct hooks *hooks, struct pg *pg);
+bool hooks_step(struct hooks *hooks, struct pg *pg, const char *shards);
 
 #endif

@@ -43,9 +43,12 @@ void http_server_free(struct http_server *server);
 int http_server_add(struct http_server *server, const struct http_route *routes, size_t n, void *arg)
     __attribute__((warn_unused_result));
 
-/* Listens on "127.0.0.1:9464" or "[::1]:9464", too; port 0 takes any. Logs it. 0; -EINVAL for no such address and
- * -EADDRINUSE, -EACCES and the like, which it has logged. */
+/* Listens on "127.0.0.1:9464", "[::1]:9464" or "unix:/path"; port 0 takes any. Logs it. 0; -EINVAL for no such address
+ * and -EADDRINUSE, -EACCES and the like, which it has logged. */
 int http_server_listen(struct http_server *server, const char *address) __attribute__((warn_unused_result));
+
+/* Listens on a socket that the service manager opened and called `name`; takes it on success. Logs as above. */
+int http_server_adopt(struct http_server *server, int fd, const char *name) __attribute__((warn_unused_result));
 
 /* Takes no new connections and no new requests. */
 void http_server_stop(struct http_server *server);

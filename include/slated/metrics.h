@@ -55,7 +55,10 @@ enum metrics_scale {
 	  "Hooks of reassessment rules that answered or failed.")                                                      \
 	X(DATABASE_UP, GAUGE, "slated_database_up", NULL, "connection", NULL, NONE,                                    \
 	  "1 while the connection to the database stands.")                                                            \
-	X(LEASE_HELD, GAUGE, "slated_lease_held", NULL, NULL, NULL, NONE, "1 while this daemon is the one at work.")   \
+	X(LEASE_HELD, GAUGE, "slated_lease_held", NULL, NULL, NULL, NONE,                                              \
+	  "1 while this daemon holds leases of shards.")                                                               \
+	X(SHARDS_OWNED, GAUGE, "slated_shards_owned", NULL, NULL, NULL, NONE,                                          \
+	  "Shards of tickets that this daemon looks after, of 256.")                                                   \
 	X(READY, GAUGE, "slated_ready", NULL, NULL, NULL, NONE, "1 while /-/ready answers with 200.")                  \
 	X(RELOADS, COUNTER, "slated_reloads", NULL, "outcome", NULL, NONE, "Reloads of the configuration.")            \
 	X(CONFIGURATION, INFO, "slated_configuration", NULL, "digest", NULL, NONE, "The configuration in force.")      \

@@ -6,6 +6,7 @@
 #include "slated/courier.h"
 
 struct hooks;
+struct shards;
 struct outbox;
 struct pg;
 
@@ -22,8 +23,8 @@ struct outbox_hooks {
 };
 
 /* `instance` is borrowed. 0 or -ENOMEM. */
-int outbox_new(struct event_base *base, const char *instance, const struct outbox_hooks *hooks, struct outbox **ret)
-    __attribute__((warn_unused_result));
+int outbox_new(struct event_base *base, const char *instance, const struct shards *shards,
+               const struct outbox_hooks *hooks, struct outbox **ret) __attribute__((warn_unused_result));
 void outbox_free(struct outbox *outbox);
 
 /* Both borrowed, set before outbox_open(). */
@@ -58,5 +59,7 @@ bool outbox_is_settled(const struct outbox *outbox);
 
 /* Claims nothing more. */
 void outbox_drain(struct outbox *outbox);
+/* Takes new ones again. */
+void outbox_undrain(struct outbox *outbox);
 
 #endif

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The manual pages are clean mdoc and refer to each other rightly; each names every command, option and setting that its
-# program has; slated.conf(5) is what the program says now, and what it shows is a configuration.
+# The manual pages are clean mdoc and refer to each other rightly; each tells of every command, option and setting that its
+# program has; the synopsis of slatectl(1) is made from the commands' tables; slated.conf(5) is what the program says now, and what it shows is a configuration.
 set -u
 srcdir=${srcdir:-.}
 slatectl=${SLATECTL:-./slatectl}
@@ -47,12 +47,24 @@ verdict $? "slatectl --help lists too few commands"
 for command in $(sed 's/ .*//' "$work/usage"); do
 	grep -q "^   $command\$" "$work/page"
 	verdict $? "slatectl(1) has no section on $command"
-	"$slatectl" "$command" --help >>"$work/help" 2>&1
 done
-for option in $(cat "$work/usage" "$work/help" | grep -o -e '--[a-z][a-z-]*' | sort -u); do
-	grep -qF -e "$option" "$work/page"
-	verdict $? "slatectl(1) does not name $option"
+# A command's options stand in its own section or in that on those of several.
+section() {
+	awk -v name="   $1" '/^   [^ ]/ || /^[^ ]/ { here = $0 == name } here' "$work/page"
+}
+section "Options of the commands that use the database" >"$work/common"
+sed -n '/^DESCRIPTION/,/^COMMANDS/p' "$work/page" | grep -e --config >>"$work/common"
+for command in $(sed 's/ .*//' "$work/usage"); do
+	section "$command" | cat - "$work/common" >"$work/section"
+	for option in $("$slatectl" "$command" --help | sed -n 's/^  \(--[a-z-]*\).*/\1/p'); do
+		grep -q -e "$option\>" "$work/section"
+		verdict $? "slatectl(1) does not tell of $option of $command"
+	done
 done
+"$slatectl" completion mdoc >"$work/synopsis"
+awk '/^\.Sh DESCRIPTION$/ { exit } on; /^\.Sh SYNOPSIS$/ { on = 1 }' "$srcdir/doc/slatectl.1" |
+	sed '/^\.Nm$/{N;/\.Fl -help/d}' | cmp -s - "$work/synopsis"
+verdict $? "the synopsis of slatectl(1) is not that of slatectl completion mdoc"
 
 text_of "$srcdir/doc/slated.8" >"$work/page"
 "$slated" --help | grep -o -e '--[a-z][a-z-]*' | sort -u >"$work/options"

@@ -181,7 +181,7 @@ says '--severity is needed'
 run 2 --plan gold --severity S1
 says '--opened is needed'
 run 2 --plan gold --severity S1 --opened 2025-04-17T14:00:00Z --metric reply
-says '"reply"' 'known: first_response next_response update resolution assessment'
+says '"reply": one of first_response, next_response, update, resolution, assessment'
 run 2 --plan gold --severity S1 --opened 2025-04-17T14:00:00Z --attribute licence
 says 'KEY=VALUE is needed'
 run 2 --plan gold --severity S1 --opened 2025-04-17T14:00:00Z more

@@ -63,7 +63,9 @@ expect "the owner role owns it all" sla_owner \
 	"SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = 'sla'::regnamespace" -d guarded
 migrate_user=
 same "an unreachable database" "exit 2" "$(migrate nowhere | tail -n 1)"
-same "a wrong call" "usage: slatectl migrate [--dry-run] [--config FILE | --conninfo STRING]
+same "a wrong call" "usage: slatectl migrate [--dry-run] [--config FILE]
+       slatectl migrate --conninfo STRING [--dry-run]
+slatectl migrate --help tells more
 exit 2" "$(migrate postgres --config x)"
 expect "every table and view has a comment" "" "SELECT relname FROM pg_class WHERE relnamespace = 'sla'::regnamespace
 	AND relkind IN ('r', 'v') AND obj_description(oid, 'pg_class') IS NULL"

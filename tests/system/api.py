@@ -4,6 +4,8 @@ import datetime
 import http.client
 import json
 import re
+import signal
+import socket
 import threading
 import urllib.parse
 
@@ -82,6 +84,7 @@ class Stream:
     def __init__(self, client):
         self.connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=120)
         self.connection.request("GET", "/api/v1/stream")
+        self.socket = self.connection.sock
         self.answer = self.connection.getresponse()
         self.events = []
         self.news = threading.Condition()
@@ -109,6 +112,8 @@ class Stream:
             return next(event for event in self.events if look(*event))
 
     def close(self):
+        # The answer holds on to the socket.
+        self.socket.shutdown(socket.SHUT_RDWR)
         self.connection.close()
 
 
@@ -338,7 +343,9 @@ def test_stream(bench, client, daemon):
     wait_until("a free place", lambda: Stream(client).answer.status == 200)
 
 
-def test_standby(bench, judge):
+def test_standby(bench, judge, first):
+    """The first daemon hangs and has all shards yet."""
+    bench.hang(first)
     path = bench.write_config(config(bench), "second.conf", instance="second")
     second = Client(bench, judge, bench.daemon(path, loaded=False))
     wait_until("the standby's word", lambda: second.get("/status")[1]["standby"])
@@ -347,6 +354,9 @@ def test_standby(bench, judge):
     bench.equal(wait_until("its connection", lambda: second.get("/clocks")[0] == 200 and 200), 200, "it can be read all the same")
     stream = Stream(second)
     bench.equal((stream.answer.status, stream.answer.headers["Retry-After"]), (503, "2"), "but hears of no changes")
+    first.signal(signal.SIGCONT)
+    bench.check(wait_until("its share", lambda: second.get("/status")[1].get("shards") == 128), "and has its share in the end")
+    bench.stopped(bench.daemons[-1])
 
 
 def test_database_lost(bench, client):
@@ -381,7 +391,7 @@ def test(bench):
     test_others(bench, client, tickets)
     test_sites(bench, client, tickets)
     test_stream(bench, client, daemon)
-    test_standby(bench, judge)
+    test_standby(bench, judge, daemon)
     test_database_lost(bench, client)
     done = {(method, template) for method, template, status in judge.seen if status < 300}
     bench.equal(judge.operations() - done - {("get", "/stream"), ("post", "/hooks/pagerduty")}, set(),

@@ -105,16 +105,36 @@ done
 
 # The command line.
 
-for wrong in "status more" "status --state running" "list more" "list --nonsense" "list --color=mauve" "show" \
-	"show 1 2" "show --color=mauve 1"; do
+for wrong in "status more" "status --state running" "list more" "list --nonsense" "show" "show 1 2"; do
 	# shellcheck disable=SC2086
 	exits "wrong call: $wrong" 2 '*usage: slatectl *' "$SLATECTL" $wrong --conninfo "$PG_CONNINFO"
 done
-for wrong in "state=lost" "metric=lost" "within=soon" "within=2bd" "within=-1h" "limit=0" "limit=-1" "limit=ten" "limit="; do
+for wrong in "state=lost" "metric=lost" "within=soon" "within=2bd" "within=-1h" "limit=0" "limit=-1" "limit=ten" "limit=" \
+	"color=mauve"; do
 	exits "wrong filter: $wrong" 2 "slatectl: --${wrong%%=*} \"${wrong#*=}\": *" \
 		"$SLATECTL" list --"$wrong" --conninfo "$PG_CONNINFO"
 done
-for command in status list show ack silence assess deliveries replay test; do
+# What is missing, or one too many, is named.
+while IFS='|' read -r wrong says; do
+	# shellcheck disable=SC2086
+	exits "wrong call: $wrong" 2 "slatectl $says*usage: slatectl *" "$SLATECTL" $wrong
+done <<'END'
+show|show: TICKET is needed
+ack --for 2h|ack: TICKET is needed
+assess 1|assess: --reason is needed
+assess --reason x 1|assess: SEVERITY is needed
+status more|status: unexpected argument "more"
+replay --channel ops|replay: --since is needed
+deliveries --source native|deliveries: --source goes with --ticket
+END
+for wrong in "replay" "replay --force --channel ops --since 1h" "silence --list --for 2h" \
+	"silence --end 1 --all" "migrate --config x --conninfo y" "settings --sample --mdoc" "check --config x y"; do
+	# shellcheck disable=SC2086
+	exits "of several forms none: $wrong" 2 "usage: slatectl ${wrong%% *} *        slatectl ${wrong%% *} *" "$SLATECTL" $wrong
+done
+commands=$("$SLATECTL" --help | sed -n 's/^  \([a-z]*\) .*/\1/p')
+same "slatectl --help lists the commands" 16 "$(echo "$commands" | wc -l)"
+for command in $commands; do
 	exits "$command --help" 0 "usage: slatectl $command*" "$SLATECTL" "$command" --help
 done
 

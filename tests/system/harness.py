@@ -234,16 +234,16 @@ class Lines:
 
 
 class Daemon:
-    """One run of slated; `under` is a command that runs it."""
+    """One run of slated; `under` is a command that runs it, `files` are descriptors that it is given."""
 
-    def __init__(self, bench, config, under=()):
+    def __init__(self, bench, config, under=(), files=()):
         self.bench = bench
         environment = {k: v for k, v in bench.server.environment.items() if not k.startswith("PG")}
         environment["ASAN_OPTIONS"] = f"log_path={bench.folder}/sanitizer"
         environment["UBSAN_OPTIONS"] = f"print_stacktrace=1:log_path={bench.folder}/sanitizer"
         self.process = subprocess.Popen([*under, BUILD / "slated", "--config", config], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment,
-                                        preexec_fn=die_with_parent)
+                                        pass_fds=files, preexec_fn=die_with_parent)
         self.log = Lines(self.process.stderr)
 
     def wait_loaded(self, deadline=SOON, since=0):
@@ -353,13 +353,18 @@ class Bench:
         new.rename(path)
         return path
 
-    def daemon(self, config, loaded=True, under=()):
-        daemon = Daemon(self, config, under)
+    def daemon(self, config, loaded=True, under=(), files=()):
+        daemon = Daemon(self, config, under, files)
         self.stack.callback(daemon.close)
         self.daemons.append(daemon)
         if loaded:
             daemon.wait_loaded()
         return daemon
+
+    def hang(self, daemon):
+        """Stops a daemon where it is, in the possession of its shards, until SIGCONT."""
+        daemon.signal(signal.SIGSTOP)
+        self.db.run("UPDATE sla.lease SET expires_at = clock_timestamp() + interval '5 minutes' WHERE owner IS NOT NULL")
 
     def check(self, ok, what, detail=""):
         """One check, one line."""

@@ -27,6 +27,7 @@ channels = {{ {channels} }};
 LEASE_WATCH = """
 CREATE TABLE IF NOT EXISTS public.lease_change (id bigint GENERATED ALWAYS AS IDENTITY, at timestamptz DEFAULT clock_timestamp(),
     shard integer, owner text, former text, taken boolean);
+CREATE INDEX IF NOT EXISTS lease_change_of_shard ON public.lease_change (shard, id);
 CREATE OR REPLACE FUNCTION public.note_lease() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     INSERT INTO public.lease_change (shard, owner, former, taken) VALUES (NEW.shard, NEW.owner, OLD.owner,

@@ -139,7 +139,7 @@ def test_bad(bench, client):
     bench.db.run(f"UPDATE sla.ticket SET status = 'closed' WHERE id = {ticket}")
     bench.equal(client.acknowledge(ticket)[0], 409, "a closed ticket: 409")
 
-    for method, path, status, allow in (("GET", "/", 404, None), ("GET", "/api/v1/tickets/1/ack", 405, "POST"),
+    for method, path, status, allow in (("GET", "/nothing", 404, None), ("GET", "/api/v1/tickets/1/ack", 405, "POST"),
                                         ("PATCH", "/api/v1/hooks/pagerduty", 405, "POST"), ("POST", "/api/v1/tickets//ack", 404, None),
                                         ("POST", "/api/v1/tickets/1/ack/", 404, None), ("POST", "/api/v1/tickets/1/2/ack", 404, None),
                                         ("POST", "/api/v1/tickets/1/acknowledge", 404, None), ("OPTIONS", "/api/v1/tickets/1/ack", 405, "POST"),

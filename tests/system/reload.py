@@ -144,6 +144,7 @@ def test(bench):
     path.write_text(path.read_text() + "nonsense = 1;\n")
     daemon = bench.daemon(path, loaded=False)
     daemon.process.wait(10)
+    daemon.log.thread.join()
     bench.equal(daemon.process.returncode, 1, "a start with a broken configuration: exit status 1")
     bench.check(daemon.log.find("not started") and daemon.log.find("nonsense"), "and the reason", daemon.log.lines)
 

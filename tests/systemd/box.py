@@ -1,5 +1,5 @@
-"""A booted systemd in namespaces of its own, over a throw-away overlay of this machine's root: what is installed here is
-installed there, and what is written there is gone afterwards."""
+"""A booted systemd in namespaces of its own, over a throw-away overlay of this machine's root, so that what is
+installed here is installed there, or of another root. What is written there is gone afterwards."""
 import os
 import pathlib
 import shutil
@@ -17,7 +17,7 @@ set -eu
 cd "$1"
 mount -t tmpfs -o size=1g,mode=755 tmpfs m
 mkdir m/up m/wk m/root
-mount -t overlay overlay -o lowerdir=/,upperdir=m/up,workdir=m/wk m/root
+mount -t overlay overlay -o lowerdir="$2",upperdir=m/up,workdir=m/wk m/root
 cd m/root
 for unit in etc/systemd/system/*.wants/*.service etc/systemd/system/*.wants/*.timer; do
 	[ -L "$unit" ] || continue
@@ -51,7 +51,8 @@ def wait_until(look, what, limit=SOON):
 
 
 class Box:
-    def __init__(self):
+    def __init__(self, root="/"):
+        self.root = root
         for tool in ("systemd-nspawn", "nsenter", "unshare"):
             if not shutil.which(tool):
                 raise Skip(f"{tool} is missing")
@@ -77,7 +78,8 @@ class Box:
     def boot(self):
         with open(self.folder / "console", "w") as console:
             self.nspawn = subprocess.Popen(
-                ["unshare", "-m", "--propagation", "private", "bash", "-c", BOOT, "boot", str(self.folder)],
+                ["unshare", "-m", "--propagation", "private", "bash", "-c", BOOT, "boot", str(self.folder),
+                 str(self.root)],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True)
 
         def look():
@@ -90,11 +92,14 @@ class Box:
         wait_until(lambda: self.run("systemctl", "is-system-running", check=False)[0].strip() in
                    ("running", "degraded"), "the box's boot")
 
+    def inside(self, *command):
+        """The command that runs this one in the box."""
+        return ["nsenter", "-t", str(self.leader), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", *command]
+
     def run(self, *command, check=True):
         """Standard output and error together, and the exit status."""
-        made = subprocess.run(["nsenter", "-t", str(self.leader), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w",
-                               *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, timeout=120)
+        made = subprocess.run(self.inside(*command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=120)
         if check and made.returncode != 0:
             raise Failure(f"{' '.join(command)}: {made.stdout}")
         return made.stdout, made.returncode
