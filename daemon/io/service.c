@@ -112,8 +112,8 @@ make_run(struct service *service)
 	               b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
-static void
-begin(struct service *service)
+void
+service_begin(struct service *service)
 {
 	if (service->state != SERVICE_DOWN || event_pending(service->retry, EV_TIMEOUT, NULL) ||
 	    !pg_is_idle(service->feed_pg) || !pg_is_idle(service->flush_pg))
@@ -169,7 +169,7 @@ service_begin_anew(struct service *service, const char *why)
 	/* What a session took over from its role when it began may be what is wrong. */
 	if (why != NULL)
 		pg_restart(service->flush_pg);
-	begin(service);
+	service_begin(service);
 }
 
 static void
@@ -177,7 +177,7 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	begin(arg);
+	service_begin(arg);
 }
 
 /* After a promotion the former primary may still answer those who are connected to it. */
@@ -194,7 +194,7 @@ static void
 on_pg_ready(void *arg)
 {
 	leave_former(arg);
-	begin(arg);
+	service_begin(arg);
 }
 
 static void

@@ -181,6 +181,9 @@ service_on_beat(int fd, short what, void *arg)
 	struct service *service = arg;
 	(void)fd;
 	(void)what;
+	/* A flush that outlived the feed's connection has ended without anybody who waited for it. */
+	if (service->state == SERVICE_DOWN)
+		service_begin(service);
 	if (service->state != SERVICE_LIVE && service->state != SERVICE_LOADING)
 		return;
 	struct instant next = wheel_next(service->wheel), now = service_now(service);

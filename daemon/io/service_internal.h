@@ -132,6 +132,8 @@ void service_problem(struct service *service, const char *what, const char *text
 /* All is well: a problem that comes now is a new one, and the next pause a short one. To be loaded is not enough, as the
  * first flush may fail again. */
 void service_note_well(struct service *service);
+/* Takes the lease and loads, if we are down, the pause is over and the connections are idle. */
+void service_begin(struct service *service);
 /* Everything in memory is in doubt: begins anew after a pause. `why` NULL: has been told. */
 void service_begin_anew(struct service *service, const char *why);
 /* The flush connection is idle: sends what waits for it besides batches. Whether it sent anything. */
