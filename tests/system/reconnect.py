@@ -13,6 +13,23 @@ BACK_WITHIN = 5.0
 CRASHES = 20 if os.environ.get("SLATED_LONG") else 2
 
 
+def test_slow_flush(bench, history):
+    """The feed's connection is ended and back while a flush still waits."""
+    other = bench.session()
+    feed = "EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'slated feed' AND {})"
+    with history.away():
+        other.run("BEGIN; LOCK TABLE sla.milestone IN SHARE MODE")
+        bench.db.wait("EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'slated ledger' AND "
+                      "wait_event_type = 'Lock')")
+        pid = bench.db.value("SELECT pid FROM pg_stat_activity WHERE application_name = 'slated feed'")
+        bench.db.run(f"SELECT pg_terminate_backend({pid})")
+        bench.db.wait(feed.format(f"pid <> {pid} AND state = 'idle' AND query LIKE 'SELECT system_identifier%'"))
+        other.run("COMMIT")
+        took = history.wait_alive()
+    bench.check(took < BACK_WITHIN, f"feed ended while a flush waits: back within {BACK_WITHIN:g} s", f"{took:.1f} s")
+    other.close()
+
+
 def test(bench):
     receiver = bench.receiver()
     path = write_config(bench, receiver)
@@ -29,6 +46,7 @@ def test(bench):
             took = history.wait_alive()
         bench.check(took < BACK_WITHIN, f"{name}: back within {BACK_WITHIN:g} s", f"{took:.1f} s")
 
+    test_slow_flush(bench, history)
     back = []
     for _ in range(CRASHES):
         since = len(daemon.log.lines)
