@@ -11,32 +11,11 @@
 #include "report.h"
 #include "slated/policy.h"
 
-static const char *const state_names[] = {"running", "at_risk", "paused", "breached"};
-
 struct list_options {
 	struct report_options report;
-	const char *filters[FILTER_COUNT]; /* but FILTER_WITHIN */
-	struct duration within;            /* negative: not asked */
+	const char *filters[CLOCK_LIST_PARAMS]; /* but lengths of time */
+	struct duration within;                 /* negative: not asked */
 };
-
-/* What matches, over all of which the counts go; the limit comes last. */
-const char list_sql[] =
-    "SELECT c.ticket_id, t.source, t.external_id, t.org, t.plan, t.status, t.assignee, t.team, "
-    "  count(*) OVER (), count(*) FILTER (WHERE c.state = 'breached') OVER (), "
-    "  count(*) FILTER (WHERE c.state = 'running' AND c.levels_fired <> '{}') OVER (), "
-    "  count(*) FILTER (WHERE c.state = 'running') OVER (), count(*) FILTER (WHERE c.state = 'paused') OVER (), "
-    "  count(*) FILTER (WHERE c.state = 'running' AND c.due_at <= n.now) OVER (), " CLOCK_ROW_COLUMNS
-    " FROM sla.clock c LEFT JOIN sla.ticket t ON t.id = c.ticket_id "
-    "CROSS JOIN (SELECT to_timestamp(0) + $8::bigint * interval '1 microsecond' AS now) AS n "
-    "WHERE c.ended_at IS NULL "
-    "  AND ($1::text IS NULL OR c.state = $1 OR ($1 = 'at_risk' AND c.state = 'running' AND c.levels_fired <> '{}')) "
-    "  AND ($2::text IS NULL OR c.metric = $2) "
-    "  AND ($3::text IS NULL OR c.policy ILIKE $3) "
-    "  AND ($4::text IS NULL OR t.plan ILIKE $4) "
-    "  AND ($5::text IS NULL OR t.org ILIKE $5) "
-    "  AND ($6::bigint IS NULL OR c.state = 'breached' OR c.due_at <= n.now + $6 * interval '1 microsecond') "
-    "ORDER BY c.state = 'paused', NOT (c.state = 'breached' OR c.due_at <= n.now), c.due_at NULLS FIRST, "
-    "  c.budget - c.consumed, c.ticket_id, c.metric, c.cycle LIMIT $7::bigint";
 
 const struct table_column list_columns[COLUMN_COUNT] = {
     [COLUMN_TICKET] = {"TICKET", TABLE_TRUNC, 0},
@@ -56,16 +35,9 @@ static int
 write_row(struct jsonw *json, const struct report *report, const PGresult *rows, int row)
 {
 	struct clock_row clock;
-	clock_row_read(rows, row, L_CLOCK, report->policies, report->db.now, &clock);
+	clock_row_read(rows, row, CLOCK_LIST_CLOCK, report->policies, report->db.now, &clock);
 	jsonw_open(json, NULL, '{');
-	jsonw_number(json, "ticket_id", result_number(rows, row, L_ID));
-	jsonw_text(json, "source", result_text(rows, row, L_SOURCE));
-	jsonw_text(json, "external_id", result_text(rows, row, L_EXTERNAL));
-	jsonw_text(json, "org", result_text(rows, row, L_ORG));
-	jsonw_text(json, "plan", result_text(rows, row, L_PLAN));
-	jsonw_text(json, "status", result_text(rows, row, L_STATUS));
-	jsonw_text(json, "assignee", result_text(rows, row, L_ASSIGNEE));
-	jsonw_text(json, "team", result_text(rows, row, L_TEAM));
+	clock_list_write_ticket(json, rows, row, report->db.now);
 	clock_row_write(json, &clock);
 	if (!instant_equal(clock.due_at, INSTANT_NEVER))
 		jsonw_seconds(json, "due_in", instant_since(clock.due_at, report->db.now));
@@ -88,15 +60,15 @@ const char *
 list_cell(const struct view *view, const PGresult *rows, int row, const struct clock_row *clock,
           enum list_column column, char text[static VIEW_TEXT_SIZE])
 {
-	const char *external = result_text(rows, row, L_EXTERNAL);
+	const char *external = result_text(rows, row, CLOCK_LIST_EXTERNAL);
 	switch (column) {
 	case COLUMN_TICKET:
-		(void)snprintf(text, VIEW_TEXT_SIZE, "#%" PRId64, result_number(rows, row, L_ID));
+		(void)snprintf(text, VIEW_TEXT_SIZE, "#%" PRId64, result_number(rows, row, CLOCK_LIST_ID));
 		return external != NULL ? external : text;
 	case COLUMN_ORG:
-		return result_text(rows, row, L_ORG);
+		return result_text(rows, row, CLOCK_LIST_COLUMN_ORG);
 	case COLUMN_PLAN:
-		return result_text(rows, row, L_PLAN);
+		return result_text(rows, row, CLOCK_LIST_COLUMN_PLAN);
 	case COLUMN_SEVERITY:
 		return clock->severity;
 	case COLUMN_METRIC:
@@ -133,7 +105,7 @@ show_row(const struct report *report, struct table *table, const PGresult *rows,
 {
 	char text[VIEW_TEXT_SIZE];
 	struct clock_row clock;
-	clock_row_read(rows, row, L_CLOCK, report->policies, report->db.now, &clock);
+	clock_row_read(rows, row, CLOCK_LIST_CLOCK, report->policies, report->db.now, &clock);
 	table_add_row(table);
 	for (enum list_column column = 0; column < COLUMN_COUNT; column++)
 		table_set(table, column, list_cell(&report->view, rows, row, &clock, column, text),
@@ -144,22 +116,22 @@ show_row(const struct report *report, struct table *table, const PGresult *rows,
 static void
 show_counts(const struct report *report, const PGresult *rows, bool rough, struct text *text)
 {
-	int64_t all = PQntuples(rows) > 0 ? result_number(rows, 0, L_ALL) : 0;
+	int64_t all = PQntuples(rows) > 0 ? result_number(rows, 0, CLOCK_LIST_ALL) : 0;
 	if (all == 0) {
 		text_add_string(text, "no open clocks");
 		view_print(&report->view, "", NULL, text);
 		return;
 	}
-	int64_t at_risk = result_number(rows, 0, L_AT_RISK);
+	int64_t at_risk = result_number(rows, 0, CLOCK_LIST_AT_RISK);
 	view_add(text,
 	         "%" PRId64 " open clock%s: %" PRId64 " breached, %" PRId64 " at risk, %" PRId64 " running, %" PRId64
 	         " paused",
-	         all, all == 1 ? "" : "s", result_number(rows, 0, L_BREACHED), at_risk,
-	         result_number(rows, 0, L_RUNNING) - at_risk, result_number(rows, 0, L_PAUSED));
+	         all, all == 1 ? "" : "s", result_number(rows, 0, CLOCK_LIST_BREACHED), at_risk,
+	         result_number(rows, 0, CLOCK_LIST_RUNNING) - at_risk, result_number(rows, 0, CLOCK_LIST_PAUSED));
 	if (PQntuples(rows) < all)
 		view_add(text, "; %d shown", PQntuples(rows));
 	view_print(&report->view, "\n", NULL, text);
-	int64_t overdue = result_number(rows, 0, L_OVERDUE);
+	int64_t overdue = result_number(rows, 0, CLOCK_LIST_OVERDUE);
 	if (overdue > 0) {
 		view_add(text,
 		         "%" PRId64
@@ -196,48 +168,24 @@ show_list(const struct report *report, const PGresult *rows)
 
 /* ------------------------------------------------------------------------------------------------------------------ */
 
-/* A glob as a pattern for LIKE. NULL: out of memory. */
-static char *
-like_pattern(const char *glob)
-{
-	struct text text = {0};
-	text_add_string(&text, "");
-	for (; *glob != '\0'; glob++) {
-		if (*glob == '*') {
-			text_add_string(&text, "%");
-		} else if (*glob == '?') {
-			text_add_string(&text, "_");
-		} else {
-			if (strchr("%_\\", *glob) != NULL)
-				text_add_string(&text, "\\");
-			text_add(&text, glob, 1);
-		}
-	}
-	if (!text.failed)
-		return text.data;
-	free(text.data);
-	return NULL;
-}
-
-/* The query's parameters, which the caller frees; the last one is the instant. False: out of memory. */
+/* The query's parameters, which the caller frees. False: out of memory. */
 static bool
-make_values(const struct list_options *options, struct instant now, char *values[static FILTER_COUNT + 1])
+make_values(const struct list_options *options, struct instant now, char *values[static CLOCK_LIST_PARAMS])
 {
 	char number[24];
 	bool made = true;
-	for (int i = 0; i < FILTER_COUNT; i++) {
+	for (int i = 0; i < CLOCK_LIST_PARAMS; i++) {
 		const char *filter = options->filters[i];
-		bool glob = i == FILTER_POLICY || i == FILTER_PLAN || i == FILTER_ORG;
-		if (i == FILTER_WITHIN && options->within.us >= 0) {
-			(void)snprintf(number, sizeof(number), "%" PRId64, options->within.us);
+		bool glob = i >= CLOCK_LIST_POLICY && i <= CLOCK_LIST_TEAM;
+		if ((i == CLOCK_LIST_WITHIN && options->within.us >= 0) || i == CLOCK_LIST_NOW) {
+			(void)snprintf(number, sizeof(number), "%" PRId64,
+			               i == CLOCK_LIST_NOW ? now.us : options->within.us);
 			filter = number;
 		}
-		values[i] = filter == NULL ? NULL : glob ? like_pattern(filter) : strdup(filter);
+		values[i] = filter == NULL ? NULL : glob ? clock_list_pattern(filter) : strdup(filter);
 		made &= filter == NULL || values[i] != NULL;
 	}
-	(void)snprintf(number, sizeof(number), "%" PRId64, now.us);
-	values[FILTER_COUNT] = strdup(number);
-	return made && values[FILTER_COUNT] != NULL;
+	return made;
 }
 
 static int
@@ -245,18 +193,19 @@ run_list(void *into)
 {
 	const struct list_options *options = into;
 	struct report report;
-	char *values[FILTER_COUNT + 1];
+	char *values[CLOCK_LIST_PARAMS];
 	PGresult *rows = NULL;
 	int status = EXIT_PROBLEM;
 	if (report_open(&options->report, &report) < 0)
 		return EXIT_PROBLEM;
 	if (make_values(options, report.db.now, values))
-		rows = db_query(&report.db, "the clocks", list_sql, FILTER_COUNT + 1, (const char *const *)values);
+		rows =
+		    db_query(&report.db, "the clocks", clock_list_sql, CLOCK_LIST_PARAMS, (const char *const *)values);
 	else
 		fputs("slatectl: out of memory\n", stderr);
 	if (rows != NULL && (options->report.json ? write_list(&report, rows) : show_list(&report, rows)) == 0)
 		status = 0;
-	for (int i = 0; i <= FILTER_COUNT; i++)
+	for (int i = 0; i < CLOCK_LIST_PARAMS; i++)
 		free(values[i]);
 	PQclear(rows);
 	report_close(&report);
@@ -266,17 +215,17 @@ run_list(void *into)
 #define FILTER_AT(filter) offsetof(struct list_options, filters[filter])
 
 static const struct command_row rows[] = {
-    {"state", "STATE", "running, at_risk (running too), paused or breached", VALUE_CHOICE, FILTER_AT(FILTER_STATE),
-     state_names, sizeof(state_names) / sizeof(state_names[0])},
+    {"state", "STATE", "running, at_risk (running too), paused or breached", VALUE_CHOICE, FILTER_AT(CLOCK_LIST_STATE),
+     clock_list_states, CLOCK_LIST_STATES},
     {"metric", "METRIC", "first_response, next_response, update, resolution or assessment", VALUE_CHOICE,
-     FILTER_AT(FILTER_METRIC), metric_names, METRIC_COUNT},
+     FILTER_AT(CLOCK_LIST_METRIC), metric_names, METRIC_COUNT},
     {"policy", "NAME", "by policy; \"*\" and \"?\" stand for any text and any one character", VALUE_TEXT,
-     FILTER_AT(FILTER_POLICY)},
-    {"plan", "NAME", "by the ticket's plan, in the same way", VALUE_TEXT, FILTER_AT(FILTER_PLAN)},
-    {"org", "NAME", "by the ticket's organisation, in the same way", VALUE_TEXT, FILTER_AT(FILTER_ORG)},
+     FILTER_AT(CLOCK_LIST_POLICY)},
+    {"plan", "NAME", "by the ticket's plan, in the same way", VALUE_TEXT, FILTER_AT(CLOCK_LIST_PLAN)},
+    {"org", "NAME", "by the ticket's organisation, in the same way", VALUE_TEXT, FILTER_AT(CLOCK_LIST_ORG)},
     {"within", "TIME", "due within so much time, as in 30m or 2h, or overdue", VALUE_DURATION,
      offsetof(struct list_options, within)},
-    {"limit", "N", "at most so many", VALUE_COUNT, FILTER_AT(FILTER_LIMIT)},
+    {"limit", "N", "at most so many", VALUE_COUNT, FILTER_AT(CLOCK_LIST_LIMIT)},
     REPORT_JSON(offsetof(struct list_options, report)),
     REPORT_COLOR(offsetof(struct list_options, report)),
     REPORT_CONFIG(offsetof(struct list_options, report)),

@@ -3,41 +3,8 @@
 #define SLATED_SLATECTL_LIST_H
 
 #include "clock_show.h"
+#include "slated/clock_list.h"
 #include "table.h"
-
-/* The query's parameters. NULL: not asked. */
-enum filter {
-	FILTER_STATE,
-	FILTER_METRIC,
-	FILTER_POLICY,
-	FILTER_PLAN,
-	FILTER_ORG,
-	FILTER_WITHIN, /* microseconds */
-	FILTER_LIMIT,
-	FILTER_COUNT,
-};
-
-/* What needs somebody first comes first. Its parameters are those, and the instant in microseconds. */
-extern const char list_sql[];
-
-/* Its columns before the clock's. */
-enum {
-	L_ID,
-	L_SOURCE,
-	L_EXTERNAL,
-	L_ORG,
-	L_PLAN,
-	L_STATUS,
-	L_ASSIGNEE,
-	L_TEAM,
-	L_ALL,
-	L_BREACHED,
-	L_AT_RISK,
-	L_RUNNING,
-	L_PAUSED,
-	L_OVERDUE,
-	L_CLOCK,
-};
 
 enum list_column {
 	COLUMN_TICKET,

@@ -152,11 +152,11 @@ choose_ticket(struct top *top)
 	const struct top_row *row = top_rows_selected(&top->rows);
 	if (row == NULL)
 		return false;
-	const char *external = result_text(top->rows.result, row->row, L_EXTERNAL);
-	const char *source = result_text(top->rows.result, row->row, L_SOURCE);
+	const char *external = result_text(top->rows.result, row->row, CLOCK_LIST_EXTERNAL);
+	const char *source = result_text(top->rows.result, row->row, CLOCK_LIST_SOURCE);
 	clear_ticket(&top->chosen);
 	(void)snprintf(top->chosen.id, sizeof(top->chosen.id), "#%" PRId64,
-	               result_number(top->rows.result, row->row, L_ID));
+	               result_number(top->rows.result, row->row, CLOCK_LIST_ID));
 	if (external == NULL || source == NULL)
 		return true;
 	top->chosen.external = strdup(external);

@@ -76,7 +76,7 @@ send_part(struct top_link *link, struct instant now)
 	char instant[24];
 	int sent = 0;
 	(void)snprintf(instant, sizeof(instant), "%" PRId64, top_link_database_now(link, now).us);
-	const char *const values[FILTER_COUNT + 1] = {[FILTER_COUNT] = instant};
+	const char *const values[CLOCK_LIST_PARAMS] = {[CLOCK_LIST_NOW] = instant};
 	switch (link->part) {
 	case TOP_NOW:
 		link->asked = now;
@@ -90,7 +90,8 @@ send_part(struct top_link *link, struct instant now)
 		sent = PQsendQueryParams(link->connection, status_totals_sql, 0, NULL, NULL, NULL, NULL, 0);
 		break;
 	default:
-		sent = PQsendQueryParams(link->connection, list_sql, FILTER_COUNT + 1, NULL, values, NULL, NULL, 0);
+		sent =
+		    PQsendQueryParams(link->connection, clock_list_sql, CLOCK_LIST_PARAMS, NULL, values, NULL, NULL, 0);
 	}
 	link->flushing = sent == 1;
 	link->next = (struct instant){now.us + ANSWER_US};

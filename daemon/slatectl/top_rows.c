@@ -33,8 +33,8 @@ word_occurs(const struct top_rows *rows, const struct view *view, const struct t
 		if (cell != NULL && strcasestr(cell, word) != NULL)
 			return true;
 	}
-	const char *assignee = result_text(rows->result, row->row, L_ASSIGNEE);
-	const char *team = result_text(rows->result, row->row, L_TEAM);
+	const char *assignee = result_text(rows->result, row->row, CLOCK_LIST_COLUMN_ASSIGNEE);
+	const char *team = result_text(rows->result, row->row, CLOCK_LIST_COLUMN_TEAM);
 	return (assignee != NULL && strcasestr(assignee, word) != NULL) ||
 	       (team != NULL && strcasestr(team, word) != NULL);
 }
@@ -79,10 +79,10 @@ compare_rows(const void *left, const void *right, void *context)
 		order = (used > 0) - (used < 0);
 		break;
 	case TOP_SORT_TICKET:
-		order = compare_column(rows, a, b, L_EXTERNAL);
+		order = compare_column(rows, a, b, CLOCK_LIST_EXTERNAL);
 		break;
 	case TOP_SORT_ORG:
-		order = compare_column(rows, a, b, L_ORG);
+		order = compare_column(rows, a, b, CLOCK_LIST_COLUMN_ORG);
 		break;
 	case TOP_SORT_POLICY:
 		order = compare_texts(a->clock.policy, b->clock.policy);
@@ -98,7 +98,7 @@ compare_rows(const void *left, const void *right, void *context)
 static void
 read_key(const struct top_rows *rows, const struct top_row *row, struct top_key *ret)
 {
-	ret->ticket = result_number(rows->result, row->row, L_ID);
+	ret->ticket = result_number(rows->result, row->row, CLOCK_LIST_ID);
 	ret->cycle = row->clock.cycle;
 	(void)snprintf(ret->metric, sizeof(ret->metric), "%s", row->clock.metric);
 }
@@ -189,7 +189,7 @@ top_rows_load(struct top_rows *rows, const PGresult *result, const struct policy
 		rows->widths[column] = (unsigned)strlen(list_columns[column].name);
 	for (size_t i = 0; i < n; i++) {
 		rows->all[i].row = (int)i;
-		clock_row_read(result, (int)i, L_CLOCK, policies, view->now, &rows->all[i].clock);
+		clock_row_read(result, (int)i, CLOCK_LIST_CLOCK, policies, view->now, &rows->all[i].clock);
 		rows->rough |= rows->all[i].clock.rough;
 		widen(rows, view, &rows->all[i]);
 	}

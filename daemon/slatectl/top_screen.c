@@ -383,7 +383,8 @@ draw_row(const struct top *top, const struct table_fit *fit, size_t index, int y
 	struct clock_row clock;
 	char text[VIEW_TEXT_SIZE];
 	/* The clock as it is now, not as it was when it was read. */
-	clock_row_read(rows->result, rows->shown[index]->row, L_CLOCK, top->report.policies, top->view.now, &clock);
+	clock_row_read(rows->result, rows->shown[index]->row, CLOCK_LIST_CLOCK, top->report.policies, top->view.now,
+	               &clock);
 	for (enum list_column column = 0; column < COLUMN_COUNT; column++) {
 		if (fit->hidden[column])
 			continue;

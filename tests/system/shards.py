@@ -95,6 +95,7 @@ def test_churn(bench, fleet, receiver, seconds):
             fates["kill"] += 1
         elif len(fleet.running) > 1:
             daemon = fleet.running.pop(name)
+            daemon.log.wait("^starting")  # before that SIGTERM just ends it
             status, _ = daemon.stop()
             if status != 0:
                 bench.check(False, f"churn: {name} stopped with status {status}", daemon.log.lines[-3:])
