@@ -16,5 +16,7 @@ doc/slated.conf.5: doc/slated.conf.5.in daemon/io/config_table.c daemon/slatectl
 	$(AM_V_GEN)$(MKDIR_P) doc && ./slatectl$(EXEEXT) settings --mdoc >$@.settings && \
 	sed -e '/^@settings[@]$$/{r $@.settings' -e 'd;}' $(srcdir)/doc/slated.conf.5.in >$@.tmp && \
 	rm $@.settings && mv $@.tmp $@
+# What is promised under which faults.
+EXTRA_DIST += doc/guarantees.md
 # For those who run it.
 EXTRA_DIST += doc/operations.md doc/mixin/slated.dashboard.json

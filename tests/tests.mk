@@ -315,6 +315,21 @@ tests_unit_test_notify_SOURCES = tests/unit/test_notify.c
 tests_unit_test_notify_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io $(CRITERION_CFLAGS)
 tests_unit_test_notify_LDADD = $(COURIER_LIBS) $(LIBPQ_LIBS) $(LIBSYSTEMD_LIBS) $(CRITERION_LIBS)
 endif
+# Real faults: the checker of what they leave behind, and each kind in a file of its own.
+fault_tests = \
+	tests/system/bulk.py \
+	tests/system/clocks.py \
+	tests/system/patroni.py \
+	tests/system/pooler.py \
+	tests/system/proxy.py \
+	tests/system/server_trouble.py \
+	tests/system/standby.py
+dist_check_SCRIPTS += $(fault_tests)
+TESTS += $(fault_tests)
+EXTRA_DIST += tests/system/history.py tests/system/skew.c tests/system/tcp_proxy.py
+# What is promised, and the tests that show it.
+dist_check_SCRIPTS += tests/doc/guarantees.py
+TESTS += tests/doc/guarantees.py
 # Unix sockets, and sockets that are handed over.
 dist_check_SCRIPTS += tests/system/sockets.py
 TESTS += tests/system/sockets.py

@@ -19,7 +19,7 @@ setup_has() {
 setup_build_packages=(gcc libc6-dev make pkg-config autoconf automake libevent-dev libpq-dev libconfig-dev libsystemd-dev
 	libcurl4-openssl-dev libssl-dev libjansson-dev uthash-dev libsmartcols-dev libical-dev libncurses-dev tzdata)
 setup_test_packages=(libcriterion-dev postgresql-15 python3 python3-jsonschema python3-yaml prometheus-alertmanager openssl nodejs
-	npm prometheus python3-prometheus-client python3-pyte zsh mandoc chromium fonts-dejavu-core)
+	npm pgbouncer prometheus python3-prometheus-client python3-pyte zsh mandoc chromium fonts-dejavu-core)
 setup_deb_packages=(debhelper dpkg-dev git)
 setup_box_packages=(lintian mmdebstrap systemd-container)
 

@@ -515,8 +515,8 @@ wheel_pop(struct wheel *wheel, struct instant now)
 		}
 	}
 	node = due_first(wheel);
-	if (node->at_us > wheel->present_us)
-		return NULL;
+	if (node->at_us > now.us)
+		return NULL; /* the clock may have been set back, behind the wheel's present */
 	wheel->due = node->right;
 	wheel->due_count--;
 	wheel->count--;

@@ -144,6 +144,18 @@ conninfo_has_password(const char *conninfo)
 }
 
 static void
+database_timeout_load(struct loader *loader)
+{
+	struct config *config = loader->config;
+	const config_setting_t *group = service_group(loader, "database", "timeout");
+
+	config->database_timeout = DATABASE_TIMEOUT_MAX;
+	if (group != NULL && loader_duration(loader, group, "timeout", NULL, &config->database_timeout) &&
+	    (config->database_timeout.us < US_PER_S || config->database_timeout.us > DATABASE_TIMEOUT_MAX.us))
+		loader_problem(loader, group, "timeout", "is not within 1s and 30s");
+}
+
+static void
 database_load(struct loader *loader)
 {
 	struct config *config = loader->config;
@@ -158,6 +170,7 @@ database_load(struct loader *loader)
 	group = service_group_either(loader, "database", "password_credential", "password_file");
 	if (group != NULL)
 		config->password = loader_secret(loader, group, "password_credential", "password_file");
+	database_timeout_load(loader);
 }
 
 static void

@@ -193,6 +193,9 @@ const struct config_row config_rows[] = {
      "The systemd credential with the password."},
     {SCOPE_DATABASE, "password_file", TYPE_STRING, 0, NULL, "\"database.secret\"", false, 0,
      "Or a file with it, not readable by others."},
+    {SCOPE_DATABASE, "timeout", TYPE_STRING, 0, "30s", "\"30s\"", false, 0,
+     "How long a query may take, 1s to 30s; with no answer by then the connection is made anew. While tickets are "
+     "loaded, four times as long may pass without a row."},
 
     {SCOPE_ROOT, "instance", TYPE_GROUP, SCOPE_INSTANCE, NULL, NULL, false, 0, "This daemon."},
     {SCOPE_INSTANCE, "name", TYPE_STRING, 0, "the host's name", "\"support-1\"", false, 0,

@@ -12,6 +12,7 @@
 
 #include "slated/log.h"
 #include "slated/pg.h"
+#include "slated/result.h"
 #include "slated/shards.h"
 #include "slated/timebase.h"
 
@@ -20,8 +21,8 @@
 #define POLL_AFTER ((struct timeval){0, 150000})
 #define POLL_IDLE  ((struct timeval){1, 0})
 
-/* A load may bring millions of rows. */
-#define LOAD_TIMEOUT ((struct duration){600 * US_PER_S})
+/* A hint may be missing by chance: PostgreSQL's queue was full, or the event came with the poll. */
+#define UNTOLD_MAX 3
 
 enum phase {
 	PHASE_STOPPED,
@@ -39,7 +40,7 @@ enum phase {
 #define COPY(query) "COPY (" query ") TO STDOUT (FORMAT binary)"
 
 static const char *const phase_sql[] = {
-    [PHASE_LISTEN] = "LISTEN sla_event",
+    [PHASE_LISTEN] = "LISTEN sla_event; SELECT pg_backend_pid()",
     [PHASE_BEGIN] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     [PHASE_SNAPSHOT] = "SELECT pg_current_snapshot()::text, clock_timestamp()",
     [PHASE_CONFIGURATIONS] = "SELECT digest, source FROM sla.configuration WHERE digest <> $1 AND digest IN "
@@ -59,10 +60,11 @@ static const char *const phase_sql[] = {
 
 static const char poll_sql[] =
     "WITH now AS MATERIALIZED (SELECT pg_current_snapshot() AS snapshot) "
-    "SELECT n.snapshot::text, clock_timestamp(), " EVENT_COLUMNS " FROM now n LEFT JOIN sla.event e ON "
+    "SELECT n.snapshot::text, clock_timestamp(), pg_backend_pid(), " EVENT_COLUMNS
+    " FROM now n LEFT JOIN sla.event e ON "
     "(e.xid >= pg_snapshot_xmax($1::pg_snapshot) OR e.xid = ANY ($2::xid8[])) "
     "AND ($3::integer[] IS NULL OR e.ticket_id % 256 = ANY ($3)) ORDER BY e.ticket_id, e.seq";
-enum { POLL_HEAD = 2, POLL_COLUMNS = POLL_HEAD + EVENT_COLUMN_COUNT };
+enum { POLL_HEAD = 3, POLL_COLUMNS = POLL_HEAD + EVENT_COLUMN_COUNT };
 
 struct feed {
 	struct timebase *timebase;
@@ -85,6 +87,10 @@ struct feed {
 	bool probing; /* a NOTIFY to oneself is still to be sent */
 	bool judging; /* it has been sent: it must be there once the next poll has been answered */
 	bool heard;   /* it came */
+	bool hinted;  /* since the last poll */
+	bool idling;  /* the timer waits since nothing came: what it finds should have been told of */
+	int untold;   /* such finds without a hint, in a row */
+	int64_t listener;
 	bool poll_only;
 };
 
@@ -195,9 +201,8 @@ field(PGresult *result, int row, int column)
 static void
 note_error(struct feed *feed, PGresult *result)
 {
-	const char *message = PQresultErrorMessage(result);
 	free(feed->error);
-	feed->error = strndup(message, strcspn(message, "\n"));
+	feed->error = result_error(result);
 }
 
 /* The server's time, from the first row. A wide correction is a stepped clock. */
@@ -248,6 +253,8 @@ on_copy_row(void *arg, const char *data, size_t len)
 static bool
 take_phase_rows(struct feed *feed, PGresult *result)
 {
+	if (feed->phase == PHASE_LISTEN)
+		feed->listener = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
 	if (feed->phase == PHASE_SNAPSHOT)
 		return take_time(feed, result) && take_snapshot(feed, PQgetvalue(result, 0, 0));
 	for (int i = 0; feed->phase == PHASE_CONFIGURATIONS && i < PQntuples(result); i++)
@@ -321,7 +328,7 @@ feed_next(struct feed *feed)
 	                                    .n_params = digest ? 1 : 0,
 	                                    .params = params,
 	                                    .binary = feed->phase == PHASE_SNAPSHOT,
-	                                    .timeout = LOAD_TIMEOUT,
+	                                    .long_one = true, /* millions of rows */
 	                                    .result = on_phase_result,
 	                                    .row = on_copy_row,
 	                                    .arg = feed});
@@ -338,6 +345,19 @@ feed_load(struct feed *feed, const char *digest, const struct shards *shards)
 	feed_next(feed);
 }
 
+/* A pooler in transaction mode is told from the others by any of three: the NOTIFY to oneself does not come, a poll
+ * runs in another session than LISTEN did, or events were there again and again that no hint had come for. It is said
+ * once: another load may seem to hear by chance. */
+static void
+feed_note_deaf(struct feed *feed)
+{
+	if (!feed->poll_only)
+		log_warning(
+		    "NOTIFY does not arrive, polling instead; connect to PostgreSQL directly or through a pooler in "
+		    "session mode for quicker answers");
+	feed->poll_only = true;
+}
+
 /* Polling ---------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -348,7 +368,15 @@ take_events(struct feed *feed, PGresult *result)
 		feed->error = strdup("a poll's answer could not be read");
 		return;
 	}
+	int32_t pid;
 	feed->got_events = !PQgetisnull(result, 0, POLL_HEAD);
+	if (pg_read_int32(field(result, 0, 2), &pid) == 0 && pid != feed->listener)
+		feed_note_deaf(feed);
+	if (feed->hinted)
+		feed->untold = 0;
+	else if (feed->idling && feed->got_events && ++feed->untold == UNTOLD_MAX)
+		feed_note_deaf(feed);
+	feed->hinted = false;
 	for (int row = 0; feed->got_events && row < PQntuples(result); row++) {
 		for (int i = 0; i < EVENT_COLUMN_COUNT; i++)
 			values[i] = field(result, row, POLL_HEAD + i);
@@ -376,6 +404,7 @@ plan_poll(struct feed *feed)
 		pause = &after;
 		feed->resting = true;
 	}
+	feed->idling = pause == &idle;
 	(void)event_add(feed->timer, pause);
 }
 
@@ -385,11 +414,8 @@ judge_probe(struct feed *feed)
 	if (!feed->judging)
 		return;
 	feed->judging = false;
-	if (!feed->heard && !feed->poll_only)
-		log_warning(
-		    "NOTIFY does not arrive, polling instead; connect to PostgreSQL directly or through a pooler in "
-		    "session mode for quicker answers");
-	feed->poll_only = !feed->heard;
+	if (!feed->heard)
+		feed_note_deaf(feed);
 }
 
 static void
@@ -476,8 +502,10 @@ void
 feed_on_notify(struct feed *feed, const char *channel, const char *payload)
 {
 	(void)channel; /* we listen to one */
-	if (strcmp(payload, "probe") == 0)
+	if (strcmp(payload, "probe") == 0) {
 		feed->heard = true;
-	else
-		feed_wake(feed);
+		return;
+	}
+	feed->hinted = true;
+	feed_wake(feed);
 }

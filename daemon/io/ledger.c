@@ -18,6 +18,7 @@
 #include "slated/pg.h"
 #include "slated/pg_array.h"
 #include "slated/render.h"
+#include "slated/result.h"
 #include "slated/rows.h"
 #include "slated/shards.h"
 
@@ -594,8 +595,7 @@ on_flushed(void *arg, PGresult *result)
 		ledger->result.reassessments = strcmp(PQgetvalue(result, 0, 1), "0") != 0;
 	} else {
 		free(ledger->error);
-		const char *message = PQresultErrorMessage(result);
-		ledger->error = strndup(message, strcspn(message, "\n"));
+		ledger->error = result_error(result);
 	}
 }
 

@@ -14,7 +14,9 @@
 #include "slated/pg_array.h"
 #include "slated/pg_value.h"
 #include "slated/render.h"
+#include "slated/result.h"
 #include "slated/shards.h"
+#include "slated/timebase.h"
 
 /* So many deliveries the courier may hold in all, and of one channel, so that one that stands still leaves the others
  * room; the rest wait in the table. */
@@ -25,6 +27,10 @@
 
 /* Looks for deliveries that nobody told it of so often. */
 #define SWEEP ((struct timeval){1, 0})
+
+/* A claim that was given up may be carried out late, and nobody knows of what it took. Where nothing is in hand,
+ * nothing can be claimed rightly. */
+#define STRAY_AFTER ((struct duration){5 * US_PER_S})
 
 #define DELIVERY_COLUMNS                                                                                               \
 	"c.key, c.ticket_id, (SELECT t.external_id FROM sla.ticket t WHERE t.id = c.ticket_id), c.metric, c.cycle, "   \
@@ -111,9 +117,10 @@ struct outbox {
 	struct batch fallen;  /* copies for channels that stand in */
 	struct text restored; /* channels that are to hear what they had been told, an array's text; empty: none */
 	bool open;
-	bool released; /* of a former run */
-	bool wanted;   /* look for deliveries as soon as the connection is idle */
-	bool reassess; /* and for severities to write */
+	bool released;       /* of a former run, and what is stray */
+	int64_t released_at; /* ticks */
+	bool wanted;         /* look for deliveries as soon as the connection is idle */
+	bool reassess;       /* and for severities to write */
 	bool draining;
 	unsigned n_claimed;
 	char *error;
@@ -318,9 +325,8 @@ outbox_on_fall_back(void *arg, const struct delivery *delivery, const char *chan
 static void
 note_error(struct outbox *outbox, PGresult *result)
 {
-	const char *message = PQresultErrorMessage(result);
 	free(outbox->error);
-	outbox->error = strndup(message, strcspn(message, "\n"));
+	outbox->error = result_error(result);
 }
 
 /* Tells of the error, if any; the sweep tries again. */
@@ -476,8 +482,11 @@ on_released(void *arg, PGresult *result)
 		return;
 	}
 	outbox->released = ended_well(outbox);
-	if (outbox->released)
-		outbox_step(outbox);
+	if (!outbox->released)
+		return;
+	outbox->released_at = timebase_ticks();
+	outbox->wanted = true;
+	outbox_step(outbox);
 }
 
 static void
@@ -553,6 +562,9 @@ outbox_step(struct outbox *outbox)
 		return;
 	struct courier_counts counts = courier_count(outbox->courier);
 	size_t held = counts.behind + counts.later + counts.ready + counts.in_flight;
+	if (held == 0 && !outbox->draining && outbox_is_settled(outbox) &&
+	    timebase_ticks() - outbox->released_at > STRAY_AFTER.us)
+		outbox->released = false;
 	if (!outbox->released) {
 		run_query(outbox, release_sql, 1, (const char *[]){outbox->instance}, false, on_released);
 	} else if (outbox->restored.len > 0) {

@@ -7,16 +7,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "slated/log.h"
+
 /* Pauses between rounds of attempts: doubling from the first to the last. */
 #define PAUSE_MIN ((struct duration){US_PER_S / 10})
 #define PAUSE_MAX ((struct duration){2 * US_PER_S})
 
+/* Which server it is. It then notices within a second that we have gone, also while the query waits for a lock;
+ * otherwise those that we gave up would pile up there. A flush looks costly to the planner and is short, so that to
+ * compile it would take longer than to run it. */
+#define GREETING                                                                                                       \
+	"SELECT system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint "          \
+	"FROM pg_control_system(); SET client_connection_check_interval = '1s'; SET jit = off"
+
+#define FORMER                                                                                                         \
+	"the server was replaced by the promotion of another, and is used no more; if that is wrong, restart slated"
+
 /* IDLE: not started. PAUSED: waits before the next round. CONNECTING: one host of the round is being tried.
- * READY: connected, no query. BUSY: a query runs. */
+ * GREETING: it is asked who it is. READY: connected, no query. BUSY: a query runs. */
 enum pg_state {
 	PG_IDLE,
 	PG_PAUSED,
 	PG_CONNECTING,
+	PG_GREETING,
 	PG_READY,
 	PG_BUSY,
 };
@@ -31,6 +44,9 @@ struct pg {
 	int host; /* of this round */
 	enum pg_state state;
 	struct duration pause;
+	struct duration timeout; /* of a query */
+	struct pg_server server;
+	struct pg_server *newest; /* that any of the program's connections has seen */
 	PGconn *conn;
 	struct event *io;       /* on the socket, for reading */
 	struct event *out;      /* on the socket, for writing */
@@ -138,9 +154,49 @@ fail(struct pg *pg, const char *reason)
 	pg->callbacks.lost(pg->callbacks.arg, text);
 }
 
+static bool
+is_former(const struct pg_server *server, const struct pg_server *newest)
+{
+	return server->system != 0 && server->system == newest->system && server->timeline < newest->timeline;
+}
+
+static void
+on_greeted(struct pg *pg)
+{
+	if (is_former(&pg->server, pg->newest)) {
+		log_warning("a former primary takes writes", log_text("host", PQhost(pg->conn)),
+		            log_text("port", PQport(pg->conn)), log_text("error", FORMER));
+		fail(pg, FORMER);
+		return;
+	}
+	if (pg->server.system != 0)
+		*pg->newest = pg->server;
+	pg->state = PG_READY;
+	pg->pause = PAUSE_MIN;
+	(void)event_del(pg->deadline);
+	pg->callbacks.ready(pg->callbacks.arg);
+}
+
+/* A server that does not tell, as it is no plain PostgreSQL, is taken as it is. */
+static void
+take_greeting(struct pg *pg, PGresult *result)
+{
+	if (result == NULL) {
+		on_greeted(pg);
+	} else if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {
+		pg->server.system = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+		pg->server.timeline = strtoull(PQgetvalue(result, 0, 1), NULL, 10);
+	}
+	PQclear(result);
+}
+
 static void
 finish_result(struct pg *pg, PGresult *result)
 {
+	if (pg->state == PG_GREETING) {
+		take_greeting(pg, result);
+		return;
+	}
 	pg_result *callback = pg->query.result;
 	void *arg = pg->query.arg;
 	if (result == NULL) {
@@ -150,6 +206,12 @@ finish_result(struct pg *pg, PGresult *result)
 	if (callback != NULL)
 		callback(arg, result);
 	PQclear(result);
+}
+
+static bool
+is_asking(const struct pg *pg)
+{
+	return pg->state == PG_BUSY || pg->state == PG_GREETING;
 }
 
 static void
@@ -191,7 +253,7 @@ take_copy_rows(struct pg *pg)
 static void
 take_results(struct pg *pg)
 {
-	while (pg->state == PG_BUSY) {
+	while (is_asking(pg)) {
 		if (pg->copying && !take_copy_rows(pg))
 			return;
 		if (PQisBusy(pg->conn))
@@ -214,6 +276,15 @@ take_notifications(struct pg *pg)
 }
 
 static void
+arm_query_deadline(struct pg *pg)
+{
+	struct duration limit = pg->query.timeout.us > 0 ? pg->query.timeout : pg->timeout;
+	if (pg->query.long_one)
+		limit.us *= 4;
+	arm_deadline(pg, limit);
+}
+
+static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct pg *pg = arg;
@@ -223,9 +294,11 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		fail(pg, PQerrorMessage(pg->conn));
 		return;
 	}
-	if (pg->state == PG_BUSY)
+	if (pg->state == PG_BUSY && pg->query.long_one)
+		arm_query_deadline(pg);
+	if (is_asking(pg))
 		flush_output(pg);
-	if (pg->state == PG_BUSY)
+	if (is_asking(pg))
 		take_results(pg);
 	if (pg->state >= PG_READY)
 		take_notifications(pg);
@@ -245,7 +318,6 @@ static void
 on_connected(struct pg *pg)
 {
 	drop_socket_events(pg);
-	(void)event_del(pg->deadline);
 	int fd = PQsocket(pg->conn);
 	pg->io = event_new(pg->base, fd, EV_READ | EV_PERSIST, on_readable, pg);
 	pg->out = event_new(pg->base, fd, EV_WRITE, on_writable, pg);
@@ -253,9 +325,10 @@ on_connected(struct pg *pg)
 		fail(pg, "out of memory");
 		return;
 	}
-	pg->state = PG_READY;
-	pg->pause = PAUSE_MIN;
-	pg->callbacks.ready(pg->callbacks.arg);
+	pg->state = PG_GREETING;
+	pg->server = (struct pg_server){0};
+	if (!PQsendQuery(pg->conn, GREETING) || PQflush(pg->conn) != 0)
+		(void)event_add(pg->out, NULL);
 }
 
 /* The socket may change from step to step, its number even stay the same, so the event is made anew each time. */
@@ -367,15 +440,16 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (pg->state == PG_PAUSED)
 		pg_try(pg);
-	else if (pg->state == PG_CONNECTING)
+	else if (pg->state == PG_CONNECTING || pg->state == PG_GREETING) {
+		pg->pause = PAUSE_MIN; /* there has been a wait already */
 		fail(pg, "the server did not answer in time");
-	else
-		fail(pg, "the server did not answer a query in time");
+	} else
+		fail(pg, "the server did not answer a query in time: it is very busy, or the query waits for a lock");
 }
 
 int
-pg_new(struct event_base *base, const char *conninfo, const char *password, const char *name,
-       const struct pg_callbacks *callbacks, struct pg **ret, char **ret_problem)
+pg_new(struct event_base *base, const char *conninfo, const char *password, const char *name, struct duration timeout,
+       struct pg_server *newest, const struct pg_callbacks *callbacks, struct pg **ret, char **ret_problem)
 {
 	char *message = NULL;
 	struct pg *pg = calloc(1, sizeof(*pg));
@@ -390,6 +464,8 @@ pg_new(struct event_base *base, const char *conninfo, const char *password, cons
 		return *ret_problem == NULL ? -ENOMEM : -EINVAL;
 	}
 	pg->base = base;
+	pg->timeout = timeout;
+	pg->newest = newest;
 	pg->callbacks = *callbacks;
 	pg->password = password == NULL ? NULL : strdup(password);
 	pg->deadline = event_new(base, -1, 0, on_deadline, pg);
@@ -438,6 +514,13 @@ pg_restart(struct pg *pg)
 	pause_then_try(pg);
 }
 
+void
+pg_leave_former(struct pg *pg)
+{
+	if (pg_is_ready(pg) && is_former(&pg->server, pg->newest))
+		fail(pg, FORMER);
+}
+
 bool
 pg_is_idle(const struct pg *pg)
 {
@@ -461,7 +544,7 @@ pg_send(struct pg *pg, const struct pg_query *query)
 	                                   query->binary ? 1 : 0);
 	pg->query = *query;
 	pg->state = PG_BUSY;
-	arm_deadline(pg, query->timeout.us > 0 ? query->timeout : PG_QUERY_TIMEOUT);
+	arm_query_deadline(pg);
 	/* A failure shows on the socket, in a turn of the loop where the caller is not in the middle of something. */
 	if (!sent || PQflush(pg->conn) != 0)
 		(void)event_add(pg->out, NULL);

@@ -1,6 +1,8 @@
 #include "slated/result.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 const char *
 result_text(const PGresult *rows, int row, int column)
@@ -27,4 +29,40 @@ result_bool(const PGresult *rows, int row, int column)
 {
 	const char *text = result_text(rows, row, column);
 	return text != NULL && *text == 't';
+}
+
+/* By SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+static const char *
+remedy(const char *state)
+{
+	static const struct {
+		const char *state;
+		const char *text;
+	} remedies[] = {
+	    {"42P01", "create or upgrade the schema with: slatectl migrate"},
+	    {"3F000", "create or upgrade the schema with: slatectl migrate"},
+	    {"42883", "create or upgrade the schema with: slatectl migrate"},
+	    {"42703", "the schema is not as slatectl migrate makes it"},
+	    {"42501", "grant role sla_daemon to the daemon's database user"},
+	    {"53100", "make room on the database server's disk"},
+	    {"57014", "statement_timeout of the daemon's database user is too short, or somebody cancelled it"},
+	    {"55P03", "lock_timeout of the daemon's database user is too short, or a lock is held for long"},
+	};
+	for (size_t i = 0; state != NULL && i < sizeof(remedies) / sizeof(remedies[0]); i++)
+		if (strcmp(remedies[i].state, state) == 0)
+			return remedies[i].text;
+	return NULL;
+}
+
+char *
+result_error(const PGresult *result)
+{
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *hint = remedy(PQresultErrorField(result, PG_DIAG_SQLSTATE));
+	char *text;
+	if (message == NULL)
+		message = PQresultErrorMessage(result);
+	int n = asprintf(&text, "%.*s%s%s", (int)strcspn(message, "\n"), message, hint == NULL ? "" : "; ",
+	                 hint == NULL ? "" : hint);
+	return n < 0 ? NULL : text;
 }

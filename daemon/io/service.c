@@ -32,7 +32,7 @@
 #define BEAT       ((struct timeval){1, 0})
 #define STOP_LIMIT ((struct timeval){4, 0})
 #define PAUSE_MIN  ((struct duration){US_PER_S / 5})
-#define PAUSE_MAX  ((struct duration){10 * US_PER_S})
+#define PAUSE_MAX  ((struct duration){4 * US_PER_S})
 
 /* What we had claimed and not sent is free for the next owners of its shards. */
 static const char leave_sql[] =
@@ -63,24 +63,65 @@ courier_random(void *arg)
 	return value;
 }
 
+/* What goes on being wrong is said once a minute. */
+static bool
+was_said(struct service *service)
+{
+	const int64_t now = timebase_ticks();
+	struct said *oldest = service->said;
+	for (struct said *said = service->said; said < service->said + SAID_MAX; said++) {
+		if (strcmp(said->text, service->last_error) == 0 && now - said->at < US_PER_MIN)
+			return true;
+		if (said->at < oldest->at)
+			oldest = said;
+	}
+	(void)snprintf(oldest->text, sizeof(oldest->text), "%s", service->last_error);
+	oldest->at = now;
+	return false;
+}
+
 void
 service_problem(struct service *service, const char *what, const char *text)
 {
-	log_error(what, log_text("error", text));
 	(void)snprintf(service->last_error, sizeof(service->last_error), "%s: %s", what, text);
 	/* What was cut within a character the database would refuse, and the heartbeat with it. */
 	(void)text_clean(service->last_error, strlen(service->last_error));
 	service->last_error_at = service_now(service);
+	if (!was_said(service))
+		log_error(what, log_text("error", text));
+}
+
+void
+service_note_well(struct service *service)
+{
+	service->pause = PAUSE_MIN;
+	memset(service->said, 0, sizeof(service->said));
 }
 
 /* Connections ------------------------------------------------------------------------------------------------------ */
 
+/* A flush of ours that is still on its way to the server, or waits there, must not be written once all has been loaded:
+ * the fence refuses what comes under a former name. */
 static void
-begin(struct service *service)
+make_run(struct service *service)
+{
+	unsigned char b[16];
+	if (getrandom(b, sizeof(b), 0) != sizeof(b))
+		abort(); /* cannot be: so few bytes are given whole once the pool is ready */
+	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40); /* RFC 9562, version 4 */
+	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+	(void)snprintf(service->run, sizeof(service->run),
+	               "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3],
+	               b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
+void
+service_begin(struct service *service)
 {
 	if (service->state != SERVICE_DOWN || event_pending(service->retry, EV_TIMEOUT, NULL) ||
 	    !pg_is_idle(service->feed_pg) || !pg_is_idle(service->flush_pg))
 		return;
+	make_run(service);
 	service->state = SERVICE_LEASING;
 	service->beat_wanted = service->renew_wanted = true;
 	(void)service_use_connection(service);
@@ -128,7 +169,10 @@ service_begin_anew(struct service *service, const char *why)
 	(void)event_add(service->retry, &tv);
 	service->pause.us = service->pause.us * 2 > PAUSE_MAX.us ? PAUSE_MAX.us : service->pause.us * 2;
 	pg_restart(service->feed_pg);
-	begin(service);
+	/* What a session took over from its role when it began may be what is wrong. */
+	if (why != NULL)
+		pg_restart(service->flush_pg);
+	service_begin(service);
 }
 
 static void
@@ -136,13 +180,24 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	begin(arg);
+	service_begin(arg);
+}
+
+/* After a promotion the former primary may still answer those who are connected to it. */
+static void
+leave_former(struct service *service)
+{
+	struct pg *all[] = {service->feed_pg, service->flush_pg, service->outbox_pg, service->http_pg, service->api_pg};
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i] != NULL)
+			pg_leave_former(all[i]);
 }
 
 static void
 on_pg_ready(void *arg)
 {
-	begin(arg);
+	leave_former(arg);
+	service_begin(arg);
 }
 
 static void
@@ -192,6 +247,7 @@ service_open_outbox(struct service *service)
 static void
 on_outbox_ready(void *arg)
 {
+	leave_former(arg);
 	service_open_outbox(arg);
 }
 
@@ -206,7 +262,9 @@ on_outbox_lost(void *arg, const char *reason)
 static void
 on_outbox_problem(void *arg, const char *text)
 {
-	service_problem(arg, "deliveries could not be read or written", text);
+	struct service *service = arg;
+	service_problem(service, "deliveries could not be read or written", text);
+	service->outbox_failed = true;
 }
 
 /* Signals, clock, end ------------------------------------------------------------------------------------------------
@@ -369,27 +427,14 @@ on_outbox_settled(void *arg)
 /* Making it ----------------------------------------------------------------------------------------------------------
  */
 
-static int
-make_run(struct service *service)
-{
-	unsigned char b[16];
-	if (getrandom(b, sizeof(b), 0) != sizeof(b))
-		return -EIO;
-	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40); /* RFC 9562, version 4 */
-	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-	(void)snprintf(service->run, sizeof(service->run),
-	               "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3],
-	               b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
-	return 0;
-}
-
 int
 service_make_connection(struct service *service, const char *name, const struct pg_callbacks *callbacks,
                         struct pg **ret)
 {
 	char *problem;
 	const char *conninfo = service->config->conninfo == NULL ? "" : service->config->conninfo;
-	int r = pg_new(service->base, conninfo, service->config->password, name, callbacks, ret, &problem);
+	int r = pg_new(service->base, conninfo, service->config->password, name, service->config->database_timeout,
+	               &service->newest, callbacks, ret, &problem);
 	if (r == -EINVAL)
 		log_error("configuration", log_text("setting", "database.conninfo"), log_text("error", problem));
 	free(problem);
@@ -529,9 +574,7 @@ make_parts(struct service *service, const char *path)
 	service->base = make_base();
 	if (service->path == NULL || service->base == NULL)
 		return -ENOMEM;
-	r = make_run(service);
-	if (r == 0)
-		r = service_metrics_new(service);
+	r = service_metrics_new(service);
 	if (r == 0)
 		r = work_new(service);
 	if (r == 0)

@@ -2,6 +2,7 @@
 #include <config.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,21 +39,12 @@ static const char beat_sql[] =
 static const char configuration_sql[] = "INSERT INTO sla.configuration (digest, source, instance) VALUES ($1, $2, $3) "
                                         "ON CONFLICT (digest) DO NOTHING";
 
-/* An error that an operator can mend gets its remedy. */
 static void
 note_server_error(struct service *service, const char *what, PGresult *result)
 {
-	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	const char *hint = "";
-	char text[300];
-	if (state != NULL &&
-	    (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0 || strcmp(state, "42883") == 0))
-		hint = "; create or upgrade the schema with: slatectl migrate";
-	else if (state != NULL && strcmp(state, "42501") == 0)
-		hint = "; grant role sla_daemon to the daemon's database user";
-	(void)snprintf(text, sizeof(text), "%s%s", message == NULL ? PQresultErrorMessage(result) : message, hint);
-	service_problem(service, what, text);
+	char *text = result_error(result);
+	service_problem(service, what, text == NULL ? "out of memory" : text);
+	free(text);
 }
 
 /* The shards that are ours from now on; none of them is in memory yet. */
@@ -96,6 +88,8 @@ on_beat_answer(struct service *service, PGresult *result)
 	}
 	service->lag = (struct duration){0};
 	service->written_at = timebase_ticks();
+	if (service->state == SERVICE_LIVE)
+		service_note_well(service);
 	if (service->renewing)
 		service->lease_until = service->beat_sent + LEASE_LASTS_US;
 	service_note(service, HEARTBEAT_WRITE);
@@ -187,6 +181,9 @@ service_on_beat(int fd, short what, void *arg)
 	struct service *service = arg;
 	(void)fd;
 	(void)what;
+	/* A flush that outlived the feed's connection has ended without anybody who waited for it. */
+	if (service->state == SERVICE_DOWN)
+		service_begin(service);
 	if (service->state != SERVICE_LIVE && service->state != SERVICE_LOADING)
 		return;
 	struct instant next = wheel_next(service->wheel), now = service_now(service);
@@ -194,6 +191,11 @@ service_on_beat(int fd, short what, void *arg)
 		service_note(service, HEARTBEAT_ENGINE);
 	service->renew_wanted |= ++service->beats % RENEW_BEATS == 0;
 	service->beat_wanted = service->renew_wanted || service->news;
+	if (service->outbox_failed && pg_is_idle(service->outbox_pg)) {
+		service->outbox_failed = false;
+		outbox_close(service->outbox);
+		pg_restart(service->outbox_pg);
+	}
 	if (!service->flushing && pg_is_idle(service->flush_pg))
 		(void)service_use_connection(service);
 }

@@ -189,6 +189,7 @@ note_unchanged(const struct config *former, const struct config *config)
 		bool same;
 	} settings[] = {
 	    {"http.listen", same_listen},
+	    {"database.timeout", former->database_timeout.us == config->database_timeout.us},
 	    {"instance.name", strcmp(former->instance, config->instance) == 0},
 	    {"database.conninfo", former->conninfo == NULL || config->conninfo == NULL
 	                              ? former->conninfo == config->conninfo
@@ -206,6 +207,7 @@ service_reload(struct service *service)
 	struct config *config;
 	const struct config *former_config = service->config;
 	const struct policy_set *former = former_config->policies;
+	memset(service->said, 0, sizeof(service->said)); /* somebody waits for the answer */
 	int r = service_load_config(service->path, &config);
 	const char *obstacle = r < 0 ? "it has errors" : reload_obstacle(service, config);
 	if (r == 0 && strcmp(config->digest, service->config->digest) == 0 && obstacle == NULL) {

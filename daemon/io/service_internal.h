@@ -47,6 +47,13 @@ struct notify {
 	bool ready; /* has been live once */
 };
 
+/* A problem that was logged. */
+struct said {
+	char text[256];
+	int64_t at; /* ticks; 0: none */
+};
+enum { SAID_MAX = 8 };
+
 struct service {
 	struct event_base *base;
 	char *path;
@@ -67,6 +74,7 @@ struct service {
 	struct hooks *hooks;
 	struct channel **channels;
 	size_t n_channels;
+	struct pg_server newest; /* what the connections know of the server */
 	struct pg *feed_pg;
 	struct pg *flush_pg;
 	struct pg *outbox_pg;
@@ -80,7 +88,7 @@ struct service {
 	struct service_metrics *metrics;
 	struct timebase timebase;
 	struct instant started_at;
-	char run[37]; /* a uuid that names this run */
+	char run[37]; /* a uuid, another for each load */
 	char instance[256];
 	enum service_state state;
 	struct event *timers; /* the wheel's next instant */
@@ -95,6 +103,8 @@ struct service {
 	uint64_t n_refused;
 	char last_error[256];
 	struct instant last_error_at;
+	struct said said[SAID_MAX];
+	bool outbox_failed;  /* a query of it: its next session may do better */
 	bool config_written; /* sla.configuration has the one in force */
 	bool beat_wanted;
 	bool renew_wanted; /* with the lease */
@@ -119,6 +129,11 @@ struct service {
 struct instant service_now(const struct service *service);
 /* Logs and remembers what went wrong. */
 void service_problem(struct service *service, const char *what, const char *text);
+/* All is well: a problem that comes now is a new one, and the next pause a short one. To be loaded is not enough, as the
+ * first flush may fail again. */
+void service_note_well(struct service *service);
+/* Takes the lease and loads, if we are down, the pause is over and the connections are idle. */
+void service_begin(struct service *service);
 /* Everything in memory is in doubt: begins anew after a pause. `why` NULL: has been told. */
 void service_begin_anew(struct service *service, const char *why);
 /* The flush connection is idle: sends what waits for it besides batches. Whether it sent anything. */

@@ -17,7 +17,7 @@
 #define LOOK (1 * US_PER_S)
 /* Polls come every second, the lease's renewal every five; worth a word, and too much. */
 #define SILENCE_ODD (10 * US_PER_S)
-#define SILENCE_MAX (PG_QUERY_TIMEOUT.us + 15 * US_PER_S)
+#define SILENCE_MAX (DATABASE_TIMEOUT_MAX.us + 15 * US_PER_S)
 
 /* While a first start goes on, each message asks for so much time: LOOK, and what a busy machine adds. */
 #define START_EXTENSION "20000000"

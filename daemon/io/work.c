@@ -354,7 +354,6 @@ on_loaded(void *arg)
 	struct service *service = arg;
 	service->state = SERVICE_LIVE;
 	service->news = true; /* our shards are to be told */
-	service->pause = (struct duration){US_PER_S / 5};
 	log_info("loaded", log_number("tickets", (int64_t)live_count(&service->live)),
 	         log_instant("next", wheel_next(service->wheel)));
 	service_notify_loaded(service);
@@ -414,6 +413,7 @@ on_flushed(void *arg, const struct ledger_result *result, const char *error)
 		return;
 	}
 	service_note(service, HEARTBEAT_WRITE);
+	service_note_well(service);
 	service_count_flushed(service);
 	if (service->api != NULL)
 		api_note_commit(service->api);

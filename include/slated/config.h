@@ -40,10 +40,14 @@ enum role {
 
 extern const char *const role_names[ROLE_COUNT];
 
+/* What a query may take at most; and by default. */
+#define DATABASE_TIMEOUT_MAX ((struct duration){30 * US_PER_S})
+
 struct config {
 	struct policy_set *policies;
 	char *conninfo; /* NULL when not given; without the password */
 	char *password; /* or NULL */
+	struct duration database_timeout;
 	char *instance;
 	bool migrate;  /* a reload takes running clocks along */
 	char **listen; /* "address:port" or "unix:/path" */

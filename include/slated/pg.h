@@ -7,6 +7,7 @@
 #include <libpq-fe.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "slated/instant.h"
 
@@ -24,6 +25,12 @@ struct pg_callbacks {
 	void *arg;
 };
 
+/* Which server it is: its cluster, 0 where it does not tell, and how many promotions that has seen. */
+struct pg_server {
+	uint64_t system;
+	uint64_t timeline;
+};
+
 /* Called once for each result of a query, the last time with NULL. A PGRES_COPY_OUT result is followed by its rows. */
 typedef void pg_result(void *arg, PGresult *result);
 /* One CopyData message; false gives up (the connection is made anew). */
@@ -34,20 +41,22 @@ struct pg_query {
 	int n_params;
 	const char *const *params; /* texts; NULL = SQL NULL */
 	bool binary;               /* results in binary format */
-	struct duration timeout;   /* 0 = PG_QUERY_TIMEOUT */
+	struct duration timeout;   /* 0: the connection's */
+	bool long_one;             /* four times that, counted anew whenever something comes */
 	pg_result *result;
 	pg_copy_row *row; /* for COPY TO STDOUT, or NULL */
 	void *arg;
 };
 
-#define PG_CONNECT_TIMEOUT ((struct duration){5 * US_PER_S})
-#define PG_QUERY_TIMEOUT   ((struct duration){30 * US_PER_S})
+#define PG_CONNECT_TIMEOUT ((struct duration){4 * US_PER_S})
 
-/* `name` becomes the application_name "slated NAME". Nothing happens before pg_start().
+/* `name` becomes the application_name "slated NAME". Nothing happens before pg_start(). A query without an answer after
+ * `timeout` ends the connection. `newest`, which all connections share and which starts as all zeroes, keeps them off a
+ * former primary: a server that another has gone on in place of, by its timeline, is not used.
  * 0, -EINVAL for a conninfo that libpq cannot read (*ret_problem says why, to be freed), -ENOMEM. */
 int pg_new(struct event_base *base, const char *conninfo, const char *password, const char *name,
-           const struct pg_callbacks *callbacks, struct pg **ret, char **ret_problem)
-    __attribute__((warn_unused_result));
+           struct duration timeout, struct pg_server *newest, const struct pg_callbacks *callbacks, struct pg **ret,
+           char **ret_problem) __attribute__((warn_unused_result));
 
 /* Closes the connection at once. Takes NULL. Not from within its callbacks. */
 void pg_free(struct pg *pg);
@@ -57,6 +66,10 @@ void pg_start(struct pg *pg);
 
 /* Ends the connection, if there is one, without calling back, and connects anew after a pause. */
 void pg_restart(struct pg *pg);
+
+/* Gives the connection up, with a call of lost(), if its server has been replaced. Not from within its own callbacks.
+ */
+void pg_leave_former(struct pg *pg);
 
 bool pg_is_idle(const struct pg *pg);
 bool pg_is_ready(const struct pg *pg);

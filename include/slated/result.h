@@ -1,4 +1,4 @@
-/* Values of a query's result in text format. */
+/* Values of a query's result in text format, and its error. */
 #ifndef SLATED_RESULT_H
 #define SLATED_RESULT_H
 
@@ -19,5 +19,9 @@ const char *result_text(const PGresult *rows, int row, int column);
 struct instant result_instant(const PGresult *rows, int row, int column);
 int64_t result_number(const PGresult *rows, int row, int column);
 bool result_bool(const PGresult *rows, int row, int column);
+
+/* The error's message in one line, and what an operator can do about it where that is known. NULL when out of memory;
+ * to be freed. */
+char *result_error(const PGresult *result);
 
 #endif

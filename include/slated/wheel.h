@@ -41,7 +41,7 @@ wheel_is_set(const struct wheel_node *node)
 /* The instant of the earliest timer (exact), or INSTANT_NEVER. */
 struct instant wheel_next(struct wheel *wheel);
 
-/* Moves the wheel's present to `now` (never back) and takes out and returns the earliest timer due at or before it, or
+/* Moves the wheel's present to `now` (never back) and takes out and returns the earliest timer due at or before `now`, or
  * NULL. Timers come in order of their instants; equal instants in no particular order. */
 struct wheel_node *wheel_pop(struct wheel *wheel, struct instant now);
 

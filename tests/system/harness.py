@@ -29,10 +29,16 @@ LIBC = ctypes.CDLL(None)
 # The server in a shell of its own, by pg.sh, which removes it when the pipe to us closes, however we end.
 SERVER_SHELL = r"""
 . "$1"/pg.sh
+pg_at_exit() {
+	for data in "$PG_DIR"/*/postmaster.pid; do
+		[ ! -f "$data" ] || pg_as_owner "$PG_BIN/pg_ctl" -D "${data%/*}" -m immediate -w stop >/dev/null 2>&1
+	done
+}
 pg_start "-c log_line_prefix=%m_[%p]_" || exit 1
 printf '%s\n' "$PG_DIR" "$PGHOST" "$PGPORT" "$PG_BIN"
-while read -r verb; do
+while read -r verb rest; do
 	case $verb in
+	run) pg_as_owner sh -c "$rest" >"$PG_DIR/run.log" 2>&1 </dev/null ;;
 	restart) pg_as_owner "$PG_BIN/pg_ctl" -D "$PG_DIR/data" -m immediate -w -l "$PG_DIR/data/server.log" restart \
 		>/dev/null 2>&1 ;;
 	esac
@@ -164,6 +170,7 @@ class Server:
             self.close()
             raise Skip("no PostgreSQL server could be started")
         self.folder, host, port, programs = answer
+        self.programs = programs
         foreign = ("PGSERVICE", "PGSERVICEFILE", "PGPASSWORD", "PGPASSFILE", "PGOPTIONS", "PGHOSTADDR", "PGSSLMODE")
         self.environment = {k: v for k, v in os.environ.items() if k not in foreign} | {
             "PGHOST": host, "PGPORT": port, "PGUSER": "postgres", "PGDATABASE": "postgres",
@@ -181,10 +188,17 @@ class Server:
 
     def restart(self):
         """Crashes the server and starts it again; returns once it takes connections."""
-        self.shell.stdin.write("restart\n")
+        self.tell("restart")
+
+    def tell(self, what):
+        self.shell.stdin.write(f"{what}\n")
         self.shell.stdin.flush()
         if self.shell.stdout.readline().strip() != "0":
-            raise Failure("the server did not come back")
+            raise Failure(f"failed: {what}")
+
+    def run(self, command):
+        """Runs a shell command as the server's user."""
+        self.tell(f"run PATH={self.programs}:$PATH; {command}")
 
     def close(self):
         self.shell.stdin.close()

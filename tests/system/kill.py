@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 """What a dead daemon leaves behind, the next one brings to its end: kill -9 between commit and delivery and in the middle
-of everything, and a daemon that was away for so long that another one has its tickets."""
+of everything, and a daemon that was away for so long that another one has its tickets.
+
+SLATED_LONG kills it 200 times at random points under load; SLATED_SEED repeats its choices.
+"""
 import collections
+import os
+import random
 import socket
 import time
 
 from harness import run, webhook
-from model import Comparison, check_deliveries
+from history import LEASE_WATCH, History, check, check_leases, write_config
 
 CONFIG = """
 escalations = {{ loud = (
@@ -121,9 +126,28 @@ def test_anywhere(bench):
         windows.append((down - 200_000, int(time.time() * 1e6) + 500_000))
     bench.db.wait(DONE)
     bench.db.wait("NOT EXISTS (SELECT FROM sla.delivery)")
-    comparison = Comparison(bench.db, path, int(time.time() * 1e6), windows, above=mark)
-    comparison.check(bench, "anywhere")
-    check_deliveries(bench, receiver, "anywhere", at_most=5, above=mark)
+    check(bench, receiver, path, "anywhere", windows, at_most=5, above=mark)
+    clear(bench)
+    bench.stopped(daemon)
+
+
+def test_rounds(bench, rounds):
+    """Killed at random points under load, while it loads among them."""
+    seed = os.environ.get("SLATED_SEED") or str(random.SystemRandom().randrange(1 << 32))
+    bench.note(f"SLATED_SEED={seed}")
+    rng = random.Random(seed)
+    receiver = bench.receiver()
+    path = write_config(bench, receiver)
+    history = History(bench, receiver, path)
+    history.write(writers=2)
+    daemon = bench.daemon(path)
+    with history.away():
+        for _ in range(rounds):
+            bench.db.run(f"SELECT pg_sleep({rng.choice((0.03, 0.3, 1.0)) * rng.random():.3f})")
+            daemon.kill()
+            daemon = bench.daemon(path, loaded=rng.random() < 0.5)
+        history.wait_alive()
+    history.check(f"{rounds} rounds", at_most=20)
     clear(bench)
     bench.stopped(daemon)
 
@@ -153,15 +177,19 @@ def test_absent(bench):
                                f"AND ticket_id > {mark} AND instance = 'first'"), 0, "absent: the first one repeats nothing")
     bench.db.wait("(SELECT count(*) FROM sla.lease WHERE owner = 'first') = 128")
     bench.check(True, "absent: and has its share again")
+    check_leases(bench, "absent")
     clear(bench)
     bench.stopped(second)
     bench.stopped(first)
 
 
 def test(bench):
+    bench.db.run(LEASE_WATCH)
     test_hanging(bench)
     test_refused(bench)
     test_anywhere(bench)
+    if os.environ.get("SLATED_LONG"):
+        test_rounds(bench, 200)
     test_absent(bench)
 
 

@@ -10,7 +10,8 @@ import threading
 import time
 
 from harness import run, wait_until, webhook
-from model import Comparison, check_deliveries
+from history import check
+from model import Comparison
 
 TICKETS = 200
 WRITERS = 8
@@ -144,9 +145,7 @@ def test_restart(bench, config, receiver):
     last = max(m["at"] for m in Comparison(bench.db, config, horizon).expected)
     bench.db.wait(f"clock_timestamp() > to_timestamp({last / 1e6 + 0.3})", 60)
     bench.db.wait("NOT EXISTS (SELECT FROM sla.delivery)")
-    comparison = Comparison(bench.db, config, horizon, [(down - 100_000, up + 500_000)])
-    comparison.check(bench, "restart")
-    check_deliveries(bench, receiver, "restart")
+    check(bench, receiver, config, "restart", [(down - 100_000, up + 500_000)], until=horizon)
     bench.equal(bench.db.value("SELECT refused FROM sla.instance"), 0, "no event was refused")
     return daemon
 

@@ -225,31 +225,3 @@ class Comparison:
             self.tell_history(bench, ticket)
         early = [self.describe(m) for m in self.recorded if m["recorded_at"] < m["at"]]
         bench.check(not early, f"{what}: none recorded before its instant", early[:3])
-
-
-def check_deliveries(bench, receiver, what, at_most=None, above=0):
-    """Every escalation reached every channel it names, and every channel told of it heard of its end. `at_most`: how
-    often one key may have come, None: once."""
-    log = {row["key"]: row for row in bench.db.rows("SELECT key, kind, state, channel FROM sla.delivery_log "
-                                                    f"WHERE ticket_id > {above}")}
-    wanted = bench.db.value("SELECT count(*) FROM sla.milestone, unnest(notify) "
-                            f"WHERE milestone = 'escalated' AND ticket_id > {above}")
-    ends = bench.db.value(f"""SELECT count(DISTINCT (e.ticket_id, e.metric, e.cycle, c)) FROM sla.milestone e
-        JOIN sla.milestone s USING (ticket_id, metric, cycle), unnest(s.notify) c
-        WHERE e.milestone IN ('met', 'withdrawn') AND s.milestone = 'escalated' AND ticket_id > {above}""")
-    requests = receiver.requests()
-    counts = collections.Counter(r["id"] for r in requests)
-    bench.equal(sum(row["kind"] == "escalated" for row in log.values()), wanted,
-                f"{what}: a delivery for every step and channel")
-    bench.equal(sum(row["kind"] == "resolved" for row in log.values()), ends,
-                f"{what}: a delivery for every channel at the end of a clock that it was told of")
-    bench.equal(bench.db.value("SELECT count(*) FROM sla.delivery"), 0, f"{what}: nothing waits to be sent")
-    bench.equal({row["state"] for row in log.values()}, {"delivered"}, f"{what}: all delivered")
-    bench.check(set(counts) == set(log), f"{what}: the receiver had just these",
-                f"{len(set(log) - set(counts))} missing, {len(set(counts) - set(log))} unknown")
-    often = [key for key, n in counts.items() if n > (at_most or 1)]
-    bench.check(not often, f"{what}: none came more than {'once' if at_most is None else f'{at_most} times'}", often[:3])
-    bad = [r["reason"] for r in requests if not r["verified"]]
-    bench.check(not bad, f"{what}: {len(requests)} requests verified", bad[:3])
-    early = [r["id"] for r in requests if microseconds(r["received_at"]) + 1000 <= microseconds(r["data"]["milestone"]["at"])]
-    bench.check(not early, f"{what}: none sent before its instant", early[:3])

@@ -6,7 +6,7 @@ import random
 import time
 
 from harness import SOON, run, wait_until, webhook
-from model import Comparison, check_deliveries
+from history import LEASE_WATCH, check
 
 CONFIG = """
 escalations = {{ loud = ( {{ on = "at_risk"; notify = [ "ops" ]; }}, {{ on = "breached"; notify = [ "ops" ]; }} ); }};
@@ -78,6 +78,7 @@ def test_churn(bench, fleet, receiver, seconds):
     bench.note(f"SLATED_SEED={seed} repeats the order of what happens to the daemons")
     chance = random.Random(seed)
     mark = bench.db.value("SELECT max(id) FROM sla.ticket")
+    before = {request["id"] for request in receiver.requests()}
     began = int(time.time() * 1e6)
     end = time.monotonic() + seconds
     fates = {"kill": 0, "stop": 0, "start": 0}
@@ -106,14 +107,14 @@ def test_churn(bench, fleet, receiver, seconds):
                   "WHERE t.event_seq > coalesce(s.applied_seq, 0)) AND NOT EXISTS (SELECT FROM sla.clock WHERE state = 'running')", 60)
     bench.db.wait("NOT EXISTS (SELECT FROM sla.delivery)", 90)
     until = int(time.time() * 1e6)
-    Comparison(bench.db, fleet.paths["amber"], until, [(began, until)], above=mark).check(bench, "churn")
-    check_deliveries(bench, receiver, "churn", at_most=4, above=0)
+    check(bench, receiver, fleet.paths["amber"], "churn", [(began, until)], at_most=4, above=mark, lost=before, until=until)
 
 
 def test(bench):
     receiver = bench.receiver()
     bench.check_all_served = served(bench)
     fleet = Fleet(bench, receiver.url())
+    bench.db.run(LEASE_WATCH)
     test_shares(bench, fleet)
     test_churn(bench, fleet, receiver, float(os.environ.get("SLATED_CHURN", "20")))
     for name in list(fleet.running):

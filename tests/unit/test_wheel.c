@@ -151,14 +151,18 @@ Test(wheel, moves)
 	}
 }
 
-Test(wheel, present_never_goes_back)
+/* A clock that was set back: nothing is due before its instant by it, though the wheel has been further. */
+Test(wheel, clock_goes_back)
 {
 	struct wheel *wheel = wheel_at(JULY);
 	struct wheel_node node = {0};
 
 	cr_assert_null(wheel_pop(wheel, instant_us(JULY + US_PER_DAY)));
 	wheel_set(wheel, &node, instant_us(JULY + US_PER_H));
-	cr_assert_eq(wheel_pop(wheel, instant_us(JULY)), &node);
+	cr_assert_null(wheel_pop(wheel, instant_us(JULY)));
+	cr_assert_null(wheel_pop(wheel, instant_us(JULY + US_PER_H - 1)));
+	wheel_check(wheel);
+	cr_assert_eq(wheel_pop(wheel, instant_us(JULY + US_PER_H)), &node);
 	wheel_free(wheel);
 }
 

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""Many tickets at once: a bulk load in one transaction beside one that stays open for long, and 64 writers.
+
+SLATED_LONG has 200,000 tickets instead of 10,000, and the transaction stays open for two minutes.
+"""
+import os
+import pathlib
+import time
+
+from harness import run, webhook
+from history import CONFIG, History
+
+LONG = bool(os.environ.get("SLATED_LONG"))
+TICKETS = 200_000 if LONG else 10_000
+STAYS_OPEN = 120.0 if LONG else 0.0
+WRITERS = 64
+# Of 200,000 tickets; one that waits for its deadline takes about half a kilobyte.
+MEMORY_MIB = 400
+SLOW = 'policies = ( { name = "slow"; match = { plan = "slow"; }; targets = ( { metric = "first_response"; within = "8h"; } ); },'
+
+
+def write_config(bench, receiver):
+    text = CONFIG.format(channels=webhook("ops", receiver.url()), more="").replace("policies = (", SLOW, 1)
+    return bench.write_config(text)
+
+
+def peak_memory(daemon):
+    status = pathlib.Path(f"/proc/{daemon.process.pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM:")).split()[1]) / 1024
+
+
+def test_bulk(bench, history, daemon):
+    """What others' deadlines have of it. doc/guarantees.md says what a very large one does to them."""
+    mark = bench.db.value("SELECT coalesce(max(id), 0) FROM sla.milestone")
+    begin = time.monotonic()
+    bulk = bench.session()
+    bulk.run("INSERT INTO sla.ticket (plan, severity, source, external_id) SELECT 'slow', 'normal', 'bulk', n::text "
+             f"FROM generate_series(1, {TICKETS}) n")
+    committed = time.monotonic()
+    bench.db.wait(f"(SELECT count(*) FROM sla.clock c JOIN sla.ticket t ON t.id = c.ticket_id WHERE source = 'bulk') = {TICKETS}",
+                  600)
+    bench.note(f"{TICKETS} tickets in one transaction: inserted in {committed - begin:.1f} s, watched "
+               f"{time.monotonic() - committed:.1f} s after that, {peak_memory(daemon):.0f} MiB at most")
+    late = bench.db.value("SELECT extract(epoch FROM max(m.recorded_at - m.at)) FROM sla.milestone m JOIN sla.ticket t ON "
+                          f"t.id = m.ticket_id WHERE m.id > {mark} AND t.source <> 'bulk' AND milestone = 'breached'")
+    bench.note(f"the latest breach of the others meanwhile was recorded {late or 0:.2f} s after its instant")
+    if not LONG:
+        bench.check((late or 0) < 5, "bulk load: others' deadlines are kept within 5 s", late)
+    bench.check(peak_memory(daemon) < MEMORY_MIB, "bulk load: memory is bounded", f"{peak_memory(daemon):.0f} MiB")
+
+
+def test_open(bench, history):
+    """A transaction that began before all and commits after it: its ticket comes then, and nobody waits for it."""
+    other = bench.session()
+    other.run("BEGIN; INSERT INTO sla.ticket (plan, severity, source, external_id) VALUES ('any', 'normal', 'open', 'x')")
+    begin = time.monotonic()
+    return other, begin
+
+
+def test_writers(bench, history):
+    history.write(writers=WRITERS, pause=0.3)
+    history.wait_alive()
+    bench.db.wait(f"(SELECT count(*) FROM sla.ticket WHERE source <> 'bulk') > {WRITERS * 5}")
+    took = history.wait_alive()
+    bench.check(took < 5, f"{WRITERS} writers: a ticket is taken up within 5 s", f"{took:.1f} s")
+    history.stop_writers()
+
+
+def test(bench):
+    receiver = bench.receiver()
+    path = write_config(bench, receiver)
+    history = History(bench, receiver, path)
+    daemon = bench.daemon(path)
+    history.write()
+    history.wait_alive()
+    other, begin = test_open(bench, history)
+    with history.away():
+        test_bulk(bench, history, daemon)
+    history.stop_writers()
+    bench.db.run("UPDATE sla.ticket SET status = 'closed' WHERE source = 'bulk'")
+    bench.db.wait("NOT EXISTS (SELECT FROM sla.clock WHERE policy = 'slow' AND ended_at IS NULL)", 600)
+    test_writers(bench, history)
+    bench.db.run(f"SELECT pg_sleep({max(0.0, STAYS_OPEN - (time.monotonic() - begin)):.1f})")
+    with history.away():
+        other.run("COMMIT")
+        bench.db.wait("EXISTS (SELECT FROM sla.ticket_state s JOIN sla.ticket t ON t.id = s.ticket_id WHERE source = 'open')")
+        bench.note(f"a transaction of {time.monotonic() - begin:.0f} s")
+    history.check("bulk", at_most=2)
+    bench.stopped(daemon)
+
+
+if __name__ == "__main__":
+    run(test)
