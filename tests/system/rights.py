@@ -57,6 +57,7 @@ FUNCTIONS = {
     "given_reason": "",
     "hint": "",
     "hook_input": "sla_daemon",
+    "is_overtaken": "",
     "pattern_fits": "sla_daemon",
     "recipients": "sla_daemon",
     "renew_lease": "sla_daemon",

@@ -171,7 +171,7 @@ def check_socket(box):
 
 
 def kept(box):
-    return shell(box, "cd /etc && find slated systemd/system -ls -type f -exec sha256sum {} + | sort")
+    return shell(box, "cd /etc && find slated systemd/system -printf '%M %u %g %p %l\\n' -type f -exec sha256sum {} + | sort")
 
 
 def check_upgrade(box):
