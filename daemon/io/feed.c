@@ -1,6 +1,7 @@
 /* The load is a list of queries in one REPEATABLE READ transaction, sent one after the other; the polls that follow
  * begin at its snapshot. What a poll brings: rows of transactions that began after the previous snapshot, and of those
- * that were in progress in it. Rows become visible by commit, not by number, so none is missed or brought twice. */
+ * that were in progress in it. Rows become visible by commit, not by number, so none is missed or brought twice. Those
+ * of a dump that was loaded here may have higher numbers, of another cluster; they came with the load. */
 #include "slated/feed.h"
 
 #include <assert.h>
@@ -62,7 +63,7 @@ static const char poll_sql[] =
     "WITH now AS MATERIALIZED (SELECT pg_current_snapshot() AS snapshot) "
     "SELECT n.snapshot::text, clock_timestamp(), pg_backend_pid(), " EVENT_COLUMNS
     " FROM now n LEFT JOIN sla.event e ON "
-    "(e.xid >= pg_snapshot_xmax($1::pg_snapshot) OR e.xid = ANY ($2::xid8[])) "
+    "(e.xid >= pg_snapshot_xmax($1::pg_snapshot) AND e.xid < pg_snapshot_xmax(n.snapshot) OR e.xid = ANY ($2::xid8[])) "
     "AND ($3::integer[] IS NULL OR e.ticket_id % 256 = ANY ($3)) ORDER BY e.ticket_id, e.seq";
 enum { POLL_HEAD = 3, POLL_COLUMNS = POLL_HEAD + EVENT_COLUMN_COUNT };
 
