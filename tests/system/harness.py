@@ -34,7 +34,8 @@ pg_at_exit() {
 		[ ! -f "$data" ] || pg_as_owner "$PG_BIN/pg_ctl" -D "${data%/*}" -m immediate -w stop >/dev/null 2>&1
 	done
 }
-pg_start "-c log_line_prefix=%m_[%p]_" || exit 1
+# A crash of the server must not lose what was committed: that is another matter (standby.py).
+pg_start "-c log_line_prefix=%m_[%p]_ -c synchronous_commit=on" || exit 1
 printf '%s\n' "$PG_DIR" "$PGHOST" "$PGPORT" "$PG_BIN"
 while read -r verb rest; do
 	case $verb in
