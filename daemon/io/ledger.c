@@ -22,7 +22,6 @@
 #include "slated/rows.h"
 #include "slated/shards.h"
 
-
 /* An alert that is recorded so much after its instant says how late it is. */
 #define LATE_AFTER ((struct duration){5 * US_PER_S})
 
@@ -101,11 +100,19 @@ enum column {
 
 enum { FIXED_PARAMS = 4, LAST_PARAMS = 4, PARAM_COUNT = FIXED_PARAMS + COLUMN_COUNT + LAST_PARAMS };
 
-struct ledger {
+struct batch {
 	struct text columns[COLUMN_COUNT];
 	size_t rows;
 	struct instant latest_timer;
 	bool shards[SHARDS];
+	struct batch *next;
+};
+
+struct ledger {
+	struct batch *open; /* what is added goes there */
+	struct batch *full; /* those to be written before it, in order */
+	struct batch **full_tail;
+	size_t full_rows;
 	struct text scratch;
 	struct ledger_names names;
 	struct text known; /* the channels' names, an array's text */
@@ -123,9 +130,44 @@ ledger_new(struct ledger **ret)
 	struct ledger *ledger = calloc(1, sizeof(*ledger));
 	if (ledger == NULL)
 		return -ENOMEM;
-	ledger_clear(ledger);
+	ledger->full_tail = &ledger->full;
+	ledger->open = calloc(1, sizeof(*ledger->open));
+	if (ledger->open == NULL) {
+		free(ledger);
+		return -ENOMEM;
+	}
 	*ret = ledger;
 	return 0;
+}
+
+static void
+batch_free(struct batch *batch)
+{
+	for (unsigned i = 0; i < COLUMN_COUNT; i++)
+		free(batch->columns[i].data);
+	free(batch);
+}
+
+static void
+batch_clear(struct batch *batch)
+{
+	for (unsigned i = 0; i < COLUMN_COUNT; i++)
+		batch->columns[i].len = 0;
+	memset(batch->shards, 0, sizeof(batch->shards));
+	batch->rows = 0;
+	batch->latest_timer = (struct instant){0};
+}
+
+/* Takes the first full batch off the list. */
+static struct batch *
+take_full(struct ledger *ledger)
+{
+	struct batch *batch = ledger->full;
+	ledger->full = batch->next;
+	if (ledger->full == NULL)
+		ledger->full_tail = &ledger->full;
+	ledger->full_rows -= batch->rows;
+	return batch;
 }
 
 void
@@ -133,8 +175,9 @@ ledger_free(struct ledger *ledger)
 {
 	if (ledger == NULL)
 		return;
-	for (unsigned i = 0; i < COLUMN_COUNT; i++)
-		free(ledger->columns[i].data);
+	while (ledger->full != NULL)
+		batch_free(take_full(ledger));
+	batch_free(ledger->open);
 	free(ledger->scratch.data);
 	free(ledger->known.data);
 	free(ledger->heard.data);
@@ -145,11 +188,9 @@ ledger_free(struct ledger *ledger)
 void
 ledger_clear(struct ledger *ledger)
 {
-	for (unsigned i = 0; i < COLUMN_COUNT; i++)
-		ledger->columns[i].len = 0;
-	memset(ledger->shards, 0, sizeof(ledger->shards));
-	ledger->rows = 0;
-	ledger->latest_timer = (struct instant){0};
+	while (ledger->full != NULL)
+		batch_free(take_full(ledger));
+	batch_clear(ledger->open);
 }
 
 void
@@ -178,7 +219,31 @@ ledger_set_names(struct ledger *ledger, const struct ledger_names *names)
 size_t
 ledger_rows(const struct ledger *ledger)
 {
-	return ledger->rows;
+	return ledger->full_rows + ledger->open->rows;
+}
+
+size_t
+ledger_open_rows(const struct ledger *ledger)
+{
+	return ledger->open->rows;
+}
+
+bool
+ledger_has_full(const struct ledger *ledger)
+{
+	return ledger->full != NULL;
+}
+
+void
+ledger_close_batch(struct ledger *ledger)
+{
+	struct batch *fresh = calloc(1, sizeof(*fresh));
+	if (fresh == NULL)
+		return;
+	*ledger->full_tail = ledger->open;
+	ledger->full_tail = &ledger->open->next;
+	ledger->full_rows += ledger->open->rows;
+	ledger->open = fresh;
 }
 
 /* Array elements --------------------------------------------------------------------------------------------------- */
@@ -186,13 +251,13 @@ ledger_rows(const struct ledger *ledger)
 static void
 put_text(struct ledger *ledger, enum column column, const char *value)
 {
-	pg_array_add(&ledger->columns[column], value);
+	pg_array_add(&ledger->open->columns[column], value);
 }
 
 static void
 put_number(struct ledger *ledger, enum column column, int64_t value)
 {
-	pg_array_add_number(&ledger->columns[column], value);
+	pg_array_add_number(&ledger->open->columns[column], value);
 }
 
 static void
@@ -235,8 +300,8 @@ put_list(struct ledger *ledger, enum column column, char *const *items, size_t n
 static void
 note_row(struct ledger *ledger, uint64_t ticket)
 {
-	ledger->rows++;
-	ledger->shards[ticket % SHARDS] = true;
+	ledger->open->rows++;
+	ledger->open->shards[ticket % SHARDS] = true;
 }
 
 /* Milestones ------------------------------------------------------------------------------------------------------- */
@@ -388,7 +453,7 @@ ledger_add_milestone(struct ledger *ledger, const struct policy_set *set, const 
 	bool escalated = m->kind == MILESTONE_ESCALATED;
 	note_row(ledger, ticket->id);
 	if (m->by_timer)
-		ledger->latest_timer = instant_max(ledger->latest_timer, m->at);
+		ledger->open->latest_timer = instant_max(ledger->open->latest_timer, m->at);
 	put_number(ledger, M_TICKET, (int64_t)ticket->id);
 	put_text(ledger, M_METRIC, has_clock ? metric_names[m->metric] : NULL);
 	put_number_or_null(ledger, M_CYCLE, has_clock, m->cycle);
@@ -600,11 +665,11 @@ on_flushed(void *arg, PGresult *result)
 }
 
 static char *
-shard_list(const struct ledger *ledger)
+shard_list(const struct batch *batch)
 {
 	struct text list = {0};
 	for (unsigned i = 0; i < SHARDS; i++)
-		if (ledger->shards[i])
+		if (batch->shards[i])
 			pg_array_add_number(&list, i);
 	pg_array_end(&list);
 	if (list.failed) {
@@ -622,14 +687,15 @@ ledger_flush(struct ledger *ledger, struct pg *pg, const char *run, const char *
 	bool failed = ledger->scratch.failed;
 	if (!pg_is_idle(pg))
 		return -EBUSY;
-	char *shards = shard_list(ledger);
-	(void)instant_format(ledger->latest_timer, latest);
+	struct batch *batch = ledger->full != NULL ? take_full(ledger) : ledger->open;
+	char *shards = shard_list(batch);
+	(void)instant_format(batch->latest_timer, latest);
 	params[0] = run;
 	params[1] = instance;
 	params[2] = shards;
 	params[3] = latest;
 	for (unsigned i = 0; i < COLUMN_COUNT; i++) {
-		struct text *column = &ledger->columns[i];
+		struct text *column = &batch->columns[i];
 		pg_array_end(column);
 		failed |= column->failed;
 		params[FIXED_PARAMS + i] = column->data;
@@ -651,6 +717,9 @@ ledger_flush(struct ledger *ledger, struct pg *pg, const char *run, const char *
 		                                   .result = on_flushed,
 		                                   .arg = ledger});
 	free(shards);
-	ledger_clear(ledger);
+	if (batch == ledger->open)
+		batch_clear(batch);
+	else
+		batch_free(batch);
 	return r;
 }

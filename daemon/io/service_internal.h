@@ -115,6 +115,7 @@ struct service {
 	int64_t lease_until; /* ticks: the lease is ours for that long at least */
 	int64_t written_at;  /* ticks: when the database last took something from us; 0: never */
 	bool flushing;
+	bool part; /* the batch on its way is followed by others that are full */
 	bool catching_up;
 	bool leaving;         /* the lease is being given back */
 	bool coming_back;     /* and is taken again at once, another share of it */
@@ -129,8 +130,8 @@ struct service {
 struct instant service_now(const struct service *service);
 /* Logs and remembers what went wrong. */
 void service_problem(struct service *service, const char *what, const char *text);
-/* All is well: a problem that comes now is a new one, and the next pause a short one. To be loaded is not enough, as the
- * first flush may fail again. */
+/* All is well: a problem that comes now is a new one, and the next pause a short one. To be loaded is not enough, as
+ * the first flush may fail again. */
 void service_note_well(struct service *service);
 /* Takes the lease and loads, if we are down, the pause is over and the connections are idle. */
 void service_begin(struct service *service);

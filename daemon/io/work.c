@@ -193,6 +193,35 @@ apply_event(struct service *service, struct live_ticket *live, const struct even
 	return true;
 }
 
+/* Puts what was touched into the batch. A final ticket leaves memory: nothing more can come of it. */
+static void
+gather_touched(struct service *service)
+{
+	struct live_ticket *live;
+	struct instant now = service_now(service);
+	while ((live = live_take_touched(&service->live)) != NULL) {
+		ledger_add_ticket(service->ledger, service->engine, live, now);
+		if (service->api != NULL)
+			api_note_ticket(service->api, live->id);
+		if (ticket_is_final(&live->ticket)) {
+			wheel_unset(service->wheel, &live->ticket.timer);
+			live_remove(&service->live, live);
+		} else {
+			ticket_prune(&live->ticket);
+		}
+	}
+}
+
+/* What one poll or a load brings may be much: it is written in batches, each of which is whole by itself. */
+static void
+close_full_batch(struct service *service)
+{
+	if (ledger_open_rows(service->ledger) + 2 * service->live.n_touched < LEDGER_ROWS_MAX)
+		return;
+	gather_touched(service);
+	ledger_close_batch(service->ledger);
+}
+
 static bool
 on_event(void *arg, const struct pg_value *values)
 {
@@ -217,7 +246,10 @@ on_event(void *arg, const struct pg_value *values)
 		service_problem(service, "events are missing", "a ticket's seq has a gap; everything is read anew");
 		return false;
 	}
-	return apply_event(service, live, &row);
+	if (!apply_event(service, live, &row))
+		return false;
+	close_full_batch(service);
+	return true;
 }
 
 /* Loading ---------------------------------------------------------------------------------------------------------- */
@@ -414,8 +446,10 @@ on_flushed(void *arg, const struct ledger_result *result, const char *error)
 	}
 	service_note(service, HEARTBEAT_WRITE);
 	service_note_well(service);
-	service_count_flushed(service);
-	if (service->api != NULL)
+	/* What the parts of a large intake bring is told with the last of them. */
+	if (!service->part)
+		service_count_flushed(service);
+	if (!service->part && service->api != NULL)
 		api_note_commit(service->api);
 	if (result->deliveries || result->reassessments)
 		outbox_wake(service->outbox);
@@ -431,25 +465,6 @@ on_flushed(void *arg, const struct ledger_result *result, const char *error)
 	}
 }
 
-/* Puts what was touched into the batch. A final ticket leaves memory: nothing more can come of it. */
-static void
-gather_touched(struct service *service)
-{
-	struct live_ticket *live;
-	struct instant now = service_now(service);
-	while ((live = live_take_touched(&service->live)) != NULL) {
-		ledger_add_ticket(service->ledger, service->engine, live, now);
-		if (service->api != NULL)
-			api_note_ticket(service->api, live->id);
-		if (ticket_is_final(&live->ticket)) {
-			wheel_unset(service->wheel, &live->ticket.timer);
-			live_remove(&service->live, live);
-		} else {
-			ticket_prune(&live->ticket);
-		}
-	}
-}
-
 void
 work_flush(struct service *service)
 {
@@ -458,13 +473,19 @@ work_flush(struct service *service)
 		return;
 	if (ledger_rows(service->ledger) == 0 && service->live.n_touched == 0)
 		return;
-	gather_touched(service);
-	service_count_flush(service, ledger_rows(service->ledger));
+	if (!ledger_has_full(service->ledger))
+		gather_touched(service);
+	size_t rows = ledger_rows(service->ledger);
 	int r = ledger_flush(service->ledger, service->flush_pg, service->run, service->instance, on_flushed, service);
-	if (r < 0)
+	if (r < 0) {
 		service_begin_anew(service, strerror(-r));
-	else
-		service->flushing = true;
+		return;
+	}
+	service->flushing = true;
+	size_t left = ledger_rows(service->ledger);
+	service->part = left > 0 || service->live.n_touched > 0;
+	if (!service->part)
+		service_count_flush(service, rows - left);
 }
 
 void

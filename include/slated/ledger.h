@@ -50,8 +50,14 @@ void ledger_add_seen(struct ledger *ledger, int64_t ticket, int64_t seq);
 void ledger_add_ticket(struct ledger *ledger, const struct engine *engine, struct live_ticket *ticket,
                        struct instant now);
 
-/* Rows in the batch so far. */
+/* Rows that wait to be written, and those of them that are in the batch that is being gathered. */
 size_t ledger_rows(const struct ledger *ledger);
+size_t ledger_open_rows(const struct ledger *ledger);
+
+/* Ends the batch that is being gathered: it is full, and the next one follows it. What belongs together, a ticket's
+ * state and all that led to it, has been added. Without memory it goes on instead. */
+void ledger_close_batch(struct ledger *ledger);
+bool ledger_has_full(const struct ledger *ledger);
 
 struct ledger_result {
 	bool deliveries;    /* some were made */
@@ -59,7 +65,8 @@ struct ledger_result {
 };
 typedef void ledger_done(void *arg, const struct ledger_result *result, const char *error);
 
-/* Writes the batch through `pg`, which must be idle, under the lease of `run`; then the next batch is empty. `done` is
+/* Writes the first full batch, or else the one that is being gathered, which is empty then, through `pg`, which must be
+ * idle, under the lease of `run`. `done` is
  * called once it has committed, or with the server's `error`; not at all where the connection is lost.
  * 0, -ENOMEM, -EBUSY. */
 int ledger_flush(struct ledger *ledger, struct pg *pg, const char *run, const char *instance, ledger_done *done,
