@@ -12,7 +12,7 @@
 
 /* An interval that somebody wrote, which may be longer than any bigint of microseconds, as a period of the
  * configuration's may not (period_parse). */
-#define RESULT_HELD(interval_) "least(" interval_ ", interval '100 years')"
+#define RESULT_HELD(interval_) "CASE WHEN " interval_ " IS NOT NULL THEN least(" interval_ ", interval '100 years') END"
 
 /* One value. NULL gives NULL, INSTANT_NEVER, 0 and false. */
 const char *result_text(const PGresult *rows, int row, int column);

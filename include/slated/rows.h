@@ -21,7 +21,8 @@ void row_reader_free(struct row_reader *reader);
 /* Columns of `sla.event e`. */
 #define EVENT_COLUMNS                                                                                                  \
 	"e.ticket_id, e.seq, e.at, e.kind, e.by, e.public, e.escalate, e.status, e.severity, "                         \
-	"(extract(epoch FROM least(e.\"for\", interval '100 years')) * 1000000)::bigint, e.changed, e.org, e.plan, "   \
+	"(extract(epoch FROM CASE WHEN e.\"for\" IS NOT NULL THEN least(e.\"for\", interval '100 years') END) * "      \
+	"1000000)::bigint, e.changed, e.org, e.plan, "                                                                 \
 	"e.channel, e.category, "                                                                                      \
 	"e.product, e.environment, e.version, e.assignee, e.team, " ATTRIBUTE_TEXTS("e.attributes")
 enum { EVENT_COLUMN_COUNT = 21 };

@@ -221,6 +221,11 @@ def test_changes(bench, client, tickets):
     shown = client.get(f"/tickets/{ticket}")[1]["ticket"]
     bench.equal((shown.get("acknowledged"), shown.get("ack_by")), (True, "Ann"), "so does the ticket")
     bench.equal(client.change("POST", "/tickets/ack", {}, {"external_id": "G-1"})[0], 200, "by name")
+    db.wait(f"(SELECT ack_at IS NOT NULL FROM sla.ticket_state WHERE ticket_id = {ticket})")
+    clock = client.get("/clocks", ticket=ticket)[1]["clocks"][0]
+    bench.check(clock["ack_by"] == "agent" and "ack_until" not in clock, "for good, where nothing is said of how long", clock)
+    last = client.get(f"/tickets/{ticket}")[1]["events"][-1]
+    bench.check(last["event"] == "ack" and "for" not in last, "so does the event", last)
 
     word = {"severity": "s1", "reason": "production is down", "by": "Bo"}
     bench.equal(client.change("POST", f"/tickets/{ticket}/assess", word),
