@@ -144,9 +144,6 @@ serve_silences(void *arg, struct http_call *call)
 
 /* Deliveries ------------------------------------------------------------------------------------------------------- */
 
-static const char *const delivery_states[] = {"pending", "sending", "delivered", "dead", "superseded"};
-enum { DELIVERY_STATES = sizeof(delivery_states) / sizeof(delivery_states[0]) };
-
 static const char deliveries_sql[] =
     "SELECT " DELIVERY_ROW_COLUMNS " FROM " DELIVERY_ROWS " AS d "
     "WHERE ($1::text IS NULL OR d.state = $1) AND ($2::text IS NULL OR d.channel = $2) "
@@ -179,7 +176,7 @@ serve_deliveries(void *arg, struct http_call *call)
 	if (!api_query_is_known(call, names) || !api_query_number(call, "limit", 1000, 100, &limit) ||
 	    !api_query_number(call, "ticket", INT64_MAX, 0, &ticket))
 		return;
-	if (state && name_index(delivery_states, DELIVERY_STATES, state) < 0) {
+	if (state && name_index(delivery_row_states, DELIVERY_ROW_STATES, state) < 0) {
 		http_answer_error(call, 400, "\"state\" is none of pending, sending, delivered, dead, superseded");
 		return;
 	}

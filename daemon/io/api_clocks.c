@@ -31,31 +31,38 @@ write_rate(struct jsonw *json, const struct clock_row *clock, struct calendar *c
 		jsonw_instant(json, "rate_until", open ? closes : opens);
 }
 
-void
-api_clock_write(const struct api *api, struct jsonw *json, const PGresult *rows, int row, int column,
-                struct instant now)
+const struct policy_set *
+api_clock_read(const struct api *api, const PGresult *rows, int row, int column, struct instant now,
+               struct clock_row *ret)
 {
 	const char *digest = result_text(rows, row, column + CLOCK_ROW_CONFIGURATION);
 	const struct policy_set *set = api->hooks.policies(api->hooks.arg, digest);
-	struct clock_row clock;
-	clock_row_read(rows, row, column, set, now, &clock);
-	struct calendar *calendar = policy_set_calendar(set, clock.calendar);
-	const struct policy *policy = policy_set_policy(set, clock.policy);
-	clock_row_write(json, &clock);
+	clock_row_read(rows, row, column, set, now, ret);
+	return set;
+}
+
+void
+api_clock_write(struct jsonw *json, const struct clock_row *clock, const struct policy_set *set, struct instant now)
+{
+	struct calendar *calendar = policy_set_calendar(set, clock->calendar);
+	const struct policy *policy = policy_set_policy(set, clock->policy);
+	clock_row_write(json, clock);
 	if (calendar)
 		jsonw_text(json, "timezone", zone_name(calendar_zone(calendar)));
 	if (policy)
 		jsonw_number(json, "rank", policy->rank);
-	if (calendar && instant_equal(clock.ended_at, INSTANT_NEVER))
-		write_rate(json, &clock, calendar, now);
+	if (calendar && instant_equal(clock->ended_at, INSTANT_NEVER))
+		write_rate(json, clock, calendar, now);
 }
 
 void
 api_clock_write_listed(const struct api *api, struct jsonw *json, const PGresult *rows, int row, struct instant now)
 {
+	struct clock_row clock;
+	const struct policy_set *set = api_clock_read(api, rows, row, CLOCK_LIST_CLOCK, now, &clock);
 	jsonw_open(json, NULL, '{');
 	clock_list_write_ticket(json, rows, row, now);
-	api_clock_write(api, json, rows, row, CLOCK_LIST_CLOCK, now);
+	api_clock_write(json, &clock, set, now);
 	jsonw_close(json, '}');
 }
 

@@ -234,9 +234,8 @@ write_open(struct jsonw *json, const struct clock_row *clock, struct calendar *c
 }
 
 void
-api_explain(const struct api *api, struct jsonw *json, const struct clock_row *clock, struct instant now)
+api_explain(struct jsonw *json, const struct clock_row *clock, const struct policy_set *set, struct instant now)
 {
-	const struct policy_set *set = api->hooks.policies(api->hooks.arg, clock->configuration);
 	const struct policy *policy = policy_set_policy(set, clock->policy);
 	struct calendar *calendar = policy_set_calendar(set, clock->calendar);
 	struct text text = {0};

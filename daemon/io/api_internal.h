@@ -68,15 +68,19 @@ bool api_number_read(const char *text, int64_t max, int64_t *ret);
 #define API_NUMBER_SIZE 24
 void api_number(int64_t value, char text[static API_NUMBER_SIZE]);
 
-/* Adds the clock of a row's columns from `column` on to the object that is open. */
-void api_clock_write(const struct api *api, struct jsonw *json, const PGresult *rows, int row, int column,
+/* Reads the clock of a row's columns from `column` on, counted on the calendars of its own configuration, which are
+ * returned. */
+const struct policy_set *api_clock_read(const struct api *api, const PGresult *rows, int row, int column,
+                                        struct instant now, struct clock_row *ret);
+/* Adds it to the object that is open. */
+void api_clock_write(struct jsonw *json, const struct clock_row *clock, const struct policy_set *set,
                      struct instant now);
 /* The list's row as an object. */
 void api_clock_write_listed(const struct api *api, struct jsonw *json, const PGresult *rows, int row,
                             struct instant now);
 
 /* Adds "explanation", "spans" and "open" to the object that is open. */
-void api_explain(const struct api *api, struct jsonw *json, const struct clock_row *clock, struct instant now);
+void api_explain(struct jsonw *json, const struct clock_row *clock, const struct policy_set *set, struct instant now);
 
 int api_stream_new(struct api *api, struct event_base *base) __attribute__((warn_unused_result));
 void api_stream_free(struct api *api);

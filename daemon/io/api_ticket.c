@@ -18,16 +18,10 @@ enum {
 	DELIVERIES,
 };
 
-static const char clocks_sql[] = "SELECT " CLOCK_ROW_COLUMNS " FROM sla.clock c WHERE c.ticket_id = $1 "
-                                 "ORDER BY array_position(ARRAY['first_response', 'next_response', 'update', "
-                                 "'resolution', 'assessment'], c.metric), c.cycle";
-
 /* The ticket's link, and the acknowledgement that came last. */
-static const char more_sql[] = "SELECT sla.ticket_link($2, t), " RESULT_US(
-    "a.at") ", a.by, " CLOCK_LIST_HELD_UNTIL " FROM sla.ticket t "
-            "LEFT JOIN LATERAL (SELECT e.at, e.by, e.\"for\" FROM sla.event e WHERE e.ticket_id = t.id "
-            "  AND e.kind = 'ack' AND e.refused IS NULL ORDER BY e.seq DESC LIMIT 1) AS a ON true WHERE "
-            "t.id = $1";
+static const char more_sql[] =
+    "SELECT sla.ticket_link($2, t), " RESULT_US("a.at") ", a.by, " CLOCK_LIST_HELD_UNTIL
+                                                        " FROM sla.ticket t " CLOCK_LIST_ACK("t.id") "WHERE t.id = $1";
 
 static const char find_sql[] = "SELECT id FROM sla.ticket WHERE source = $1 AND external_id = $2";
 
@@ -37,11 +31,10 @@ write_clocks(const struct api *api, struct jsonw *json, const PGresult *rows, st
 	jsonw_open(json, "clocks", '[');
 	for (int row = 0; row < PQntuples(rows); row++) {
 		struct clock_row clock;
-		const char *digest = result_text(rows, row, CLOCK_ROW_CONFIGURATION);
-		clock_row_read(rows, row, 0, api->hooks.policies(api->hooks.arg, digest), now, &clock);
+		const struct policy_set *set = api_clock_read(api, rows, row, 0, now, &clock);
 		jsonw_open(json, NULL, '{');
-		api_clock_write(api, json, rows, row, 0, now);
-		api_explain(api, json, &clock, now);
+		api_clock_write(json, &clock, set, now);
+		api_explain(json, &clock, set, now);
 		jsonw_close(json, '}');
 	}
 	jsonw_close(json, ']');
@@ -98,7 +91,7 @@ ask_for_ticket(struct api *api, struct http_call *call, const char *id)
 	api_order(api, api->reads, call, 0,
 	          (struct desk_order){
 	              .sql = {[TICKET] = ticket_row_sql,
-	                      [CLOCKS] = clocks_sql,
+	                      [CLOCKS] = clock_row_ticket_sql,
 	                      [MORE] = more_sql,
 	                      [MILESTONES] = story_row_milestones.sql,
 	                      [REASSESSMENTS] = story_row_reassessments.sql,

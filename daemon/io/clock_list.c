@@ -40,13 +40,10 @@ const char clock_list_sql[] =
                 "'1 microsecond') "
                 "    AND ($10::bigint[] IS NULL OR c.ticket_id = ANY ($10))) AS m "
                 "JOIN sla.clock c USING (ticket_id, metric, cycle) LEFT JOIN sla.ticket t ON t.id = "
-                "c.ticket_id "
-                "LEFT JOIN LATERAL (SELECT e.at, e.by, e.\"for\" FROM sla.event e WHERE e.ticket_id = "
-                "c.ticket_id "
-                "  AND e.kind = 'ack' AND e.refused IS NULL ORDER BY e.seq DESC LIMIT 1) AS a ON true "
-                "WHERE $13::bigint IS NULL OR (m.place, m.ticket_id, m.metric, m.cycle) > ($13, "
-                "$14::bigint, $15::text, $16::int) "
-                "ORDER BY m.place, m.ticket_id, m.metric, m.cycle LIMIT $17::bigint";
+                "c.ticket_id " CLOCK_LIST_ACK(
+                    "c.ticket_id") "WHERE $13::bigint IS NULL OR (m.place, m.ticket_id, m.metric, m.cycle) > ($13, "
+                                   "$14::bigint, $15::text, $16::int) "
+                                   "ORDER BY m.place, m.ticket_id, m.metric, m.cycle LIMIT $17::bigint";
 
 char *
 clock_list_pattern(const char *glob)

@@ -6,6 +6,10 @@
 #include "slated/calendar.h"
 #include "slated/policy.h"
 
+const char clock_row_ticket_sql[] = "SELECT " CLOCK_ROW_COLUMNS " FROM sla.clock c WHERE c.ticket_id = $1 "
+                                    "ORDER BY array_position(ARRAY['first_response', 'next_response', 'update', "
+                                    "'resolution', 'assessment'], c.metric), c.cycle";
+
 bool
 clock_row_is(const struct clock_row *clock, const char *state)
 {

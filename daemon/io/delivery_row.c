@@ -1,5 +1,7 @@
 #include "slated/delivery_row.h"
 
+const char *const delivery_row_states[DELIVERY_ROW_STATES] = {"pending", "sending", "delivered", "dead", "superseded"};
+
 const char delivery_row_sql[] =
     "SELECT " DELIVERY_ROW_COLUMNS " FROM " DELIVERY_ROWS " AS d WHERE d.ticket_id = $1 ORDER BY position, key";
 

@@ -11,8 +11,6 @@
 #include "slated/policy.h"
 #include "ticket_find.h"
 
-static const char *const state_names[] = {"pending", "sending", "delivered", "dead", "superseded"};
-
 struct deliveries {
 	struct report_options options;
 	struct report report;
@@ -105,7 +103,7 @@ run_deliveries(void *options)
 
 static const struct command_row rows[] = {
     {"state", "STATE", "pending, sending, delivered, dead (given up) or superseded (a later one said more)",
-     VALUE_CHOICE, offsetof(struct deliveries, state), state_names, sizeof(state_names) / sizeof(state_names[0])},
+     VALUE_CHOICE, offsetof(struct deliveries, state), delivery_row_states, DELIVERY_ROW_STATES},
     {"channel", "NAME", "to a channel", VALUE_TEXT, offsetof(struct deliveries, channel)},
     {"ticket", "TICKET", "about a ticket: its external id or number, as for slatectl show", VALUE_TEXT,
      offsetof(struct deliveries, ticket)},

@@ -18,10 +18,6 @@
 static const struct story *const stories[] = {&story_milestones, &story_reassessments, &story_events};
 enum { STORIES = sizeof(stories) / sizeof(stories[0]) };
 
-static const char clocks_sql[] = "SELECT " CLOCK_ROW_COLUMNS " FROM sla.clock c WHERE c.ticket_id = $1 "
-                                 "ORDER BY array_position(ARRAY['first_response', 'next_response', 'update', "
-                                 "'resolution', 'assessment'], c.metric), c.cycle";
-
 struct show {
 	struct report report;
 	struct report_options options;
@@ -43,7 +39,7 @@ load(struct show *show)
 	show->ticket = db_query(db, "the ticket", ticket_row_sql, 1, values);
 	if (show->ticket == NULL)
 		return -EIO;
-	show->clocks = db_query(db, "its clocks", clocks_sql, 1, values);
+	show->clocks = db_query(db, "its clocks", clock_row_ticket_sql, 1, values);
 	if (show->clocks == NULL)
 		return -EIO;
 	for (int i = 0; i < STORIES; i++) {

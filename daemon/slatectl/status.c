@@ -110,7 +110,7 @@ write_status(const struct report *report, const PGresult *rows, const int64_t to
 	jsonw_close(&json, ']');
 	jsonw_open(&json, "shards", '{');
 	jsonw_number(&json, "held", shards);
-	jsonw_number(&json, "of", STATUS_SHARDS);
+	jsonw_number(&json, "of", SHARDS);
 	jsonw_close(&json, '}');
 	jsonw_open(&json, "clocks", '{');
 	jsonw_number(&json, "running", totals[TOTAL_RUNNING]);
@@ -154,8 +154,8 @@ show_state(const struct view *view, const struct instance *i, struct text *text)
 {
 	const char *color = VIEW_RED;
 	if (i->alive) {
-		view_add(text, "connected, holds %" PRId64 " of %d shards", i->shards, STATUS_SHARDS);
-		color = i->shards == STATUS_SHARDS ? VIEW_GREEN : VIEW_YELLOW;
+		view_add(text, "connected, holds %" PRId64 " of %d shards", i->shards, SHARDS);
+		color = i->shards == SHARDS ? VIEW_GREEN : VIEW_YELLOW;
 	} else if (strcmp(i->state, "stopped") == 0) {
 		text_add_string(text, "stopped ");
 		add_moment(view, text, i->stopped_at);
@@ -269,7 +269,7 @@ verdict(const struct report *report, const PGresult *rows, int64_t *ret_shards)
 	*ret_shards = shards;
 	if (!alive)
 		return EXIT_NONE_ALIVE;
-	return shards < STATUS_SHARDS ? EXIT_SHARDS_MISSING : 0;
+	return shards < SHARDS ? EXIT_SHARDS_MISSING : 0;
 }
 
 static int

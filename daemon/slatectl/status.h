@@ -4,8 +4,6 @@
 
 #include "slated/result.h"
 
-#define STATUS_SHARDS 256
-
 /* One row of counts. */
 extern const char status_totals_sql[];
 

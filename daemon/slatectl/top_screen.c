@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "slated/shards.h"
 #include "slated/text.h"
 #include "status.h"
 #include "top.h"
@@ -239,8 +240,8 @@ draw_instance(struct pen *pen, const struct instance *i)
 		pen_add(pen, A_NORMAL, ": nobody watches the deadlines");
 		return;
 	}
-	pen_add(pen, i->shards == STATUS_SHARDS ? color_attr(pen->view, VIEW_GREEN) : yellow,
-	        "holds %" PRId64 " of %d shards", i->shards, STATUS_SHARDS);
+	pen_add(pen, i->shards == SHARDS ? color_attr(pen->view, VIEW_GREEN) : yellow, "holds %" PRId64 " of %d shards",
+	        i->shards, SHARDS);
 	view_length(i->lag, text);
 	if (i->lag.us < US_PER_MIN)
 		(void)snprintf(text, sizeof(text), "%.3f s", (double)i->lag.us / (double)US_PER_S);

@@ -30,7 +30,10 @@ enum clock_list_param {
 #define CLOCK_LIST_STATES 4
 extern const char *const clock_list_states[CLOCK_LIST_STATES];
 
-/* Until when `a`, an acknowledgement with `at` and `for`, holds. */
+/* The last acknowledgement of the ticket `id` as `a`, to be joined, and until when it holds. */
+#define CLOCK_LIST_ACK(id)                                                                                             \
+	"LEFT JOIN LATERAL (SELECT e.at, e.by, e.\"for\" FROM sla.event e WHERE e.ticket_id = " id                     \
+	" AND e.kind = 'ack' AND e.refused IS NULL ORDER BY e.seq DESC LIMIT 1) AS a ON true "
 #define CLOCK_LIST_HELD_UNTIL RESULT_US("a.at + " RESULT_HELD("a.\"for\""))
 
 enum clock_list_column {

@@ -19,6 +19,9 @@ struct policy_set;
 	                                                   "WITH ORDINALITY AS u (s, n) ORDER BY n)::text"
 enum { CLOCK_ROW_CONFIGURATION = 18, CLOCK_ROW_N = 20 };
 
+/* All of one ticket in the order of metrics and cycles; its parameter is the ticket's id. */
+extern const char clock_row_ticket_sql[];
+
 /* Texts belong to the rows. INSTANT_NEVER where there is no such instant. */
 struct clock_row {
 	const char *metric;

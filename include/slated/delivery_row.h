@@ -42,6 +42,9 @@ enum delivery_row_column {
 	DELIVERY_ROW_EXTERNAL,
 };
 
+#define DELIVERY_ROW_STATES 5
+extern const char *const delivery_row_states[DELIVERY_ROW_STATES];
+
 /* All of one ticket, in their order; its parameter is the ticket's id. */
 extern const char delivery_row_sql[];
 
