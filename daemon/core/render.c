@@ -2,28 +2,53 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-void
-text_add(struct text *text, const char *bytes, size_t len)
+/* Makes room for `len` more bytes and a NUL. False: out of memory, now or before. */
+static bool
+text_reserve(struct text *text, size_t len)
 {
-	if (text->failed)
-		return;
-	if (text->room - text->len < len + 1) {
+	if (!text->failed && text->room - text->len < len + 1) {
 		size_t room = text->room * 2 + len + 256;
 		char *data = realloc(text->data, room);
 		if (data == NULL) {
 			text->failed = true;
-			return;
+			return false;
 		}
 		text->data = data;
 		text->room = room;
 	}
+	return !text->failed;
+}
+
+void
+text_add(struct text *text, const char *bytes, size_t len)
+{
+	if (!text_reserve(text, len))
+		return;
 	memcpy(text->data + text->len, bytes, len);
 	text->len += len;
 	text->data[text->len] = '\0';
+}
+
+void
+text_add_format(struct text *text, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	int len = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	if (len < 0)
+		text->failed = true;
+	if (len < 0 || !text_reserve(text, (size_t)len))
+		return;
+	va_start(args, format);
+	(void)vsnprintf(text->data + text->len, (size_t)len + 1, format, args);
+	va_end(args);
+	text->len += (size_t)len;
 }
 
 void

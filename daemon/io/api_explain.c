@@ -1,6 +1,5 @@
 /* Why a clock is as it is: in sentences, and as the spans and open hours that a timeline draws. */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,24 +12,6 @@
 #define INTERVALS_MAX 400
 
 /* Sentences -------------------------------------------------------------------------------------------------------- */
-
-static void add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void
-add(struct text *text, const char *format, ...)
-{
-	char *part;
-	va_list args;
-	va_start(args, format);
-	int n = vasprintf(&part, format, args);
-	va_end(args);
-	if (n < 0) {
-		text->failed = true;
-		return;
-	}
-	text_add(text, part, (size_t)n);
-	free(part);
-}
 
 static void
 end_sentence(struct jsonw *json, struct text *text)
@@ -49,11 +30,11 @@ add_length(struct text *text, struct duration length)
 {
 	int64_t s = (length.us + US_PER_S / 2) / US_PER_S;
 	if (s >= 3600)
-		add(text, "%" PRId64 "h", s / 3600);
+		text_add_format(text, "%" PRId64 "h", s / 3600);
 	if (s / 60 % 60 > 0)
-		add(text, "%" PRId64 "m", s / 60 % 60);
+		text_add_format(text, "%" PRId64 "m", s / 60 % 60);
 	if (s % 60 > 0 || s == 0)
-		add(text, "%" PRId64 "s", s % 60);
+		text_add_format(text, "%" PRId64 "s", s % 60);
 }
 
 static void
@@ -69,7 +50,7 @@ static void
 add_patterns(struct text *text, const char *lead, char *const *patterns, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		add(text, "%s%s", i == 0 ? lead : " or ", patterns[i]);
+		text_add_format(text, "%s%s", i == 0 ? lead : " or ", patterns[i]);
 }
 
 static void
@@ -86,15 +67,15 @@ add_condition(struct text *text, const struct condition *condition)
 		text_add_string(text, "status");
 		break;
 	case CONDITION_CUSTOM:
-		add(text, "attributes.%s", condition->key);
+		text_add_format(text, "attributes.%s", condition->key);
 		break;
 	}
 	add_patterns(text, " is ", condition->any_of, condition->n_any_of);
 	add_patterns(text, " is not ", condition->none_of, condition->n_none_of);
 	if (condition->at_least)
-		add(text, " is at least %s", condition->at_least);
+		text_add_format(text, " is at least %s", condition->at_least);
 	if (condition->at_most)
-		add(text, " is at most %s", condition->at_most);
+		text_add_format(text, " is at most %s", condition->at_most);
 	if (condition->present >= 0)
 		text_add_string(text, condition->present ? " is given" : " is not given");
 }
@@ -103,7 +84,7 @@ static void
 tell_policy(struct jsonw *json, struct text *text, const struct policy *policy)
 {
 	const struct match *match = &policy->match;
-	add(text, "Policy %s was the first that fits", policy->name);
+	text_add_format(text, "Policy %s was the first that fits", policy->name);
 	for (size_t i = 0; i < match->n_conditions; i++) {
 		text_add_string(text, i == 0 ? ": " : ", ");
 		add_condition(text, &match->conditions[i]);
@@ -118,16 +99,18 @@ tell_target(struct jsonw *json, struct text *text, const struct clock_row *clock
 {
 	const char *reading = business_day_names[target->business_day];
 	bool pauses = false;
-	add(text, "At severity %s it promises %s %s %s of calendar %s", clock->severity, metric_names[target->metric],
-	    target->under ? "under" : "within", target->text, clock->calendar);
+	text_add_format(text, "At severity %s it promises %s %s %s of calendar %s", clock->severity,
+	                metric_names[target->metric], target->under ? "under" : "within", target->text,
+	                clock->calendar);
 	if (reading)
-		add(text, ", counted by business days (%s)", reading);
+		text_add_format(text, ", counted by business days (%s)", reading);
 	if (!calendar_is_always(target->calendar))
-		add(text, ", whose hours are those of %s", zone_name(calendar_zone(target->calendar)));
+		text_add_format(text, ", whose hours are those of %s", zone_name(calendar_zone(target->calendar)));
 	for (int i = 0; i < STATUS_COUNT; i++) {
 		if ((target->pause_on >> i & 1) == 0)
 			continue;
-		add(text, "%s%s", pauses ? " or " : "; the clock stands still while the ticket is ", status_names[i]);
+		text_add_format(text, "%s%s", pauses ? " or " : "; the clock stands still while the ticket is ",
+		                status_names[i]);
 		pauses = true;
 	}
 	end_sentence(json, text);
@@ -178,7 +161,7 @@ tell_state(struct jsonw *json, struct text *text, const struct clock_row *clock)
 		text_add_string(text, " left; it is due when that has passed after it goes on");
 		end_sentence(json, text);
 	} else if (!instant_equal(clock->ended_at, INSTANT_NEVER)) {
-		add(text, "It was %s at ", clock->state);
+		text_add_format(text, "It was %s at ", clock->state);
 		add_instant(text, clock->ended_at);
 		end_sentence(json, text);
 	}

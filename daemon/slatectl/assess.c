@@ -55,7 +55,7 @@ static int
 change(const struct assess *assess, const char *former, const char *severity)
 {
 	struct text reason = {0};
-	view_add(&reason, "%s (%s)", assess->reason, change_by(&assess->options));
+	text_add_format(&reason, "%s (%s)", assess->reason, change_by(&assess->options));
 	if (reason.failed) {
 		fputs("slatectl: out of memory\n", stderr);
 		return -ENOMEM;

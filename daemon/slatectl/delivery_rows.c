@@ -20,16 +20,16 @@ format_note(const struct view *view, const PGresult *rows, int row, struct text 
 		struct instant at = result_instant(rows, row, DELIVERY_ROW_NEXT);
 		view_relative(view, at, next);
 		if (result_number(rows, row, DELIVERY_ROW_ATTEMPTS) > 0)
-			view_add(text, "again %s", instant_before(at, view->now) ? "now" : next);
+			text_add_format(text, "again %s", instant_before(at, view->now) ? "now" : next);
 	} else if (outcome != NULL && strcmp(outcome, state) != 0) {
 		word = outcome;
 	} else if (strcmp(state, "dead") != 0) {
 		word = NULL;
 	}
 	if (digest != NULL)
-		view_add(text, "in digest %s", digest);
+		text_add_format(text, "in digest %s", digest);
 	if (word != NULL)
-		view_add(text, "%s%s", text->len > 0 ? ": " : "", word);
+		text_add_format(text, "%s%s", text->len > 0 ? ": " : "", word);
 }
 
 enum {
@@ -86,8 +86,8 @@ set_names(const struct listing *listing, const PGresult *rows, int row)
 		external = text;
 	}
 	set(listing, COLUMN_TICKET, external, NULL);
-	view_add(&channel, "%s%s%s", result_text(rows, row, DELIVERY_ROW_CHANNEL), address != NULL ? " " : "",
-	         address != NULL ? address : "");
+	text_add_format(&channel, "%s%s%s", result_text(rows, row, DELIVERY_ROW_CHANNEL), address != NULL ? " " : "",
+	                address != NULL ? address : "");
 	set(listing, COLUMN_CHANNEL, channel.failed ? NULL : channel.data, NULL);
 	free(channel.data);
 	(void)snprintf(text, sizeof(text), result_number(rows, row, DELIVERY_ROW_CYCLE) > 1 ? "%.40s (%s)" : "%.40s",

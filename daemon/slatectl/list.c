@@ -123,20 +123,21 @@ show_counts(const struct report *report, const PGresult *rows, bool rough, struc
 		return;
 	}
 	int64_t at_risk = result_number(rows, 0, CLOCK_LIST_AT_RISK);
-	view_add(text,
-	         "%" PRId64 " open clock%s: %" PRId64 " breached, %" PRId64 " at risk, %" PRId64 " running, %" PRId64
-	         " paused",
-	         all, all == 1 ? "" : "s", result_number(rows, 0, CLOCK_LIST_BREACHED), at_risk,
-	         result_number(rows, 0, CLOCK_LIST_RUNNING) - at_risk, result_number(rows, 0, CLOCK_LIST_PAUSED));
+	text_add_format(text,
+	                "%" PRId64 " open clock%s: %" PRId64 " breached, %" PRId64 " at risk, %" PRId64
+	                " running, %" PRId64 " paused",
+	                all, all == 1 ? "" : "s", result_number(rows, 0, CLOCK_LIST_BREACHED), at_risk,
+	                result_number(rows, 0, CLOCK_LIST_RUNNING) - at_risk,
+	                result_number(rows, 0, CLOCK_LIST_PAUSED));
 	if (PQntuples(rows) < all)
-		view_add(text, "; %d shown", PQntuples(rows));
+		text_add_format(text, "; %d shown", PQntuples(rows));
 	view_print(&report->view, "\n", NULL, text);
 	int64_t overdue = result_number(rows, 0, CLOCK_LIST_OVERDUE);
 	if (overdue > 0) {
-		view_add(text,
-		         "%" PRId64
-		         " overdue without a recorded breach: slatectl status says whether a daemon is alive",
-		         overdue);
+		text_add_format(text,
+		                "%" PRId64
+		                " overdue without a recorded breach: slatectl status says whether a daemon is alive",
+		                overdue);
 		view_print(&report->view, "", VIEW_RED, text);
 	}
 	if (rough) {

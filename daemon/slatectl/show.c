@@ -105,7 +105,7 @@ show_moment(struct show *show, const char *name, struct instant at)
 		return;
 	view_instant(at, moment);
 	view_relative(&show->report.view, at, relative);
-	view_add(&show->text, "%s (%s)", moment, relative);
+	text_add_format(&show->text, "%s (%s)", moment, relative);
 	show_fact(show, name, NULL);
 }
 
@@ -117,8 +117,8 @@ show_facts(struct show *show)
 	const char *external = result_text(rows, 0, TICKET_ROW_EXTERNAL);
 	const char *applied = result_text(rows, 0, TICKET_ROW_APPLIED_SEVERITY);
 	if (external != NULL)
-		view_add(&show->text, "%s  ", external);
-	view_add(&show->text, "#%s, source %s", show->id, result_text(rows, 0, TICKET_ROW_SOURCE));
+		text_add_format(&show->text, "%s  ", external);
+	text_add_format(&show->text, "#%s, source %s", show->id, result_text(rows, 0, TICKET_ROW_SOURCE));
 	view_print(&show->report.view, "", VIEW_BOLD, &show->text);
 	for (int i = 0; i < TICKET_ROW_FACTS; i++) {
 		const char *value = result_text(rows, 0, TICKET_ROW_STATUS + i);
@@ -126,7 +126,7 @@ show_facts(struct show *show)
 			continue;
 		text_add_string(&show->text, value);
 		if (TICKET_ROW_STATUS + i == TICKET_ROW_SEVERITY && applied != NULL && strcmp(applied, value) != 0)
-			view_add(&show->text, " (in force: %s)", applied);
+			text_add_format(&show->text, " (in force: %s)", applied);
 		show_fact(show, ticket_row_facts[i], NULL);
 	}
 	if (result_text(rows, 0, TICKET_ROW_ATTRIBUTES) != NULL) {
@@ -137,8 +137,8 @@ show_facts(struct show *show)
 	show_moment(show, "acknowledged", result_instant(rows, 0, TICKET_ROW_ACK));
 	int64_t waiting = result_number(rows, 0, TICKET_ROW_WAITING);
 	if (waiting > 0) {
-		view_add(&show->text, "%" PRId64 " event%s not applied by a daemon yet", waiting,
-		         waiting == 1 ? "" : "s");
+		text_add_format(&show->text, "%" PRId64 " event%s not applied by a daemon yet", waiting,
+		                waiting == 1 ? "" : "s");
 		show_fact(show, "", VIEW_YELLOW);
 	}
 }

@@ -146,7 +146,7 @@ add_moment(const struct view *view, struct text *text, struct instant at)
 	char moment[VIEW_TEXT_SIZE], relative[VIEW_TEXT_SIZE];
 	view_instant(at, moment);
 	view_relative(view, at, relative);
-	view_add(text, "%s (%s)", moment, relative);
+	text_add_format(text, "%s (%s)", moment, relative);
 }
 
 static void
@@ -154,7 +154,7 @@ show_state(const struct view *view, const struct instance *i, struct text *text)
 {
 	const char *color = VIEW_RED;
 	if (i->alive) {
-		view_add(text, "connected, holds %" PRId64 " of %d shards", i->shards, SHARDS);
+		text_add_format(text, "connected, holds %" PRId64 " of %d shards", i->shards, SHARDS);
 		color = i->shards == SHARDS ? VIEW_GREEN : VIEW_YELLOW;
 	} else if (strcmp(i->state, "stopped") == 0) {
 		text_add_string(text, "stopped ");
@@ -171,7 +171,7 @@ static void
 show_work(const struct view *view, const struct instance *i, struct text *text)
 {
 	char lag[VIEW_TEXT_SIZE];
-	view_add(text, "%" PRId64 " open", i->tickets);
+	text_add_format(text, "%" PRId64 " open", i->tickets);
 	show_line(view, "tickets", NULL, text);
 	if (instant_equal(i->next_at, INSTANT_NEVER))
 		text_add_string(text, "nothing is due");
@@ -180,7 +180,7 @@ show_work(const struct view *view, const struct instance *i, struct text *text)
 	show_line(view, "next", NULL, text);
 	view_length(i->lag, lag);
 	if (i->lag.us < US_PER_MIN)
-		view_add(text, "%.3f s", (double)i->lag.us / (double)US_PER_S);
+		text_add_format(text, "%.3f s", (double)i->lag.us / (double)US_PER_S);
 	else
 		text_add_string(text, lag);
 	show_line(view, "lag", i->lag.us >= US_PER_S ? VIEW_YELLOW : NULL, text);
@@ -196,16 +196,16 @@ show_instance(const struct view *view, const struct instance *i, struct text *te
 	text_add_string(text, i->name);
 	view_print(view, "", VIEW_BOLD, text);
 	show_state(view, i, text);
-	view_add(text, "slated %s, pid %" PRId64 ", since ", i->version, i->pid);
+	text_add_format(text, "slated %s, pid %" PRId64 ", since ", i->version, i->pid);
 	add_moment(view, text, i->started_at);
 	show_line(view, "program", NULL, text);
 	if (i->alive)
 		show_work(view, i, text);
-	view_add(text, "%" PRId64 " since it started", i->refused);
+	text_add_format(text, "%" PRId64 " since it started", i->refused);
 	show_line(view, "refused", i->refused > 0 ? VIEW_YELLOW : NULL, text);
 	if (i->last_error != NULL) {
 		add_moment(view, text, i->last_error_at);
-		view_add(text, ": %s", i->last_error);
+		text_add_format(text, ": %s", i->last_error);
 		show_line(view, "last error", VIEW_YELLOW, text);
 	}
 }
@@ -215,20 +215,20 @@ show_totals(const struct view *view, const int64_t totals[static TOTAL_COUNT], s
 {
 	text_add_string(text, "Work");
 	view_print(view, "", VIEW_BOLD, text);
-	view_add(text,
-	         "%" PRId64 " running (%" PRId64 " at risk), %" PRId64 " paused, %" PRId64 " breached and still open",
-	         totals[TOTAL_RUNNING], totals[TOTAL_AT_RISK], totals[TOTAL_PAUSED], totals[TOTAL_BREACHED]);
+	text_add_format(
+	    text, "%" PRId64 " running (%" PRId64 " at risk), %" PRId64 " paused, %" PRId64 " breached and still open",
+	    totals[TOTAL_RUNNING], totals[TOTAL_AT_RISK], totals[TOTAL_PAUSED], totals[TOTAL_BREACHED]);
 	show_line(view, "clocks", NULL, text);
 	if (totals[TOTAL_OVERDUE] > 0) {
-		view_add(text, "%" PRId64 " past due, the breach not recorded yet", totals[TOTAL_OVERDUE]);
+		text_add_format(text, "%" PRId64 " past due, the breach not recorded yet", totals[TOTAL_OVERDUE]);
 		show_line(view, "", VIEW_RED, text);
 	}
-	view_add(text, "%" PRId64 " pending (%" PRId64 " tried before), %" PRId64 " dead", totals[TOTAL_PENDING],
-	         totals[TOTAL_RETRYING], totals[TOTAL_DEAD]);
+	text_add_format(text, "%" PRId64 " pending (%" PRId64 " tried before), %" PRId64 " dead", totals[TOTAL_PENDING],
+	                totals[TOTAL_RETRYING], totals[TOTAL_DEAD]);
 	show_line(view, "deliveries", totals[TOTAL_DEAD] > 0 ? VIEW_YELLOW : NULL, text);
 	if (totals[TOTAL_REASSESSMENTS] > 0) {
-		view_add(text, "%" PRId64 " wait for a hook, or to be written to their tickets",
-		         totals[TOTAL_REASSESSMENTS]);
+		text_add_format(text, "%" PRId64 " wait for a hook, or to be written to their tickets",
+		                totals[TOTAL_REASSESSMENTS]);
 		show_line(view, "severities", NULL, text);
 	}
 }

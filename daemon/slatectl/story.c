@@ -16,7 +16,7 @@ add_due(struct text *text, const char *words, const PGresult *rows, int row)
 	if (result_text(rows, row, MILESTONE_ROW_DUE) == NULL)
 		return;
 	view_instant(result_instant(rows, row, MILESTONE_ROW_DUE), due);
-	view_add(text, "%s%s", words, due);
+	text_add_format(text, "%s%s", words, due);
 }
 
 static struct duration
@@ -29,8 +29,8 @@ late_by(const PGresult *rows, int row)
 static void
 tell_target(struct text *text, const PGresult *rows, int row)
 {
-	view_add(text, " (policy %s, severity %s, calendar %s)", result_text(rows, row, MILESTONE_ROW_POLICY),
-	         result_text(rows, row, MILESTONE_ROW_SEVERITY), result_text(rows, row, MILESTONE_ROW_CALENDAR));
+	text_add_format(text, " (policy %s, severity %s, calendar %s)", result_text(rows, row, MILESTONE_ROW_POLICY),
+	                result_text(rows, row, MILESTONE_ROW_SEVERITY), result_text(rows, row, MILESTONE_ROW_CALENDAR));
 }
 
 static const char *
@@ -73,7 +73,8 @@ tell_at_risk(struct text *text, const PGresult *rows, int row)
 {
 	const char *level = result_text(rows, row, MILESTONE_ROW_LEVEL);
 	bool used = level != NULL && strchr(level, '%') != NULL;
-	view_add(text, used ? " at risk: %s of its time used" : " at risk: %s left", level != NULL ? level : "?");
+	text_add_format(text, used ? " at risk: %s of its time used" : " at risk: %s left",
+	                level != NULL ? level : "?");
 	add_due(text, ", due ", rows, row);
 	return VIEW_YELLOW;
 }
@@ -96,14 +97,14 @@ tell_met(struct text *text, const PGresult *rows, int row)
 	text_add_string(text, " met");
 	if (late.us > 0) {
 		view_length(late, length);
-		view_add(text, ", %s late", length);
+		text_add_format(text, ", %s late", length);
 		return VIEW_YELLOW;
 	}
 	if (result_text(rows, row, MILESTONE_ROW_DUE) != NULL) {
 		view_length(instant_since(result_instant(rows, row, MILESTONE_ROW_DUE),
 		                          result_instant(rows, row, MILESTONE_ROW_AT)),
 		            length);
-		view_add(text, ", %s before it was due", length);
+		text_add_format(text, ", %s before it was due", length);
 	}
 	return VIEW_GREEN;
 }
@@ -112,7 +113,7 @@ static const char *
 tell_withdrawn(struct text *text, const PGresult *rows, int row)
 {
 	const char *reason = result_text(rows, row, MILESTONE_ROW_REASON);
-	view_add(text, " withdrawn: %s", reason != NULL ? reason : "no reason given");
+	text_add_format(text, " withdrawn: %s", reason != NULL ? reason : "no reason given");
 	return NULL;
 }
 
@@ -122,23 +123,23 @@ tell_reach(struct text *text, const PGresult *rows, int row)
 {
 	const char *told = result_text(rows, row, MILESTONE_ROW_TOLD);
 	if (result_text(rows, row, MILESTONE_ROW_UNSET) != NULL)
-		view_add(text, ", nobody set for %s", result_text(rows, row, MILESTONE_ROW_UNSET));
+		text_add_format(text, ", nobody set for %s", result_text(rows, row, MILESTONE_ROW_UNSET));
 	if (result_text(rows, row, MILESTONE_ROW_SILENCED_BY) != NULL)
-		view_add(text, ", silenced by %s", result_text(rows, row, MILESTONE_ROW_SILENCED_BY));
+		text_add_format(text, ", silenced by %s", result_text(rows, row, MILESTONE_ROW_SILENCED_BY));
 	else if (told != NULL)
-		view_add(text, ", told %s", *told != '\0' ? told : "nobody");
+		text_add_format(text, ", told %s", *told != '\0' ? told : "nobody");
 }
 
 static const char *
 tell_escalated(struct text *text, const PGresult *rows, int row)
 {
 	const char *notify = result_text(rows, row, MILESTONE_ROW_NOTIFY);
-	view_add(text, " escalated to %s: ladder %s, step %" PRId64 ", on %s",
-	         notify != NULL && *notify != '\0' ? notify : "nobody",
-	         result_text(rows, row, MILESTONE_ROW_ESCALATION), result_number(rows, row, MILESTONE_ROW_STEP),
-	         result_text(rows, row, MILESTONE_ROW_TRIGGER));
+	text_add_format(text, " escalated to %s: ladder %s, step %" PRId64 ", on %s",
+	                notify != NULL && *notify != '\0' ? notify : "nobody",
+	                result_text(rows, row, MILESTONE_ROW_ESCALATION), result_number(rows, row, MILESTONE_ROW_STEP),
+	                result_text(rows, row, MILESTONE_ROW_TRIGGER));
 	if (result_number(rows, row, MILESTONE_ROW_REPEAT) > 0)
-		view_add(text, ", repeat %" PRId64, result_number(rows, row, MILESTONE_ROW_REPEAT));
+		text_add_format(text, ", repeat %" PRId64, result_number(rows, row, MILESTONE_ROW_REPEAT));
 	tell_reach(text, rows, row);
 	return VIEW_YELLOW;
 }
@@ -155,7 +156,7 @@ add_delay(struct text *text, const char *milestone, const PGresult *rows, int ro
 	if (!timed || delay.us < LATE_AFTER.us)
 		return;
 	view_length(delay, length);
-	view_add(text, " (recorded %s later)", length);
+	text_add_format(text, " (recorded %s later)", length);
 }
 
 static const char *
@@ -180,7 +181,7 @@ tell_milestone(const PGresult *rows, int row, struct text *text)
 	const char *color = NULL;
 	text_add_string(text, metric != NULL ? metric : "ticket");
 	if (result_number(rows, row, MILESTONE_ROW_CYCLE) > 1)
-		view_add(text, " (%" PRId64 ")", result_number(rows, row, MILESTONE_ROW_CYCLE));
+		text_add_format(text, " (%" PRId64 ")", result_number(rows, row, MILESTONE_ROW_CYCLE));
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strcmp(milestone, kinds[i].milestone) == 0)
 			color = kinds[i].tell(text, rows, row);
@@ -200,8 +201,8 @@ static void
 tell_reply(const PGresult *rows, int row, struct text *text)
 {
 	const char *by = result_text(rows, row, EVENT_ROW_BY);
-	view_add(text, result_bool(rows, row, EVENT_ROW_PUBLIC) ? "reply by %s" : "internal note by %s",
-	         by != NULL ? by : "?");
+	text_add_format(text, result_bool(rows, row, EVENT_ROW_PUBLIC) ? "reply by %s" : "internal note by %s",
+	                by != NULL ? by : "?");
 	if (result_bool(rows, row, EVENT_ROW_ESCALATE))
 		text_add_string(text, ", asks for escalation");
 }
@@ -210,9 +211,9 @@ static void
 add_by(const PGresult *rows, int row, struct text *text)
 {
 	if (result_text(rows, row, EVENT_ROW_BY) != NULL)
-		view_add(text, " by %s", result_text(rows, row, EVENT_ROW_BY));
+		text_add_format(text, " by %s", result_text(rows, row, EVENT_ROW_BY));
 	if (result_text(rows, row, EVENT_ROW_REASON) != NULL)
-		view_add(text, ": %s", result_text(rows, row, EVENT_ROW_REASON));
+		text_add_format(text, ": %s", result_text(rows, row, EVENT_ROW_REASON));
 }
 
 static void
@@ -224,24 +225,25 @@ tell_fact(const char *kind, const PGresult *rows, int row, struct text *text)
 		severity = "none";
 	if (strcmp(kind, "opened") == 0) {
 		const char *facts = result_text(rows, row, EVENT_ROW_FACTS_TEXT);
-		view_add(text, "opened: severity %s, status %s", severity, result_text(rows, row, EVENT_ROW_STATUS));
+		text_add_format(text, "opened: severity %s, status %s", severity,
+		                result_text(rows, row, EVENT_ROW_STATUS));
 		if (facts != NULL && *facts != '\0')
-			view_add(text, ", %s", facts);
+			text_add_format(text, ", %s", facts);
 	} else if (strcmp(kind, "status") == 0) {
-		view_add(text, "status set to %s", result_text(rows, row, EVENT_ROW_STATUS));
+		text_add_format(text, "status set to %s", result_text(rows, row, EVENT_ROW_STATUS));
 	} else if (strcmp(kind, "severity") == 0) {
-		view_add(text, "severity set to %s", severity);
+		text_add_format(text, "severity set to %s", severity);
 		add_by(rows, row, text);
 	} else if (strcmp(kind, "changed") == 0) {
-		view_add(text, "changed: %s", result_text(rows, row, EVENT_ROW_FACTS_TEXT));
+		text_add_format(text, "changed: %s", result_text(rows, row, EVENT_ROW_FACTS_TEXT));
 	} else if (strcmp(kind, "ack") == 0) {
 		text_add_string(text, "acknowledged");
 		add_by(rows, row, text);
 		view_length((struct duration){result_number(rows, row, EVENT_ROW_FOR)}, length);
 		if (result_text(rows, row, EVENT_ROW_FOR) != NULL)
-			view_add(text, ", holds the escalation for %s", length);
+			text_add_format(text, ", holds the escalation for %s", length);
 	} else if (strcmp(kind, "merged") == 0) {
-		view_add(text, "merged into %s", result_text(rows, row, EVENT_ROW_INTO_NAME));
+		text_add_format(text, "merged into %s", result_text(rows, row, EVENT_ROW_INTO_NAME));
 	} else {
 		text_add_string(text,
 		                strcmp(kind, "dispute") == 0 ? "severity disputed" : "severity assessed, it stays");
@@ -261,7 +263,7 @@ tell_event(const PGresult *rows, int row, struct text *text)
 	if (result_bool(rows, row, EVENT_ROW_LATE))
 		text_add_string(text, " (came late)");
 	if (refused != NULL)
-		view_add(text, " REFUSED: %s", refused);
+		text_add_format(text, " REFUSED: %s", refused);
 	return refused != NULL ? VIEW_RED : NULL;
 }
 
@@ -279,18 +281,18 @@ tell_reassessment(const PGresult *rows, int row, struct text *text)
 	const char *outcome = result_text(rows, row, REASSESSMENT_ROW_OUTCOME);
 	const char *severity = result_text(rows, row, REASSESSMENT_ROW_SEVERITY);
 	if (outcome != NULL && strcmp(outcome, "failed") == 0) {
-		view_add(text, "%s: the hook failed: %s", result_text(rows, row, REASSESSMENT_ROW_RULE),
-		         result_text(rows, row, REASSESSMENT_ROW_FAILURE));
+		text_add_format(text, "%s: the hook failed: %s", result_text(rows, row, REASSESSMENT_ROW_RULE),
+		                result_text(rows, row, REASSESSMENT_ROW_FAILURE));
 		return NULL;
 	}
 	if (severity == NULL || (outcome != NULL && strcmp(outcome, "unchanged") == 0)) {
-		view_add(text, "%s: %s", result_text(rows, row, REASSESSMENT_ROW_RULE),
-		         outcome == NULL ? "the hook is being asked" : "the hook changed nothing");
+		text_add_format(text, "%s: %s", result_text(rows, row, REASSESSMENT_ROW_RULE),
+		                outcome == NULL ? "the hook is being asked" : "the hook changed nothing");
 		return NULL;
 	}
-	view_add(text, "%s: %s to %s: %s", result_text(rows, row, REASSESSMENT_ROW_RULE),
-	         result_text(rows, row, REASSESSMENT_ROW_FORMER), severity,
-	         result_text(rows, row, REASSESSMENT_ROW_REASON));
+	text_add_format(text, "%s: %s to %s: %s", result_text(rows, row, REASSESSMENT_ROW_RULE),
+	                result_text(rows, row, REASSESSMENT_ROW_FORMER), severity,
+	                result_text(rows, row, REASSESSMENT_ROW_REASON));
 	if (result_bool(rows, row, REASSESSMENT_ROW_DISPUTED))
 		text_add_string(text, " (disputed)");
 	if (outcome == NULL)

@@ -124,15 +124,15 @@ tell_waiting(const struct test *test, const PGresult *rows)
 	const char *error = result_text(rows, 0, 3);
 	struct text rest = {0};
 	if (result_number(rows, 0, 2) > 0)
-		view_add(&rest, ", %s attempt%s so far", result_text(rows, 0, 2),
-		         result_number(rows, 0, 2) == 1 ? "" : "s");
+		text_add_format(&rest, ", %s attempt%s so far", result_text(rows, 0, 2),
+		                result_number(rows, 0, 2) == 1 ? "" : "s");
 	if (error != NULL)
-		view_add(&rest, ": %s", error);
+		text_add_format(&rest, ": %s", error);
 	if (result_bool(rows, 0, 0))
-		view_add(&rest, "; it is taken back");
+		text_add_format(&rest, "; it is taken back");
 	else
-		view_add(&rest, "; daemon %s goes on trying: slatectl deliveries shows %s", result_text(rows, 0, 1),
-		         test->key);
+		text_add_format(&rest, "; daemon %s goes on trying: slatectl deliveries shows %s",
+		                result_text(rows, 0, 1), test->key);
 	change_say("%s: not delivered within %.0f s%s", test->channel, (double)test->timeout.us / (double)US_PER_S,
 	           rest.failed ? "" : rest.data);
 	free(rest.data);

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <langinfo.h>
 #include <locale.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,22 +147,6 @@ const char *
 view_paint(const struct view *view, const char *color)
 {
 	return view->colors ? color : "";
-}
-
-void
-view_add(struct text *text, const char *format, ...)
-{
-	va_list arguments;
-	char *added;
-	va_start(arguments, format);
-	int n = vasprintf(&added, format, arguments);
-	va_end(arguments);
-	if (n < 0) {
-		text->failed = true;
-		return;
-	}
-	text_add(text, added, (size_t)n);
-	free(added);
 }
 
 unsigned

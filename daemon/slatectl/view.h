@@ -56,9 +56,6 @@ void view_share(double share, bool rough, char text[static VIEW_TEXT_SIZE]);
 /* `color` (a VIEW_ sequence), or "" where there are no colours. */
 const char *view_paint(const struct view *view, const char *color);
 
-/* Adds formatted text. */
-void view_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
 /* How many columns of a terminal `len` bytes take. */
 unsigned view_width(const char *text, size_t len);
 

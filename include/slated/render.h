@@ -15,6 +15,7 @@ struct text {
 
 void text_add(struct text *text, const char *bytes, size_t len);
 void text_add_string(struct text *text, const char *string);
+void text_add_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* `string` as a JSON string with its quotes; NULL gives null. Bytes that are not UTF-8 become U+FFFD. */
 void text_add_json(struct text *text, const char *string);
