@@ -11,11 +11,11 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "courier_internal.h"
+#include "slated/loop.h"
 
 struct instant
 courier_now(const struct courier *courier)
@@ -136,7 +136,7 @@ entry_free(struct entry *entry)
 }
 
 int
-courier_new(struct event_base *base, unsigned concurrency, const struct courier_hooks *hooks, struct courier **ret)
+courier_new(struct loop *loop, unsigned concurrency, const struct courier_hooks *hooks, struct courier **ret)
 {
 	assert(concurrency > 0);
 	struct courier *courier = calloc(1, sizeof(*courier));
@@ -146,8 +146,9 @@ courier_new(struct event_base *base, unsigned concurrency, const struct courier_
 	courier->concurrency = concurrency;
 	TAILQ_INIT(&courier->turns);
 	LIST_INIT(&courier->cargoes);
-	courier->timer = evtimer_new(base, courier_turn, courier);
-	if (!courier->timer || wheel_new(courier_now(courier), &courier->wheel) < 0) {
+	courier->loop = loop;
+	if (timer_new(loop, courier_turn, courier, &courier->timer) < 0 ||
+	    wheel_new(courier_now(courier), &courier->wheel) < 0) {
 		courier_free(courier);
 		return -ENOMEM;
 	}
@@ -166,8 +167,7 @@ courier_free(struct courier *courier)
 		route->channel = NULL;
 		route_drop(courier, route);
 	}
-	if (courier->timer)
-		event_free(courier->timer);
+	timer_free(courier->timer);
 	wheel_free(courier->wheel);
 	free(courier->channels);
 	free(courier);
@@ -332,7 +332,7 @@ courier_holds(const struct courier *courier, const char *key)
 void
 courier_wake(struct courier *courier)
 {
-	event_active(courier->timer, EV_TIMEOUT, 0);
+	timer_set(courier->timer, (struct duration){0});
 }
 
 void

@@ -75,7 +75,8 @@ struct cargo {
 
 struct courier {
 	struct courier_hooks hooks;
-	struct event *timer;
+	struct loop *loop;
+	struct timer *timer;
 	struct wheel *wheel;
 	struct entry *entries;
 	struct route *routes;
@@ -104,7 +105,7 @@ void entry_free(struct entry *entry);
 
 /* courier_send.c */
 /* The timer's callback: everything that is to do now. */
-void courier_turn(int fd, short what, void *arg);
+void courier_turn(void *arg);
 /* Cuts an attempt short, as if it had not begun. */
 void cargo_recall(struct cargo *cargo);
 

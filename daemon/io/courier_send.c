@@ -1,12 +1,12 @@
 /* Whose turn it is, what goes out together, and what became of it. */
 #include <assert.h>
 #include <errno.h>
-#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "courier_internal.h"
+#include "slated/loop.h"
 
 /* No wait of the timer is longer, so that a step of the clock that nobody noticed does no lasting harm. */
 #define WAIT_MAX_US US_PER_H
@@ -426,21 +426,16 @@ timer_arm(struct courier *courier, bool failing)
 			next = instant_min(next, free_at);
 	}
 	if (courier->draining || (instant_equal(next, INSTANT_NEVER) && !failing)) {
-		(void)event_del(courier->timer);
+		timer_unset(courier->timer);
 		return;
 	}
 	int64_t us = instant_since(next, now).us, max = failing ? FAILING_WAIT_US : WAIT_MAX_US;
-	us = us < 0 ? 0 : us > max ? max : us;
-	struct timeval wait = {.tv_sec = us / US_PER_S, .tv_usec = us % US_PER_S};
-	int r = event_add(courier->timer, &wait);
-	assert(r == 0);
+	timer_set(courier->timer, (struct duration){us > max ? max : us});
 }
 
 void
-courier_turn(int fd, short what, void *arg)
+courier_turn(void *arg)
 {
-	(void)fd;
-	(void)what;
 	struct courier *courier = arg;
 	struct instant now = courier_now(courier);
 	for (struct wheel_node *node; (node = wheel_pop(courier->wheel, now));) {

@@ -6,21 +6,21 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "slated/log.h"
+#include "slated/loop.h"
 #include "slated/pg.h"
 #include "slated/result.h"
 #include "slated/shards.h"
 #include "slated/timebase.h"
 
 /* While events come, after the last, and whatever happens. */
-#define POLL_BUSY  ((struct timeval){0, 4000})
-#define POLL_AFTER ((struct timeval){0, 150000})
-#define POLL_IDLE  ((struct timeval){1, 0})
+#define POLL_BUSY  ((struct duration){4000})
+#define POLL_AFTER ((struct duration){150000})
+#define POLL_IDLE  ((struct duration){US_PER_S})
 
 /* A hint may be missing by chance: PostgreSQL's queue was full, or the event came with the poll. */
 #define UNTOLD_MAX 3
@@ -68,10 +68,11 @@ static const char poll_sql[] =
 enum { POLL_HEAD = 3, POLL_COLUMNS = POLL_HEAD + EVENT_COLUMN_COUNT };
 
 struct feed {
+	struct loop *loop;
 	struct timebase *timebase;
 	struct feed_hooks hooks;
 	struct pg *pg;
-	struct event *timer;
+	struct timer *timer;
 	enum phase phase;
 	const char *digest;
 	const struct shards *shards;
@@ -99,26 +100,24 @@ static void feed_next(struct feed *feed);
 static void feed_poll(struct feed *feed);
 
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_timer(void *arg)
 {
 	struct feed *feed = arg;
-	(void)fd;
-	(void)what;
 	if (feed->resting)
 		feed->after = false;
 	feed_wake(feed);
 }
 
 int
-feed_new(struct event_base *base, struct timebase *timebase, const struct feed_hooks *hooks, struct feed **ret)
+feed_new(struct loop *loop, struct timebase *timebase, const struct feed_hooks *hooks, struct feed **ret)
 {
 	struct feed *feed = calloc(1, sizeof(*feed));
 	if (feed == NULL)
 		return -ENOMEM;
 	feed->timebase = timebase;
 	feed->hooks = *hooks;
-	feed->timer = event_new(base, -1, 0, on_timer, feed);
-	if (feed->timer == NULL) {
+	feed->loop = loop;
+	if (timer_new(loop, on_timer, feed, &feed->timer) < 0) {
 		free(feed);
 		return -ENOMEM;
 	}
@@ -131,7 +130,7 @@ feed_free(struct feed *feed)
 {
 	if (feed == NULL)
 		return;
-	event_free(feed->timer);
+	timer_free(feed->timer);
 	free(feed->snapshot);
 	free(feed->in_progress);
 	free(feed->error);
@@ -154,7 +153,7 @@ void
 feed_stop(struct feed *feed)
 {
 	feed->phase = PHASE_STOPPED;
-	(void)event_del(feed->timer);
+	timer_unset(feed->timer);
 	free(feed->error);
 	feed->error = NULL;
 }
@@ -171,7 +170,7 @@ give_up(struct feed *feed, const char *why)
 static void
 send_query(struct feed *feed, const struct pg_query *query)
 {
-	feed->sent = timebase_ticks();
+	feed->sent = loop_ticks(feed->loop);
 	int r = pg_send(feed->pg, query);
 	assert(r == 0); /* the connection is idle */
 	(void)r;
@@ -214,7 +213,7 @@ take_time(struct feed *feed, PGresult *result)
 	if (pg_read_instant(field(result, 0, 1), &server) < 0)
 		return false;
 	bool known = feed->timebase->known;
-	struct duration correction = timebase_sample(feed->timebase, feed->sent, timebase_ticks(), server);
+	struct duration correction = timebase_sample(feed->timebase, feed->sent, loop_ticks(feed->loop), server);
 	if (known && (correction.us > US_PER_S || correction.us < -US_PER_S))
 		log_warning("the database's clock was stepped", log_duration("by", correction));
 	return true;
@@ -393,20 +392,11 @@ take_events(struct feed *feed, PGresult *result)
 static void
 plan_poll(struct feed *feed)
 {
-	static const struct timeval busy = POLL_BUSY;
-	static const struct timeval after = POLL_AFTER;
-	static const struct timeval idle = POLL_IDLE;
-	const struct timeval *pause = &idle;
-	feed->resting = false;
-	if (feed->got_events) {
-		pause = &busy;
-		feed->after = true;
-	} else if (feed->after) {
-		pause = &after;
-		feed->resting = true;
-	}
-	feed->idling = pause == &idle;
-	(void)event_add(feed->timer, pause);
+	struct duration pause = feed->got_events ? POLL_BUSY : feed->after ? POLL_AFTER : POLL_IDLE;
+	feed->resting = feed->after && !feed->got_events;
+	feed->idling = !feed->after && !feed->got_events;
+	feed->after |= feed->got_events;
+	timer_set(feed->timer, pause);
 }
 
 static void
@@ -426,7 +416,7 @@ on_poll_result(void *arg, PGresult *result)
 	if (feed->phase == PHASE_STOPPED)
 		return;
 	if (result != NULL) {
-		feed->took = (struct duration){timebase_ticks() - feed->sent};
+		feed->took = (struct duration){loop_ticks(feed->loop) - feed->sent};
 		if (PQresultStatus(result) == PGRES_TUPLES_OK)
 			take_events(feed, result);
 		else
@@ -477,7 +467,7 @@ feed_poll(struct feed *feed)
 {
 	const char *params[] = {feed->snapshot, feed->in_progress, shards_filter(feed->shards)};
 	feed->wanted = false;
-	(void)event_del(feed->timer);
+	timer_unset(feed->timer);
 	send_query(feed, &(struct pg_query){.text = poll_sql,
 	                                    .n_params = 3,
 	                                    .params = params,

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <event2/event.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,13 +9,13 @@
 
 #include "slated/hook.h"
 #include "slated/log.h"
+#include "slated/loop.h"
 #include "slated/pg.h"
 #include "slated/pg_array.h"
 #include "slated/pg_value.h"
 #include "slated/render.h"
 #include "slated/result.h"
 #include "slated/shards.h"
-#include "slated/timebase.h"
 
 /* So many deliveries the courier may hold in all, and of one channel, so that one that stands still leaves the others
  * room; the rest wait in the table. */
@@ -26,7 +25,7 @@
 #define CLAIM_MAX   500
 
 /* Looks for deliveries that nobody told it of so often. */
-#define SWEEP ((struct timeval){1, 0})
+#define SWEEP ((struct duration){US_PER_S})
 
 /* A claim that was given up may be carried out late, and nobody knows of what it took. Where nothing is in hand,
  * nothing can be claimed rightly. */
@@ -106,13 +105,14 @@ struct batch {
 };
 
 struct outbox {
+	struct loop *loop;
 	const char *instance;
 	const struct shards *shards;
 	struct outbox_hooks hooks;
 	struct courier *courier;
 	struct hooks *severity_hooks;
 	struct pg *pg;
-	struct event *sweep;
+	struct timer *sweep;
 	struct batch outcomes;
 	struct batch fallen;  /* copies for channels that stand in */
 	struct text restored; /* channels that are to hear what they had been told, an array's text; empty: none */
@@ -160,15 +160,15 @@ batch_take(struct batch *batch, unsigned n, const char **params)
 }
 
 static void
-on_sweep(evutil_socket_t fd, short what, void *arg)
+on_sweep(void *arg)
 {
-	(void)fd;
-	(void)what;
-	outbox_wake(arg);
+	struct outbox *outbox = arg;
+	timer_set(outbox->sweep, SWEEP);
+	outbox_wake(outbox);
 }
 
 int
-outbox_new(struct event_base *base, const char *instance, const struct shards *shards, const struct outbox_hooks *hooks,
+outbox_new(struct loop *loop, const char *instance, const struct shards *shards, const struct outbox_hooks *hooks,
            struct outbox **ret)
 {
 	struct outbox *outbox = calloc(1, sizeof(*outbox));
@@ -177,8 +177,8 @@ outbox_new(struct event_base *base, const char *instance, const struct shards *s
 	outbox->instance = instance;
 	outbox->shards = shards;
 	outbox->hooks = *hooks;
-	outbox->sweep = event_new(base, -1, EV_PERSIST, on_sweep, outbox);
-	if (outbox->sweep == NULL) {
+	outbox->loop = loop;
+	if (timer_new(loop, on_sweep, outbox, &outbox->sweep) < 0) {
 		free(outbox);
 		return -ENOMEM;
 	}
@@ -191,7 +191,7 @@ outbox_free(struct outbox *outbox)
 {
 	if (outbox == NULL)
 		return;
-	event_free(outbox->sweep);
+	timer_free(outbox->sweep);
 	batch_free(&outbox->outcomes);
 	batch_free(&outbox->fallen);
 	free(outbox->restored.data);
@@ -231,11 +231,10 @@ outbox_set_hooks(struct outbox *outbox, struct hooks *hooks)
 void
 outbox_open(struct outbox *outbox)
 {
-	static const struct timeval sweep = SWEEP;
 	hooks_open(outbox->severity_hooks);
 	outbox->open = true;
 	outbox->released = false;
-	(void)event_add(outbox->sweep, &sweep);
+	timer_set(outbox->sweep, SWEEP);
 	outbox_wake(outbox);
 }
 
@@ -243,7 +242,7 @@ void
 outbox_close(struct outbox *outbox)
 {
 	outbox->open = false;
-	(void)event_del(outbox->sweep);
+	timer_unset(outbox->sweep);
 }
 
 void
@@ -484,7 +483,7 @@ on_released(void *arg, PGresult *result)
 	outbox->released = ended_well(outbox);
 	if (!outbox->released)
 		return;
-	outbox->released_at = timebase_ticks();
+	outbox->released_at = loop_ticks(outbox->loop);
 	outbox->wanted = true;
 	outbox_step(outbox);
 }
@@ -563,7 +562,7 @@ outbox_step(struct outbox *outbox)
 	struct courier_counts counts = courier_count(outbox->courier);
 	size_t held = counts.behind + counts.later + counts.ready + counts.in_flight;
 	if (held == 0 && !outbox->draining && outbox_is_settled(outbox) &&
-	    timebase_ticks() - outbox->released_at > STRAY_AFTER.us)
+	    loop_ticks(outbox->loop) - outbox->released_at > STRAY_AFTER.us)
 		outbox->released = false;
 	if (!outbox->released) {
 		run_query(outbox, release_sql, 1, (const char *[]){outbox->instance}, false, on_released);

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "service_internal.h"
 #include "slated/log.h"
+#include "slated/loop.h"
 #include "slated/result.h"
 
 /* A daemon that dies is replaced after so long and another's next renewal: 20 s at most are promised. */
@@ -87,7 +87,7 @@ on_beat_answer(struct service *service, PGresult *result)
 		return;
 	}
 	service->lag = (struct duration){0};
-	service->written_at = timebase_ticks();
+	service->written_at = loop_ticks(service->loop);
 	if (service->state == SERVICE_LIVE)
 		service_note_well(service);
 	if (service->renewing)
@@ -137,7 +137,8 @@ send_beat(struct service *service)
 	char refused[24];
 	char shards[16];
 	if (!service->timebase.known)
-		service->timebase = (struct timebase){(int64_t)time(NULL) * US_PER_S - timebase_ticks(), false};
+		service->timebase =
+		    (struct timebase){loop_host_clock(service->loop).us - loop_ticks(service->loop), false};
 	if (service->started_at.us == 0)
 		service->started_at = service_now(service);
 	(void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
@@ -165,7 +166,7 @@ send_beat(struct service *service)
 	    shards,
 	};
 	service->renewing = service->renew_wanted;
-	service->beat_sent = timebase_ticks();
+	service->beat_sent = loop_ticks(service->loop);
 	service->beat_wanted = service->renew_wanted = service->news = false;
 	if (pg_send(service->flush_pg, &(struct pg_query){.text = beat_sql,
 	                                                  .n_params = sizeof(params) / sizeof(params[0]),
@@ -176,11 +177,8 @@ send_beat(struct service *service)
 }
 
 void
-service_on_beat(int fd, short what, void *arg)
+service_beat(struct service *service)
 {
-	struct service *service = arg;
-	(void)fd;
-	(void)what;
 	/* A flush that outlived the feed's connection has ended without anybody who waited for it. */
 	if (service->state == SERVICE_DOWN)
 		service_begin(service);

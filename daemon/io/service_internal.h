@@ -1,4 +1,4 @@
-/* What the parts of the service share: service.c is its life (connections, signals, end), service_beat.c the lease,
+/* What the parts of the service share: service.c is the process, service_life.c its life, service_beat.c the lease,
  * service_config.c the configuration and its channels, service_http.c its HTTP server, service_metrics.c what it counts
  * and whether it is ready, service_notify.c its word to the service manager, work.c its work (events, timers, flushes).
  */
@@ -56,6 +56,7 @@ enum { SAID_MAX = 8 };
 
 struct service {
 	struct event_base *base;
+	struct loop *loop;
 	char *path;
 	struct known_config *configs; /* the one in force first */
 	struct config *config;
@@ -91,10 +92,10 @@ struct service {
 	char run[37]; /* a uuid, another for each load */
 	char instance[256];
 	enum service_state state;
-	struct event *timers; /* the wheel's next instant */
-	struct event *retry;  /* after a failure */
-	struct event *beat;   /* renews the lease, tells of us */
-	struct event *end;    /* the last moment to stop */
+	struct timer *timers; /* the wheel's next instant */
+	struct timer *retry;  /* after a failure */
+	struct timer *beat;   /* renews the lease, tells of us */
+	struct timer *end;    /* the last moment to stop */
 	struct event *signals[3];
 	int clock_fd; /* tells of a stepped clock */
 	struct event *clock_event;
@@ -126,7 +127,21 @@ struct service {
 	int exit_status;
 };
 
-/* service.c */
+/* service_life.c */
+/* Makes the timers, the work, the feed, the courier and the outbox; the loop and the configuration are there. 0 or
+ * -ENOMEM. */
+int service_life_new(struct service *service) __attribute__((warn_unused_result));
+/* After the connections. */
+void service_life_free(struct service *service);
+/* The connections have been made, each with its callbacks and the service as their argument: connects. */
+void service_begin_life(struct service *service);
+extern const struct pg_callbacks service_feed_callbacks;
+extern const struct pg_callbacks service_flush_callbacks;
+extern const struct pg_callbacks service_outbox_callbacks;
+/* Brings what is in hand to its end, and ends the loop. */
+void service_stop(struct service *service);
+/* Clocks may have jumped: asks the database what time it is. */
+void service_look_anew(struct service *service);
 struct instant service_now(const struct service *service);
 /* Logs and remembers what went wrong. */
 void service_problem(struct service *service, const char *what, const char *text);
@@ -150,7 +165,8 @@ void service_share_anew(struct service *service);
 struct instant service_clock(void *service);
 
 /* service_beat.c */
-void service_on_beat(int fd, short what, void *service);
+/* To be called each second: renews the lease when that is due, and tells of us. */
+void service_beat(struct service *service);
 
 /* service_config.c */
 /* Logs all problems. 0 or negative errno. */

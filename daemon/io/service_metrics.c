@@ -14,6 +14,7 @@
 
 #include "service_internal.h"
 #include "slated/http_server.h"
+#include "slated/loop.h"
 #include "slated/metrics.h"
 #include "slated/render.h"
 
@@ -102,7 +103,7 @@ service_count_flush(struct service *service, size_t rows)
 	struct tally former = m->sent;
 	m->next.rows = rows;
 	m->sent = m->next;
-	m->sent_at = timebase_ticks();
+	m->sent_at = loop_ticks(service->loop);
 	tally_clear(&former);
 	m->next = former;
 }
@@ -119,8 +120,8 @@ service_count_flushed(struct service *service)
 	struct service_metrics *m = service->metrics;
 	struct tally *tally = &m->sent;
 	struct instant now = service_now(service);
-	double took = (double)(timebase_ticks() - m->sent_at) / (double)US_PER_S;
-	service->written_at = timebase_ticks();
+	double took = (double)(loop_ticks(service->loop) - m->sent_at) / (double)US_PER_S;
+	service->written_at = loop_ticks(service->loop);
 	metrics_observe(m->metrics, METRICS_FLUSH_SECONDS, took);
 	metrics_observe(m->metrics, METRICS_FLUSH_ROWS, (double)tally->rows);
 	for (unsigned kind = 0; kind < MILESTONE_COUNT; kind++)
@@ -329,14 +330,14 @@ look_at_database(const struct service *service, struct metrics *metrics)
 static bool
 holds_lease(const struct service *service)
 {
-	return service->state >= SERVICE_LOADING && timebase_ticks() < service->lease_until;
+	return service->state >= SERVICE_LOADING && loop_ticks(service->loop) < service->lease_until;
 }
 
 static bool
 writes(const struct service *service)
 {
 	return pg_is_ready(service->flush_pg) && service->written_at > 0 &&
-	       timebase_ticks() - service->written_at < WRITTEN_LATELY_US;
+	       loop_ticks(service->loop) - service->written_at < WRITTEN_LATELY_US;
 }
 
 bool

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "service_internal.h"
+#include "slated/loop.h"
 #include "slated/text.h"
 
 #define LOOK (1 * US_PER_S)
@@ -42,7 +43,7 @@ describe_live(const struct service *service, char *text, size_t size)
 	size_t breached = live->clocks[CLOCK_BREACHED];
 	size_t clocks = live->clocks[CLOCK_RUNNING] + live->clocks[CLOCK_PAUSED] + breached;
 	struct instant next = wheel_next(service->wheel);
-	int64_t silent = silence(&service->notify, timebase_ticks());
+	int64_t silent = silence(&service->notify, loop_ticks(service->loop));
 	bool due = !instant_equal(next, INSTANT_NEVER);
 	char part[40] = "";
 	if (silent > SILENCE_ODD) {
@@ -97,7 +98,7 @@ tell_status(struct service *service)
 	if (strcmp(text, service->notify.status) == 0)
 		return;
 	(void)strcpy(service->notify.status, text);
-	service->notify.told_at = timebase_ticks();
+	service->notify.told_at = loop_ticks(service->loop);
 	(void)sd_notifyf(0, "STATUS=%s", text); /* whoever listens no more misses it */
 }
 
@@ -114,7 +115,7 @@ static void
 on_look(evutil_socket_t fd, short what, void *arg)
 {
 	struct service *service = arg;
-	int64_t ticks = timebase_ticks();
+	int64_t ticks = loop_ticks(service->loop);
 	(void)fd;
 	(void)what;
 	if (ticks - service->notify.told_at >= LOOK - LOOK / 10)
@@ -150,7 +151,7 @@ void
 service_notify_loaded(struct service *service)
 {
 	service->notify.ready = true;
-	service->notify.read_at = service->notify.written_at = timebase_ticks();
+	service->notify.read_at = service->notify.written_at = loop_ticks(service->loop);
 	(void)sd_notify(0, "READY=1");
 	if (service->notify.look != NULL)
 		tell_status(service);
@@ -176,7 +177,7 @@ service_note(struct service *service, enum heartbeat_link link)
 {
 	heartbeat_note(service->heartbeat, link);
 	if (link == HEARTBEAT_READ)
-		service->notify.read_at = timebase_ticks();
+		service->notify.read_at = loop_ticks(service->loop);
 	else if (link == HEARTBEAT_WRITE)
-		service->notify.written_at = timebase_ticks();
+		service->notify.written_at = loop_ticks(service->loop);
 }

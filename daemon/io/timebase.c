@@ -30,9 +30,3 @@ timebase_at(const struct timebase *timebase, int64_t ticks)
 {
 	return (struct instant){ticks + timebase->base_us};
 }
-
-struct instant
-timebase_now(const struct timebase *timebase)
-{
-	return timebase_at(timebase, timebase_ticks());
-}

@@ -1,13 +1,13 @@
 /* Events in, timers out, batches to the ledger. What is taken in stops while a full batch waits for its flush, so that
  * memory and the size of a transaction are bounded. */
 #include <errno.h>
-#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "service_internal.h"
 #include "slated/api.h"
 #include "slated/log.h"
+#include "slated/loop.h"
 #include "slated/rows.h"
 
 static bool
@@ -99,7 +99,7 @@ work_arm(struct service *service)
 {
 	struct instant next = wheel_next(service->wheel);
 	if (service->state != SERVICE_LIVE || instant_equal(next, INSTANT_NEVER)) {
-		(void)event_del(service->timers);
+		timer_unset(service->timers);
 		return;
 	}
 	int64_t us = instant_since(next, service_now(service)).us;
@@ -107,18 +107,15 @@ work_arm(struct service *service)
 		us = 0;
 	if (us > US_PER_H)
 		us = US_PER_H; /* looked at again by then */
-	struct timeval tv = {us / US_PER_S, us % US_PER_S};
-	(void)event_add(service->timers, &tv);
+	timer_set(service->timers, (struct duration){us});
 }
 
 static void
-on_timers(evutil_socket_t fd, short what, void *arg)
+on_timers(void *arg)
 {
 	struct service *service = arg;
 	struct instant now = service_now(service);
 	struct wheel_node *node = NULL;
-	(void)fd;
-	(void)what;
 	if (service->state != SERVICE_LIVE)
 		return;
 	while (has_room(service) && (node = wheel_pop(service->wheel, now)) != NULL) {
@@ -392,7 +389,7 @@ on_loaded(void *arg)
 	if (service->api != NULL)
 		api_note_load(service->api);
 	work_migrate(service);
-	event_active(service->timers, EV_TIMEOUT, 0);
+	timer_set(service->timers, (struct duration){0});
 	service_open_outbox(service);
 }
 
@@ -460,7 +457,7 @@ on_flushed(void *arg, const struct ledger_result *result, const char *error)
 	}
 	work_flush(service);
 	if (service->state == SERVICE_LIVE && has_room(service)) {
-		event_active(service->timers, EV_TIMEOUT, 0);
+		timer_set(service->timers, (struct duration){0});
 		feed_wake(service->feed);
 	}
 }
@@ -546,16 +543,14 @@ work_new(struct service *service)
 		r = wheel_new((struct instant){0}, &service->wheel);
 	if (r < 0)
 		return r;
-	service->timers = event_new(service->base, -1, 0, on_timers, service);
 	name_configs(service);
-	return service->timers == NULL ? -ENOMEM : 0;
+	return timer_new(service->loop, on_timers, service, &service->timers);
 }
 
 void
 work_free(struct service *service)
 {
-	if (service->timers != NULL)
-		event_free(service->timers);
+	timer_free(service->timers);
 	live_clear(&service->live);
 	wheel_free(service->wheel);
 	row_reader_free(service->reader);

@@ -9,7 +9,7 @@
 #include "slated/channel.h"
 
 struct courier;
-struct event_base;
+struct loop;
 
 struct courier_hooks {
 	struct instant (*now)(void *arg);
@@ -34,8 +34,8 @@ struct courier_counts {
 	size_t in_flight; /* an attempt is under way */
 };
 
-/* A courier on `base` that has at most `concurrency` (> 0) attempts under way. 0 or -ENOMEM. */
-int courier_new(struct event_base *base, unsigned concurrency, const struct courier_hooks *hooks, struct courier **ret)
+/* A courier on `loop`, which is borrowed, that has at most `concurrency` (> 0) attempts under way. 0 or -ENOMEM. */
+int courier_new(struct loop *loop, unsigned concurrency, const struct courier_hooks *hooks, struct courier **ret)
     __attribute__((warn_unused_result));
 
 /* Stops it first. Takes NULL. */

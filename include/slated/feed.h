@@ -7,8 +7,8 @@
 #include "slated/rows.h"
 
 struct shards;
-struct event_base;
 struct feed;
+struct loop;
 struct pg;
 struct timebase;
 
@@ -34,8 +34,8 @@ struct feed_hooks {
 	void *arg;
 };
 
-/* `timebase` is borrowed; polls feed it. 0 or -ENOMEM. */
-int feed_new(struct event_base *base, struct timebase *timebase, const struct feed_hooks *hooks, struct feed **ret)
+/* `loop` and `timebase` are borrowed; polls feed the latter. 0 or -ENOMEM. */
+int feed_new(struct loop *loop, struct timebase *timebase, const struct feed_hooks *hooks, struct feed **ret)
     __attribute__((warn_unused_result));
 void feed_free(struct feed *feed);
 

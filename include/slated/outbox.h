@@ -6,8 +6,9 @@
 #include "slated/courier.h"
 
 struct hooks;
-struct shards;
+struct loop;
 struct outbox;
+struct shards;
 struct pg;
 
 struct outbox_hooks {
@@ -22,9 +23,9 @@ struct outbox_hooks {
 	void *arg;
 };
 
-/* `instance` is borrowed. 0 or -ENOMEM. */
-int outbox_new(struct event_base *base, const char *instance, const struct shards *shards,
-               const struct outbox_hooks *hooks, struct outbox **ret) __attribute__((warn_unused_result));
+/* `loop`, `instance` and `shards` are borrowed. 0 or -ENOMEM. */
+int outbox_new(struct loop *loop, const char *instance, const struct shards *shards, const struct outbox_hooks *hooks,
+               struct outbox **ret) __attribute__((warn_unused_result));
 void outbox_free(struct outbox *outbox);
 
 /* Both borrowed, set before outbox_open(). */

@@ -19,10 +19,7 @@ int64_t timebase_ticks(void);
  * bounds. Pure. */
 struct duration timebase_sample(struct timebase *timebase, int64_t sent, int64_t received, struct instant server);
 
-/* The instant of a reading of the ticks. */
+/* The instant of a reading of the ticks, by the last samples; without a database the last base stays. */
 struct instant timebase_at(const struct timebase *timebase, int64_t ticks);
-
-/* The present, by the last samples; without a database the last base stays. */
-struct instant timebase_now(const struct timebase *timebase);
 
 #endif

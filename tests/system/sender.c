@@ -1,6 +1,7 @@
 #include "sender.h"
 #include "slated/courier.h"
 #include "slated/http_client.h"
+#include "slated/loop.h"
 #include "slated/mail_client.h"
 
 #include <errno.h>
@@ -16,6 +17,7 @@
 
 struct sender {
 	struct event_base *base;
+	struct loop *loop;
 	struct courier *courier;
 	const char *channel; /* its name */
 	struct instant next; /* the earliest next attempt */
@@ -128,8 +130,8 @@ sender_main(const struct channel_settings *settings, const char *ca_file)
 	const struct courier_hooks hooks = {
 	    .now = sender_now, .random = sender_random, .outcome = sender_outcome, .arg = &sender};
 	if (!sender.base || http_client_new(sender.base, &http) < 0 ||
-	    mail_client_new(sender.base, ca_file, &mail) < 0 ||
-	    courier_new(sender.base, 64, &hooks, &sender.courier) < 0)
+	    mail_client_new(sender.base, ca_file, &mail) < 0 || loop_new(sender.base, &sender.loop) < 0 ||
+	    courier_new(sender.loop, 64, &hooks, &sender.courier) < 0)
 		return 2;
 	const struct channel_context context = {
 	    .http = http,
@@ -148,6 +150,7 @@ sender_main(const struct channel_settings *settings, const char *ca_file)
 	channel_close(channel);
 	mail_client_free(mail);
 	http_client_free(http);
+	loop_free(sender.loop);
 	event_base_free(sender.base);
 	return status;
 }

@@ -1,4 +1,5 @@
 #include "slated/courier.h"
+#include "slated/loop.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -83,6 +84,7 @@ static const struct channel_ops fake_ops = {
 /* What the courier told, in order: "key outcome", and the last error. */
 struct world {
 	struct event_base *base;
+	struct loop *loop;
 	struct courier *courier;
 	struct fake fakes[3];
 	struct instant now;
@@ -132,6 +134,7 @@ world_new(unsigned concurrency)
 	cr_assert(world);
 	world->now.us = INT64_C(1767225600) * US_PER_S;
 	world->base = event_base_new();
+	cr_assert_eq(loop_new(world->base, &world->loop), 0);
 	struct channel *channels[3];
 	for (size_t i = 0; i < 3; i++) {
 		world->fakes[i].channel = (struct channel){.ops = &fake_ops, .name = fake_names[i]};
@@ -139,7 +142,7 @@ world_new(unsigned concurrency)
 	}
 	const struct courier_hooks hooks = {
 	    .now = world_now, .random = world_random, .outcome = world_outcome, .arg = world};
-	cr_assert_eq(courier_new(world->base, concurrency, &hooks, &world->courier), 0);
+	cr_assert_eq(courier_new(world->loop, concurrency, &hooks, &world->courier), 0);
 	cr_assert_eq(courier_set_channels(world->courier, channels, 3), 0);
 	return world;
 }
@@ -150,6 +153,7 @@ world_free(struct world *world)
 	courier_free(world->courier);
 	for (size_t i = 0; i < 3; i++)
 		cr_expect(!world->fakes[i].under_way, "an attempt is left over");
+	loop_free(world->loop);
 	event_base_free(world->base);
 	free(world);
 }
@@ -753,11 +757,12 @@ Test(courier, a_failing_channel_is_probed_and_its_fallback_told)
 	fallen[0] = '\0';
 	world->now.us = INT64_C(1767225600) * US_PER_S;
 	world->base = event_base_new();
+	cr_assert_eq(loop_new(world->base, &world->loop), 0);
 	static char name[] = "b", lead[] = "c";
 	world->fakes[1].channel = (struct channel){.ops = &pager_ops, .name = name, .fallback = lead};
 	struct channel *channel = &world->fakes[1].channel;
 	const struct courier_hooks hooks = {world_now, world_random, world_outcome, note_fall_back, NULL, world};
-	cr_assert_eq(courier_new(world->base, 8, &hooks, &world->courier), 0);
+	cr_assert_eq(courier_new(world->loop, 8, &hooks, &world->courier), 0);
 	cr_assert_eq(courier_set_channels(world->courier, &channel, 1), 0);
 	for (int i = 1; i <= 6; i++) {
 		char key[8];
