@@ -427,3 +427,13 @@ EXTRA_DIST += tests/coverage tests/full tests/fuzz/run tests/known tools/cppchec
 .PHONY: coverage
 coverage:
 	$(srcdir)/tests/coverage
+# The checker of histories.
+history_sources = tests/sim/history.c tests/sim/history.h tests/sim/history_entry.c tests/sim/history_internal.h \
+	tests/sim/history_model.c tests/sim/history_sent.c
+if HAVE_CRITERION
+check_PROGRAMS += tests/sim/test_history
+TESTS += tests/sim/test_history
+tests_sim_test_history_SOURCES = tests/sim/test_history.c $(history_sources)
+tests_sim_test_history_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_sim_test_history_LDADD = $(CONFIG_LIBS) $(CRITERION_LIBS)
+endif

@@ -1,0 +1,403 @@
+/* What was recorded against the model: a fresh engine that is fed with the ticket's events.
+ *
+ * A severity that a rule has set is no event here; the model's own rule sets it. Two things are the daemon's to decide,
+ * and are accounted for:
+ * - An event that reached it after a timer of the ticket which came later than the event's instant is late: it counts
+ * at that timer's instant, but after the timer. One of the timers that it can have been must explain all that followed.
+ * - After downtime only the gravest of a clock's alerts sets a ladder going (model.md, section 8). */
+#include "history_internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Plays of one ticket with late events, before it is given up; and timers that are tried for one event. */
+#define TRIES  2000
+#define TIMERS 100
+/* Tickets of which all is told. */
+#define TOLD 2
+
+/* One ticket's life in the model. What comes of it is in history->model. */
+struct play {
+	struct history *history;
+	const struct ticket_log *log;
+	struct instant until;
+	struct instant *after; /* a late event comes after the timers up to this instant; INT64_MIN: after none */
+	struct ticket ticket;
+	int64_t refused; /* seq of an event that the model refuses, or 0 */
+	bool in_time;    /* a late event was not late */
+	char refusal[REFUSAL_SIZE];
+};
+
+static void
+advance(struct play *play, struct instant until)
+{
+	if (engine_advance(play->history->engine, &play->ticket, until) < 0)
+		abort();
+}
+
+/* Plays the first `n` events. */
+static void
+play_events(struct play *play, size_t n)
+{
+	ticket_clear(&play->ticket);
+	play->ticket = (struct ticket){.id = (uint64_t)play->log->ticket};
+	play->refused = 0;
+	play->in_time = false;
+	history_scratch_reset(play->history);
+	play->history->n_model = 0;
+	for (size_t i = 0; i < n && play->refused == 0; i++) {
+		const struct noted_event *noted = &play->log->events[i];
+		bool late;
+		if (noted->event.at.us > play->until.us)
+			break;
+		if (noted->late && play->after[i].us > INT64_MIN)
+			advance(play, play->after[i]);
+		int r = engine_apply(play->history->engine, &play->ticket, &noted->event, &late, play->refusal);
+		if (r == -ENOMEM)
+			abort();
+		if (r < 0)
+			play->refused = noted->seq;
+		else
+			play->in_time |= noted->late && !late;
+		ticket_prune(&play->ticket);
+	}
+}
+
+static void
+play_whole(struct play *play)
+{
+	play_events(play, play->log->n_events);
+	if (play->ticket.opened)
+		advance(play, play->until);
+}
+
+/* Superseded steps ------------------------------------------------------------------------------------------------- */
+
+/* Whether an event came after `from` and up to `to`. */
+static bool
+has_event(const struct ticket_log *log, struct instant from, struct instant to)
+{
+	for (size_t i = 0; i < log->n_events; i++)
+		if (log->events[i].event.at.us > from.us && log->events[i].event.at.us <= to.us)
+			return true;
+	return false;
+}
+
+static bool
+is_of_clock(const struct entry *entry, const struct entry *step)
+{
+	return entry->metric == step->metric && entry->cycle == step->cycle;
+}
+
+static bool
+is_own_level(const struct entry *entry, const struct entry *step)
+{
+	return entry->kind == MILESTONE_AT_RISK && strcmp(entry->texts[TEXT_LEVEL], step->texts[TEXT_TRIGGER]) == 0;
+}
+
+/* A graver alert of the step's clock had taken its place, in the same stretch between two events. */
+static bool
+is_superseded(const struct history *history, const struct ticket_log *log, const struct entry *step)
+{
+	const struct entry *own = NULL;
+	if (step->kind != MILESTONE_ESCALATED)
+		return false;
+	for (size_t i = 0; i < log->n_recorded && own == NULL; i++)
+		if (is_of_clock(&log->recorded[i], step) && is_own_level(&log->recorded[i], step))
+			own = &log->recorded[i];
+	for (size_t i = 0; own != NULL && i < log->n_recorded; i++) {
+		const struct entry *graver = &log->recorded[i];
+		bool alerts = graver->kind == MILESTONE_BREACHED ||
+		              (graver->kind == MILESTONE_AT_RISK && !is_own_level(graver, step));
+		if (!alerts || !is_of_clock(graver, step) || instant_before(graver->at, own->at))
+			continue;
+		struct instant begin = graver->kind == MILESTONE_AT_RISK ? instant_min(own->at, step->at) : step->at;
+		for (size_t j = 0; j < history->n_absences; j++)
+			if (history->absences[j].from.us <= begin.us && begin.us <= graver->at.us &&
+			    graver->at.us <= history->absences[j].to.us && !has_event(log, begin, graver->at))
+				return true;
+	}
+	return false;
+}
+
+/* Differences ------------------------------------------------------------------------------------------------------ */
+
+/* Which are the same. */
+struct pairs {
+	bool *recorded; /* has one of the model */
+	bool *model;    /* has a recorded one, or none was called for */
+	size_t differences;
+	size_t superseded;
+};
+
+static void
+pair_entries(const struct history *history, const struct ticket_log *log, struct pairs *ret)
+{
+	size_t next = 0; /* in the model; nearly always the one that fits */
+	*ret = (struct pairs){.recorded = calloc(log->n_recorded + 1, 1), .model = calloc(history->n_model + 1, 1)};
+	if (ret->recorded == NULL || ret->model == NULL)
+		abort();
+	for (size_t i = 0; i < log->n_recorded; i++) {
+		for (size_t k = 0; k < history->n_model && !ret->recorded[i]; k++) {
+			size_t j = (next + k) % history->n_model;
+			if (ret->model[j] || entry_difference(&log->recorded[i], &history->model[j]) != NULL)
+				continue;
+			ret->model[j] = ret->recorded[i] = true;
+			next = j + 1;
+		}
+		ret->differences += !ret->recorded[i];
+	}
+	for (size_t j = 0; j < history->n_model; j++) {
+		if (ret->model[j])
+			continue;
+		ret->model[j] = is_superseded(history, log, &history->model[j]);
+		ret->superseded += ret->model[j];
+		ret->differences += !ret->model[j];
+	}
+}
+
+static void
+pairs_clear(struct pairs *pairs)
+{
+	free(pairs->recorded);
+	free(pairs->model);
+}
+
+static void
+tell_differences(struct history *history, const struct ticket_log *log, struct pairs *pairs)
+{
+	char text[ENTRY_TEXT_SIZE];
+	char other[ENTRY_TEXT_SIZE];
+	for (size_t i = 0; i < log->n_recorded; i++) {
+		const struct entry *recorded = &log->recorded[i];
+		size_t j = 0;
+		if (pairs->recorded[i])
+			continue;
+		while (j < history->n_model && (pairs->model[j] || !entry_is_same(recorded, &history->model[j])))
+			j++;
+		if (j == history->n_model) {
+			history_blame(history, CHECK_UNEXPECTED,
+			              "ticket %" PRId64 ": recorded, but not in the model: %s", log->ticket,
+			              entry_describe(recorded, text));
+			continue;
+		}
+		pairs->model[j] = true;
+		history_blame(history, CHECK_DIFFERENT, "ticket %" PRId64 ": wrong %s: %s; in the model: %s",
+		              log->ticket, entry_difference(recorded, &history->model[j]),
+		              entry_describe(recorded, text), entry_describe(&history->model[j], other));
+	}
+	for (size_t j = 0; j < history->n_model; j++)
+		if (!pairs->model[j])
+			history_blame(history, CHECK_MISSING, "ticket %" PRId64 ": in the model, but not recorded: %s",
+			              log->ticket, entry_describe(&history->model[j], text));
+}
+
+/* Late events ------------------------------------------------------------------------------------------------------ */
+
+struct search {
+	struct play *play;
+	size_t *late; /* which events are late */
+	size_t n_late;
+	unsigned tries;
+	struct instant *best; /* play->after where it explained the most late events */
+	size_t n_best;
+};
+
+/* Whether what the play has come to, from its `first` milestone on, was recorded. */
+static bool
+is_recorded(const struct play *play, size_t first)
+{
+	const struct history *history = play->history;
+	const struct ticket_log *log = play->log;
+	for (size_t j = first; j < history->n_model; j++) {
+		size_t i = 0;
+		while (i < log->n_recorded && entry_difference(&log->recorded[i], &history->model[j]) != NULL)
+			i++;
+		if (i == log->n_recorded && !is_superseded(history, log, &history->model[j]))
+			return false;
+	}
+	return true;
+}
+
+/* The instants of the timers that a late event can have come after. Those before it are settled. */
+static size_t
+list_timers(struct search *s, size_t event, struct instant ret[static TIMERS])
+{
+	struct play *play = s->play;
+	const struct noted_event *noted = &play->log->events[event];
+	struct instant limit = play->until;
+	struct instant next;
+	size_t n = 0;
+	s->tries++;
+	play_events(play, event);
+	if (play->refused != 0 || play->in_time || !is_recorded(play, 0))
+		return 0;
+	for (size_t i = event + 1; i < play->log->n_events; i++)
+		if (!play->log->events[i].late)
+			limit = instant_min(limit, play->log->events[i].event.at);
+	if (instant_before(noted->event.at, play->ticket.last_at))
+		ret[n++].us = INT64_MIN;
+	while (n < TIMERS && (next = ticket_next(&play->ticket)).us <= limit.us) {
+		size_t first = play->history->n_model;
+		advance(play, next);
+		if (!is_recorded(play, first))
+			break;
+		if (instant_before(noted->event.at, next))
+			ret[n++] = next;
+	}
+	return n;
+}
+
+static bool
+explains_all(struct search *s)
+{
+	struct pairs pairs;
+	s->tries++;
+	play_whole(s->play);
+	if (s->play->refused != 0 || s->play->in_time)
+		return false;
+	pair_entries(s->play->history, s->play->log, &pairs);
+	pairs_clear(&pairs);
+	return pairs.differences == 0;
+}
+
+/* Tries the timers of one late event, and for each of them those of the late events after it. */
+static bool
+explain(struct search *s, size_t depth)
+{
+	struct instant timers[TIMERS];
+	struct instant *after = &s->play->after[s->late[depth]];
+	bool last = depth + 1 == s->n_late;
+	size_t n = list_timers(s, s->late[depth], timers);
+	if (n > 0 && depth >= s->n_best) {
+		s->n_best = depth;
+		memcpy(s->best, s->play->after, s->play->log->n_events * sizeof(s->best[0]));
+	}
+	for (size_t i = 0; i < n && s->tries < TRIES; i++) {
+		*after = timers[i];
+		if (last ? explains_all(s) : explain(s, depth + 1))
+			return true;
+	}
+	after->us = INT64_MIN;
+	return false;
+}
+
+/* Leaves the play that explains the late events, or one that comes near. */
+static bool
+play_late(struct play *play)
+{
+	size_t n = play->log->n_events;
+	struct search s = {.play = play, .late = calloc(n, sizeof(s.late[0])), .best = calloc(n, sizeof(s.best[0]))};
+	if (s.late == NULL || s.best == NULL)
+		abort();
+	for (size_t i = 0; i < n; i++)
+		if (play->log->events[i].late)
+			s.late[s.n_late++] = i;
+	memcpy(s.best, play->after, n * sizeof(s.best[0]));
+	bool found = explain(&s, 0);
+	if (!found) {
+		memcpy(play->after, s.best, n * sizeof(s.best[0]));
+		play_whole(play);
+	}
+	free(s.late);
+	free(s.best);
+	return found;
+}
+
+/* The check -------------------------------------------------------------------------------------------------------- */
+
+static void
+tell_history(struct history *history, const struct ticket_log *log)
+{
+	char at[INSTANT_TEXT_SIZE];
+	char text[ENTRY_TEXT_SIZE];
+	if (history->report == NULL)
+		return;
+	(void)fprintf(history->report, "# ticket %" PRId64 ":\n", log->ticket);
+	for (size_t i = 0; i < log->n_events; i++) {
+		const struct noted_event *noted = &log->events[i];
+		const struct ticket_event *event = &noted->event;
+		(void)instant_format(event->at, at);
+		(void)fprintf(history->report, "#   %s event %" PRId64 "%s %s", at, noted->seq,
+		              noted->late ? " late" : "", event_names[event->kind]);
+		if (event->kind == EVENT_STATUS || event->kind == EVENT_OPENED)
+			(void)fprintf(history->report, " %s", status_names[event->status]);
+		if (event->severity != NULL)
+			(void)fprintf(history->report, " severity %s", event->severity);
+		if (event->kind == EVENT_REPLY)
+			(void)fprintf(history->report, " by %s%s%s", actor_names[event->by],
+			              event->is_public ? "" : ", not public", event->requests ? ", #escalate" : "");
+		(void)fputc('\n', history->report);
+	}
+	for (size_t i = 0; i < log->n_recorded; i++) {
+		(void)instant_format(log->recorded[i].recorded_at, at);
+		(void)fprintf(history->report, "#   %s recorded %s\n", at, entry_describe(&log->recorded[i], text));
+	}
+}
+
+static bool
+has_identity(const struct entry *entry)
+{
+	return entry->kind != MILESTONE_PAUSED && entry->kind != MILESTONE_RESUMED &&
+	       entry->kind != MILESTONE_RETARGETED;
+}
+
+static void
+check_recorded(struct history *history, const struct ticket_log *log)
+{
+	char text[ENTRY_TEXT_SIZE];
+	char at[INSTANT_TEXT_SIZE];
+	for (size_t i = 0; i < log->n_recorded; i++) {
+		const struct entry *entry = &log->recorded[i];
+		if (instant_before(entry->recorded_at, entry->at)) {
+			(void)instant_format(entry->recorded_at, at);
+			history_blame(history, CHECK_EARLY, "ticket %" PRId64 ": early, at %s: %s", log->ticket, at,
+			              entry_describe(entry, text));
+		}
+		size_t j = 0;
+		while (j < i && !(has_identity(entry) && entry_is_same(entry, &log->recorded[j])))
+			j++;
+		if (j < i)
+			history_blame(history, CHECK_TWICE, "ticket %" PRId64 ": recorded twice: %s", log->ticket,
+			              entry_describe(entry, text));
+	}
+}
+
+void
+history_check_model(struct history *history, const struct ticket_log *log, struct instant until)
+{
+	struct play play = {.history = history, .log = log, .until = until};
+	struct pairs pairs;
+	bool explained = true;
+	play.after = calloc(log->n_events + 1, sizeof(play.after[0]));
+	if (play.after == NULL)
+		abort();
+	for (size_t i = 0; i < log->n_events; i++) {
+		play.after[i].us = INT64_MIN;
+		history->n_late += log->events[i].late;
+	}
+	if (log->has_late)
+		explained = play_late(&play);
+	else
+		play_whole(&play);
+	pair_entries(history, log, &pairs);
+	history->n_recorded += log->n_recorded;
+	history->n_superseded += pairs.superseded;
+	for (size_t i = 0; i < history->n_model; i++)
+		history->last_at = instant_max(history->last_at, history->model[i].at);
+	if (play.refused != 0)
+		history_blame(history, CHECK_ACCEPTED, "ticket %" PRId64 ": the model refuses event %" PRId64 ": %s",
+		              log->ticket, play.refused, play.refusal);
+	if (!explained)
+		history_blame(history, CHECK_LATE, "ticket %" PRId64 ": no timer explains its late events",
+		              log->ticket);
+	if ((!explained || pairs.differences > 0) && history->n_told++ < TOLD)
+		tell_history(history, log);
+	tell_differences(history, log, &pairs);
+	pairs_clear(&pairs);
+	ticket_clear(&play.ticket);
+	free(play.after);
+	check_recorded(history, log);
+}
