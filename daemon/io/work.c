@@ -98,12 +98,13 @@ void
 work_arm(struct service *service)
 {
 	struct instant next = wheel_next(service->wheel);
-	if (service->state != SERVICE_LIVE || instant_equal(next, INSTANT_NEVER)) {
+	bool idle = instant_equal(next, INSTANT_NEVER) && !service->catching_up;
+	if (service->state != SERVICE_LIVE || idle) {
 		timer_unset(service->timers);
 		return;
 	}
 	int64_t us = instant_since(next, service_now(service)).us;
-	if (us < 0)
+	if (us < 0 || service->catching_up)
 		us = 0;
 	if (us > US_PER_H)
 		us = US_PER_H; /* looked at again by then */
