@@ -238,6 +238,7 @@ history_add_milestone(struct history *history, const struct history_milestone *m
 	    .at = m->at,
 	    .due_at = m->due_at,
 	    .recorded_at = m->recorded_at,
+	    .held_at = m->held_at.us != 0 ? m->held_at : m->recorded_at,
 	    .late_by = m->late_by,
 	    .by_reassessment = m->by_reassessment,
 	    .texts = {m->level, m->policy, m->calendar, m->severity, m->reason, m->escalation, m->trigger},

@@ -17,6 +17,7 @@ struct history_milestone {
 	const char *metric, *milestone, *level, *policy, *calendar, *severity, *reason, *escalation, *trigger;
 	const char *notify; /* an array's text: "{chat,pager}" */
 	struct instant at, due_at, recorded_at;
+	struct instant held_at; /* the same by a clock that is never set, that of the leases; 0: recorded_at */
 	struct duration late_by;
 	int32_t cycle, step, repeat; /* 0 for NULL but repeat: -1 */
 	bool by_reassessment;
@@ -48,7 +49,7 @@ void history_add_receipt(struct history *history, const char *channel, const cha
 void history_forgive_receipt(struct history *history, const char *key);
 /* When a daemon may have been away: then only the gravest of a clock's alerts sets its ladder going. */
 void history_add_absence(struct history *history, struct instant from, struct instant to);
-/* `owner` held the lease of the shard in [from, to), by the database's clock. */
+/* `owner` held the lease of the shard in [from, to). */
 void history_add_lease(struct history *history, unsigned shard, const char *owner, struct instant from,
                        struct instant to);
 

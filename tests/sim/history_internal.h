@@ -55,6 +55,7 @@ struct entry {
 	int32_t cycle, step, repeat;
 	struct instant at, due_at;
 	struct instant recorded_at;
+	struct instant held_at;
 	struct duration late_by;
 	bool by_reassessment;
 	const char *texts[TEXT_COUNT];

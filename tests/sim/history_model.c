@@ -344,6 +344,21 @@ has_identity(const struct entry *entry)
 	       entry->kind != MILESTONE_RETARGETED;
 }
 
+/* A timer's must not be recorded before its time has come. An event's stands at the event's instant, or a late one's
+ * at the ticket's last, which a clock that was set back may come to later. */
+static bool
+is_early(const struct ticket_log *log, const struct entry *entry)
+{
+	bool fired =
+	    entry->kind == MILESTONE_AT_RISK || entry->kind == MILESTONE_BREACHED || entry->kind == MILESTONE_ESCALATED;
+	if (!fired || !instant_before(entry->recorded_at, entry->at))
+		return false;
+	for (size_t i = 0; i < log->n_events; i++)
+		if (instant_equal(log->events[i].event.at, entry->at))
+			return false;
+	return true;
+}
+
 static void
 check_recorded(struct history *history, const struct ticket_log *log)
 {
@@ -351,7 +366,7 @@ check_recorded(struct history *history, const struct ticket_log *log)
 	char at[INSTANT_TEXT_SIZE];
 	for (size_t i = 0; i < log->n_recorded; i++) {
 		const struct entry *entry = &log->recorded[i];
-		if (instant_before(entry->recorded_at, entry->at)) {
+		if (is_early(log, entry)) {
 			(void)instant_format(entry->recorded_at, at);
 			history_blame(history, CHECK_EARLY, "ticket %" PRId64 ": early, at %s: %s", log->ticket, at,
 			              entry_describe(entry, text));

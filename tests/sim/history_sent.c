@@ -220,7 +220,7 @@ check_holder(struct history *history, const struct ticket_log *log, size_t first
 		for (size_t j = first; j < history->n_leases && history->leases[j].shard == shard && !held; j++) {
 			const struct lease *lease = &history->leases[j];
 			held = entry->instance != NULL && strcmp(lease->owner, entry->instance) == 0 &&
-			       lease->from.us <= entry->recorded_at.us && entry->recorded_at.us < lease->to.us;
+			       lease->from.us <= entry->held_at.us && entry->held_at.us < lease->to.us;
 		}
 		if (held)
 			continue;

@@ -1,0 +1,26 @@
+/* What database.c and statements.c share. */
+#ifndef SLATED_SIM_DATABASE_INTERNAL_H
+#define SLATED_SIM_DATABASE_INTERNAL_H
+
+#include "database.h"
+
+struct database {
+	struct world *world;
+	struct db_data data;
+	struct db_data standby;
+	struct history *history;
+	int64_t clock_off;
+	int64_t hinted_at;
+	unsigned epoch;
+	unsigned next_pid;
+	void (*hint)(void *arg, const char *payload);
+	void *hint_arg;
+};
+
+void db_remove(struct db_list *list, size_t i);
+void db_data_copy(const struct db_data *from, struct db_data *to);
+bool db_is_open(const struct db_data *data, uint64_t xid);
+/* The lease's present holder has it no longer than until now: tells the history. */
+void db_end_lease(struct database *database, unsigned shard);
+
+#endif

@@ -1,0 +1,44 @@
+/* A daemon of the simulation: the real service, but for its process; and the receivers of its deliveries. */
+#ifndef SLATED_SIM_MEMBER_H
+#define SLATED_SIM_MEMBER_H
+
+#include "slated/config.h"
+#include "wire.h"
+
+enum { RECEIVERS = 2 };
+
+struct receiver_faults {
+	unsigned refused; /* answers with an error */
+	unsigned silent;  /* takes it and does not answer */
+	unsigned slow;    /* answers after seconds */
+};
+
+struct receivers;
+
+struct receivers *receivers_new(struct world *world, struct database *database, struct history *history);
+void receivers_free(struct receivers *receivers);
+void receivers_set_faults(struct receivers *receivers, const struct receiver_faults *faults);
+
+struct member;
+
+/* `config` is lent for good. It does nothing before member_start(). */
+struct member *member_new(struct world *world, struct wire *wire, struct receivers *receivers, struct config *config,
+                          const char *name, bool pooled);
+void member_free(struct member *member);
+const char *member_name(const struct member *member);
+bool member_runs(const struct member *member);
+void member_start(struct member *member);
+/* As SIGKILL does. */
+void member_kill(struct member *member);
+/* As SIGTERM does: it ends in good order, but not at once. */
+void member_stop(struct member *member);
+void member_part(struct member *member, int64_t until);
+void member_set_clock(struct member *member, int64_t off);
+/* To be called after each happening: sees when it has come to its end. */
+void member_look(struct member *member);
+/* How many shards it works on, with all that it knows of written; 0 where it does not. */
+unsigned member_shards(const struct member *member);
+/* Into the trace. */
+void member_describe(const struct member *member);
+
+#endif
