@@ -16,6 +16,7 @@
 #include "slated/render.h"
 #include "slated/result.h"
 #include "slated/shards.h"
+#include "slated/text.h"
 
 /* So many deliveries the courier may hold in all, and of one channel, so that one that stands still leaves the others
  * room; the rest wait in the table. */
@@ -27,9 +28,8 @@
 /* Looks for deliveries that nobody told it of so often. */
 #define SWEEP ((struct duration){US_PER_S})
 
-/* A claim that was given up may be carried out late, and nobody knows of what it took. Where nothing is in hand,
- * nothing can be claimed rightly. */
-#define STRAY_AFTER ((struct duration){5 * US_PER_S})
+/* A claim that was given up may be carried out late, and what a daemon had that is gone may be ours by now. */
+#define RELEASE_EACH ((struct duration){5 * US_PER_S})
 
 #define DELIVERY_COLUMNS                                                                                               \
 	"c.key, c.ticket_id, (SELECT t.external_id FROM sla.ticket t WHERE t.id = c.ticket_id), c.metric, c.cycle, "   \
@@ -39,12 +39,17 @@
 	"  WHERE l.ticket_id = c.ticket_id AND (l.metric, l.cycle, l.channel, l.address) IS NOT DISTINCT FROM "        \
 	"  (c.metric, c.cycle, c.channel, c.address) AND l.kind = 'escalated' AND l.state = 'delivered') "
 
-/* In order of position: an earlier delivery of a ticket and channel is never claimed after a later one. */
+/* In order of position, and none of a ticket and channel while an earlier one is not in this session's hand: one that
+ * another transaction has locked, or that a claim took which was carried out after its session had been given up. */
 static const char claim_sql[] =
-    "WITH next AS (SELECT key FROM sla.delivery WHERE claimed_by IS NULL AND channel <> ALL ($3::text[]) "
-    "  AND ($4::integer[] IS NULL OR ticket_id IS NULL OR ticket_id % 256 = ANY ($4)) "
+    "WITH next AS MATERIALIZED (SELECT key, ticket_id, channel, position FROM sla.delivery WHERE claimed_by IS NULL "
+    "  AND channel <> ALL ($3::text[]) AND (ticket_id IS NULL OR ticket_id % 256 = ANY (ARRAY(SELECT l.shard "
+    "    FROM sla.lease l WHERE l.owner = $1 AND l.expires_at > clock_timestamp()))) "
     "  ORDER BY position LIMIT $2::integer FOR UPDATE SKIP LOCKED), "
-    "claimed AS (UPDATE sla.delivery d SET claimed_by = $1 FROM next WHERE d.key = next.key RETURNING d.*) "
+    "claimed AS (UPDATE sla.delivery d SET claimed_by = $1, claim = $4::uuid FROM next n WHERE d.key = n.key "
+    "  AND NOT EXISTS (SELECT FROM sla.delivery e WHERE (e.ticket_id, e.channel) = (n.ticket_id, n.channel) "
+    "    AND e.position < n.position AND (e.claimed_by, e.claim) IS DISTINCT FROM ($1, $4::uuid) "
+    "    AND e.key NOT IN (SELECT key FROM next)) RETURNING d.*) "
     "SELECT " DELIVERY_COLUMNS "FROM claimed c ORDER BY c.position";
 
 /* What channels were told of alerts that are open: clocks that have not ended, and what belongs to no clock of a ticket
@@ -73,12 +78,12 @@ static const char outcome_sql[] =
     "UPDATE sla.delivery d SET attempts = o.attempts, next_attempt_at = o.next_attempt_at, last_error = o.error "
     "FROM o WHERE d.key = o.key AND o.outcome = 'retry'";
 
-/* What a former run of this instance had claimed is free again, and what an instance had that has not the lease of the
- * ticket's shard any more. */
+/* What a former session of this instance had claimed is free again, and what an instance had that has not the lease of
+ * the ticket's shard any more. */
 static const char release_sql[] =
-    "UPDATE sla.delivery d SET claimed_by = NULL WHERE claimed_by = $1 OR (claimed_by IS NOT NULL AND NOT EXISTS "
-    "  (SELECT FROM sla.lease l WHERE l.owner = d.claimed_by AND l.expires_at > clock_timestamp() "
-    "  AND (d.ticket_id IS NULL OR l.shard = d.ticket_id % 256)))";
+    "UPDATE sla.delivery d SET claimed_by = NULL WHERE (claimed_by = $1 AND claim IS DISTINCT FROM $2::uuid) OR "
+    "  (claimed_by IS NOT NULL AND NOT EXISTS (SELECT FROM sla.lease l WHERE l.owner = d.claimed_by "
+    "  AND l.expires_at > clock_timestamp() AND (d.ticket_id IS NULL OR l.shard = d.ticket_id % 256)))";
 
 static const char reassess_sql[] = "SELECT sla.apply_reassessments() "
                                    "WHERE EXISTS (SELECT FROM sla.reassessment WHERE outcome IS NULL)";
@@ -117,10 +122,11 @@ struct outbox {
 	struct batch fallen;  /* copies for channels that stand in */
 	struct text restored; /* channels that are to hear what they had been told, an array's text; empty: none */
 	bool open;
-	bool released;       /* of a former run, and what is stray */
-	int64_t released_at; /* ticks */
-	bool wanted;         /* look for deliveries as soon as the connection is idle */
-	bool reassess;       /* and for severities to write */
+	char session[TEXT_UUID_SIZE]; /* of the connection: under which name it claims */
+	bool released;                /* what is stray */
+	int64_t released_at;          /* ticks */
+	bool wanted;                  /* look for deliveries as soon as the connection is idle */
+	bool reassess;                /* and for severities to write */
 	bool draining;
 	unsigned n_claimed;
 	char *error;
@@ -232,6 +238,7 @@ void
 outbox_open(struct outbox *outbox)
 {
 	hooks_open(outbox->severity_hooks);
+	text_uuid((const uint64_t[]){loop_random(outbox->loop), loop_random(outbox->loop)}, outbox->session);
 	outbox->open = true;
 	outbox->released = false;
 	timer_set(outbox->sweep, SWEEP);
@@ -271,6 +278,20 @@ void
 outbox_undrain(struct outbox *outbox)
 {
 	outbox->draining = false;
+}
+
+static void
+batch_clear(struct batch *batch)
+{
+	for (unsigned i = 0; i < OUTCOME_COLUMNS; i++)
+		batch->next[i].len = batch->sent[i].len = 0;
+}
+
+void
+outbox_forget(struct outbox *outbox)
+{
+	batch_clear(&outbox->outcomes);
+	batch_clear(&outbox->fallen);
 }
 
 bool
@@ -547,9 +568,8 @@ claim(struct outbox *outbox, size_t held)
 	pg_array_end(&full);
 	outbox->wanted = false;
 	if (!full.failed)
-		run_query(outbox, claim_sql, 4,
-		          (const char *[]){outbox->instance, limit, full.data, shards_filter(outbox->shards)}, true,
-		          on_claimed);
+		run_query(outbox, claim_sql, 4, (const char *[]){outbox->instance, limit, full.data, outbox->session},
+		          true, on_claimed);
 	free(full.data);
 }
 
@@ -561,11 +581,11 @@ outbox_step(struct outbox *outbox)
 		return;
 	struct courier_counts counts = courier_count(outbox->courier);
 	size_t held = counts.behind + counts.later + counts.ready + counts.in_flight;
-	if (held == 0 && !outbox->draining && outbox_is_settled(outbox) &&
-	    loop_ticks(outbox->loop) - outbox->released_at > STRAY_AFTER.us)
+	if (!outbox->draining && loop_ticks(outbox->loop) - outbox->released_at > RELEASE_EACH.us)
 		outbox->released = false;
 	if (!outbox->released) {
-		run_query(outbox, release_sql, 1, (const char *[]){outbox->instance}, false, on_released);
+		run_query(outbox, release_sql, 2, (const char *[]){outbox->instance, outbox->session}, false,
+		          on_released);
 	} else if (outbox->restored.len > 0) {
 		run_query(outbox, restore_sql, 2,
 		          (const char *[]){outbox->restored.data, shards_filter(outbox->shards)}, true, on_restored);

@@ -19,6 +19,8 @@
 /* Others give up what is ours within a renewal. */
 #define WAIT_FOR_SHARE ((struct duration){US_PER_S})
 #define RENEW_BEATS    3 /* the lease, and our word where nothing happened */
+/* So long before the lease ends we let go of what is ours: what is on its way by then arrives before another's word. */
+#define LET_GO_US (4 * US_PER_S)
 
 static const char beat_sql[] =
     "WITH said AS (INSERT INTO sla.instance AS i (name, version, pid, started_at, configuration, shards, poll_only, "
@@ -51,10 +53,14 @@ note_server_error(struct service *service, const char *what, PGresult *result)
 static void
 take_share(struct service *service, const char *list)
 {
+	const struct shards former = service->shards;
 	if (!shards_read(list, &service->shards)) {
 		service_begin_anew(service, "the database's answer on the lease could not be read");
 		return;
 	}
+	/* Others have been at work on what was not ours in between. */
+	if (strcmp(former.list, service->shards.list) != 0)
+		courier_forget(service->courier);
 	bool stood_by = service->stands_by;
 	service->stands_by = service->shards.n == 0;
 	if (service->stands_by) {
@@ -176,14 +182,31 @@ send_beat(struct service *service)
 		service->beat_wanted = service->renew_wanted = true;
 }
 
+/* Whether the lease is about to end without us, who would not be told. Deliveries that are in hand are the next one's
+ * then. */
+static bool
+has_lapsed(struct service *service)
+{
+	if (service->lease_until == 0 || loop_ticks(service->loop) < service->lease_until - LET_GO_US)
+		return false;
+	service->lease_until = 0;
+	courier_forget(service->courier);
+	return true;
+}
+
 void
 service_beat(struct service *service)
 {
 	/* A flush that outlived the feed's connection has ended without anybody who waited for it. */
 	if (service->state == SERVICE_DOWN)
 		service_begin(service);
+	bool lapsed = has_lapsed(service);
 	if (service->state != SERVICE_LIVE && service->state != SERVICE_LOADING)
 		return;
+	if (lapsed) {
+		service_begin_anew(service, "the lease could not be renewed in time");
+		return;
+	}
 	struct instant next = wheel_next(service->wheel), now = service_now(service);
 	if (instant_equal(next, INSTANT_NEVER) || instant_since(now, next).us < OVERDUE_US)
 		service_note(service, HEARTBEAT_ENGINE);

@@ -14,6 +14,7 @@
 #include "slated/outbox.h"
 #include "slated/pg.h"
 #include "slated/shards.h"
+#include "slated/text.h"
 #include "slated/timebase.h"
 
 struct event;
@@ -76,6 +77,7 @@ struct service {
 	struct channel **channels;
 	size_t n_channels;
 	struct pg_server newest; /* what the connections know of the server */
+	struct pg_server served; /* of which what is in hand comes */
 	struct pg *feed_pg;
 	struct pg *flush_pg;
 	struct pg *outbox_pg;
@@ -89,7 +91,7 @@ struct service {
 	struct service_metrics *metrics;
 	struct timebase timebase;
 	struct instant started_at;
-	char run[37]; /* a uuid, another for each load */
+	char run[TEXT_UUID_SIZE]; /* a uuid, another for each load */
 	char instance[256];
 	enum service_state state;
 	struct timer *timers; /* the wheel's next instant */

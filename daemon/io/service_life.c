@@ -87,14 +87,7 @@ service_note_well(struct service *service)
 static void
 make_run(struct service *service)
 {
-	const uint64_t random[] = {loop_random(service->loop), loop_random(service->loop)};
-	unsigned char b[16];
-	memcpy(b, random, sizeof(b));
-	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40); /* RFC 9562, version 4 */
-	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-	(void)snprintf(service->run, sizeof(service->run),
-	               "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3],
-	               b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	text_uuid((const uint64_t[]){loop_random(service->loop), loop_random(service->loop)}, service->run);
 }
 
 void
@@ -169,6 +162,14 @@ leave_former(struct service *service)
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (all[i] != NULL)
 			pg_leave_former(all[i]);
+	/* What was sent, and told of, may belong to commits that are lost: they come again, and their end after them.
+	 */
+	if (service->served.timeline != 0 && (service->served.system != service->newest.system ||
+	                                      service->served.timeline != service->newest.timeline)) {
+		courier_forget(service->courier);
+		outbox_forget(service->outbox);
+	}
+	service->served = service->newest;
 }
 
 static void

@@ -1,6 +1,6 @@
 #include "slated/text.h"
 
-#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 /* RFC 3629 section 4: per lead byte the length, and the range of the second byte that shuts out overlong forms,
@@ -74,4 +74,14 @@ text_is_mail_address(const char *text)
 		return false;
 	const char *host = text + n + 1;
 	return *host && strspn(host, domain) == strlen(host) && host[0] != '.' && host[0] != '-';
+}
+
+void
+text_uuid(const uint64_t random[static 2], char ret[static TEXT_UUID_SIZE])
+{
+	uint64_t high = (random[0] & ~UINT64_C(0xf000)) | 0x4000;
+	uint64_t low = (random[1] & ~(UINT64_C(3) << 62)) | UINT64_C(1) << 63;
+	(void)snprintf(ret, TEXT_UUID_SIZE, "%08x-%04x-%04x-%04x-%012llx", (unsigned)(high >> 32),
+	               (unsigned)(high >> 16 & 0xffff), (unsigned)(high & 0xffff), (unsigned)(low >> 48),
+	               (unsigned long long)(low & UINT64_C(0xffffffffffff)));
 }

@@ -36,7 +36,7 @@ void outbox_set_connection(struct outbox *outbox, struct pg *pg);
 void outbox_set_hooks(struct outbox *outbox, struct hooks *hooks);
 void outbox_go_on(struct outbox *outbox);
 
-/* The connection is up (again): claims begin. What a former run of this instance had claimed is claimed anew. */
+/* The connection is up (again): claims begin. What a former session of this instance had claimed is claimed anew. */
 void outbox_open(struct outbox *outbox);
 
 /* Before anything is claimed next, `restore` is called for what these channels were told of alerts that are open, in
@@ -54,6 +54,9 @@ void outbox_on_outcome(void *arg, const struct delivery *delivery, enum outcome 
 
 /* The courier's fall_back hook; `arg` is the outbox. */
 void outbox_on_fall_back(void *arg, const struct delivery *delivery, const char *channel);
+
+/* Drops the outcomes that have not been written: those deliveries are not known any more, or come again. */
+void outbox_forget(struct outbox *outbox);
 
 /* Whether every outcome told of has been written down. */
 bool outbox_is_settled(const struct outbox *outbox);

@@ -103,6 +103,12 @@ database_data(struct database *database)
 }
 
 unsigned
+database_timeline(const struct database *database)
+{
+	return database->timeline;
+}
+
+unsigned
 database_epoch(const struct database *database)
 {
 	return database->epoch;
@@ -119,6 +125,15 @@ database_on_hint(struct database *database, void (*hint)(void *arg, const char *
 {
 	database->hint = hint;
 	database->hint_arg = arg;
+}
+
+const struct db_delivery *
+db_find_delivery(const struct db_data *data, enum db_table table, const char *key)
+{
+	DB_EACH(const struct db_delivery, delivery, data, table)
+	if (delivery->key == key)
+		return delivery;
+	return NULL;
 }
 
 /* The clock ----------------------------------------------------------------------------------------------------------
@@ -289,13 +304,16 @@ database_fail_over(struct database *database, struct history *history)
 	database_restart(database);
 	for (unsigned table = DB_DELIVERIES; table <= DB_LOG; table++) {
 		DB_EACH(const struct db_delivery, d, &database->data, table)
-		history_forgive_receipt(history, d->key);
+		if (db_find_delivery(&database->standby, DB_DELIVERIES, d->key) == NULL &&
+		    db_find_delivery(&database->standby, DB_LOG, d->key) == NULL)
+			history_forgive_receipt(history, d->key);
 	}
 	for (unsigned shard = 0; shard < SHARDS; shard++)
 		db_end_lease(database, shard);
 	data_clear(&database->data);
 	db_data_copy(&database->standby, &database->data);
 	database_restart(database);
+	database->timeline++;
 	/* More cannot be lost than a sequence is ahead: that the numbers of tickets come again is no fault of ours. */
 	if (database->data.next_ticket + SEQUENCE_AHEAD < next_ticket)
 		database->data.next_ticket = next_ticket;

@@ -148,6 +148,8 @@ void database_restart(struct database *database);
 /* The standby takes over: what was not replicated is gone. The keys of deliveries that are gone with it may have been
  * sent. */
 void database_fail_over(struct database *database, struct history *history);
+/* How often that has happened. */
+unsigned database_timeline(const struct database *database);
 /* Sessions of another epoch have ended. */
 unsigned database_epoch(const struct database *database);
 

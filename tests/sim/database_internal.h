@@ -12,6 +12,7 @@ struct database {
 	int64_t clock_off;
 	int64_t hinted_at;
 	unsigned epoch;
+	unsigned timeline;
 	unsigned next_pid;
 	void (*hint)(void *arg, const char *payload);
 	void *hint_arg;
@@ -20,6 +21,8 @@ struct database {
 void db_remove(struct db_list *list, size_t i);
 void db_data_copy(const struct db_data *from, struct db_data *to);
 bool db_is_open(const struct db_data *data, uint64_t xid);
+/* By its key, which is kept; NULL: there is none. */
+const struct db_delivery *db_find_delivery(const struct db_data *data, enum db_table table, const char *key);
 /* The lease's present holder has it no longer than until now: tells the history. */
 void db_end_lease(struct database *database, unsigned shard);
 

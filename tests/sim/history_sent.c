@@ -114,17 +114,19 @@ check_lanes(struct history *history, const struct ticket_log *log)
 	free(lanes);
 }
 
-/* On each channel, by their first receipts. */
+/* On each channel, by their first receipts. What was lost by a fail-over and recorded anew takes its place then, and
+ * had come before. */
 static void
 check_order(struct history *history, const struct ticket_log *log)
 {
 	for (size_t i = 1; i < log->n_alerts; i++) {
 		const struct alert *alert = log->alerts[i];
 		const struct alert *former = NULL;
-		if (!is_delivered(alert))
+		if (!is_delivered(alert) || alert->forgiven)
 			continue;
 		for (size_t j = i; j-- > 0 && former == NULL;)
-			if (is_delivered(log->alerts[j]) && strcmp(log->alerts[j]->channel, alert->channel) == 0)
+			if (is_delivered(log->alerts[j]) && !log->alerts[j]->forgiven &&
+			    strcmp(log->alerts[j]->channel, alert->channel) == 0)
 				former = log->alerts[j];
 		if (former != NULL && former->first > alert->first)
 			history_blame(history, CHECK_ORDER, "ticket %" PRId64 ", %s: %s came before %s", log->ticket,

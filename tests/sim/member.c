@@ -231,8 +231,8 @@ connect(struct member *member, const struct pg_callbacks *callbacks)
 {
 	struct pg_callbacks mine = *callbacks;
 	mine.arg = member->service;
-	return wire_connect(member->wire, member->loop, member->name, member->pooled, member->config->database_timeout,
-	                    &mine);
+	return wire_connect(member->wire, member->name, member->pooled, member->config->database_timeout,
+	                    &member->service->newest, &mine);
 }
 
 void

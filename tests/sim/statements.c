@@ -649,21 +649,12 @@ is_recorded(const struct db_data *data, int64_t ticket, const struct columns *m,
 	return false;
 }
 
-static const struct db_delivery *
-find_delivery(const struct db_data *data, enum db_table table, const char *key)
-{
-	DB_EACH(const struct db_delivery, delivery, data, table)
-	if (delivery->key == key)
-		return delivery;
-	return NULL;
-}
-
 static void
 make_delivery(struct database *database, const struct db_delivery *from, const char *text, unsigned *ret_n)
 {
 	bool logged = says(text, "NOT EXISTS (SELECT FROM sla.delivery_log l WHERE l.key = d.key)") &&
-	              find_delivery(&database->data, DB_LOG, from->key) != NULL;
-	if (logged || find_delivery(&database->data, DB_DELIVERIES, from->key) != NULL)
+	              db_find_delivery(&database->data, DB_LOG, from->key) != NULL;
+	if (logged || db_find_delivery(&database->data, DB_DELIVERIES, from->key) != NULL)
 		return;
 	struct db_delivery *delivery = db_add(&database->data.tables[DB_DELIVERIES]);
 	*delivery = *from;
@@ -881,15 +872,16 @@ flush(struct database *database, struct db_session *session, const char *text, c
 static struct db_answer
 release(struct database *database, struct db_session *session, const char *text, const char *const *params)
 {
-	const char *name = keep(database, params[0]);
+	const char *name = keep(database, params[0]), *claim = keep(database, params[1]);
 	struct instant now = database_clock(database);
 	(void)session;
 	(void)text;
 	DB_EACH(struct db_delivery, d, &database->data, DB_DELIVERIES)
 	{
 		const struct db_lease *lease = &database->data.leases[d->ticket % SHARDS];
-		if (d->claimed_by == name || lease->owner != d->claimed_by || !is_before(now, lease->expires_at))
-			d->claimed_by = d->claim = NULL;
+		if ((d->claimed_by == name && d->claim != claim) || lease->owner != d->claimed_by ||
+		    !is_before(now, lease->expires_at))
+			d->claimed_by = NULL;
 	}
 	database->data.next_xid++;
 	return answer_of(PGRES_COMMAND_OK);
@@ -925,22 +917,39 @@ row_add_delivery(struct row *row, const struct db_data *data, const struct db_de
 	row_add_bool(row, was_told(data, d));
 }
 
+/* Whether an earlier one of the ticket and channel is in somebody else's hand. */
+static bool
+is_behind(const struct db_data *data, const struct db_delivery *d, const char *name, const char *session)
+{
+	DB_EACH(const struct db_delivery, e, data, DB_DELIVERIES)
+	if (e->ticket == d->ticket && e->channel == d->channel && e->position < d->position &&
+	    (e->claimed_by != name || e->claim != session))
+		return true;
+	return false;
+}
+
 static struct db_answer
 claim(struct database *database, struct db_session *session, const char *text, const char *const *params)
 {
 	struct db_answer answer = {0};
-	const char *name = keep(database, params[0]);
+	const char *name = keep(database, params[0]), *token = keep(database, params[3]);
+	bool in_order = says(text, "AND e.position < n.position");
+	bool of_lease = says(text, "FROM sla.lease l WHERE l.owner = $1");
+	struct instant now = database_clock(database);
 	long limit = strtol(params[1], NULL, 10);
 	struct row row;
 	(void)session;
-	(void)text;
 	answer_add(&answer, result_new(14));
 	/* Rows stand in the order of their positions. */
 	DB_EACH(struct db_delivery, d, &database->data, DB_DELIVERIES)
 	{
-		if (d->claimed_by != NULL || !is_of(params[3], d->ticket) || PQntuples(answer.results[0]) >= limit)
+		const struct db_lease *lease = &database->data.leases[d->ticket % SHARDS];
+		bool ours = lease->owner == name && is_before(now, lease->expires_at);
+		if (d->claimed_by != NULL || (of_lease && !ours) || PQntuples(answer.results[0]) >= limit ||
+		    (in_order && is_behind(&database->data, d, name, token)))
 			continue;
 		d->claimed_by = name;
+		d->claim = token;
 		row_add_delivery(&row, &database->data, d);
 		result_add(answer.results[0], &row);
 	}
@@ -1013,7 +1022,7 @@ database_execute(struct database *database, struct db_session *session, const ch
 	    {"WITH fence AS", 84, flush},
 	    {"WITH next AS", 4, claim},
 	    {"WITH o AS MATERIALIZED", 6, outcomes},
-	    {"UPDATE sla.delivery d SET claimed_by = NULL", 1, release},
+	    {"UPDATE sla.delivery d SET claimed_by = NULL", 2, release},
 	    {"SELECT sla.apply_reassessments()", 0, reassess},
 	};
 	for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)

@@ -40,6 +40,7 @@ struct pg {
 	const char *name;
 	bool pooled;
 	struct duration timeout;
+	struct pg_server *newest;
 	struct pg_callbacks callbacks;
 	enum state state;
 	struct happening wait; /* for a pause, a connection, an answer's deadline */
@@ -141,6 +142,7 @@ on_connected(void *arg)
 	pg->state = STATE_READY;
 	pg->pause = PAUSE_MIN;
 	pg->session = (struct db_session){.pid = pg->wire->next_pid++, .epoch = database_epoch(pg->wire->database)};
+	*pg->newest = (struct pg_server){1, 1 + database_timeline(pg->wire->database)};
 	pg->callbacks.ready(pg->callbacks.arg);
 }
 
@@ -311,15 +313,15 @@ on_hint(void *arg)
  */
 
 struct pg *
-wire_connect(struct wire *wire, struct loop *loop, const char *name, bool pooled, struct duration timeout,
+wire_connect(struct wire *wire, const char *name, bool pooled, struct duration timeout, struct pg_server *newest,
              const struct pg_callbacks *callbacks)
 {
 	struct pg *pg = must(calloc(1, sizeof(*pg)));
-	(void)loop;
 	pg->wire = wire;
 	pg->name = name;
 	pg->pooled = pooled;
 	pg->timeout = timeout;
+	pg->newest = newest;
 	pg->callbacks = *callbacks;
 	pg->pause = PAUSE_MIN;
 	LIST_INSERT_HEAD(&wire->connections, pg, link);

@@ -27,8 +27,8 @@ void wire_shut(struct wire *wire, int64_t until);
 /* All sessions have ended. */
 void wire_cut_all(struct wire *wire);
 /* A connection of one daemon; its daemon's pooler takes LISTEN and delivers nothing. */
-struct pg *wire_connect(struct wire *wire, struct loop *loop, const char *name, bool pooled, struct duration timeout,
-                        const struct pg_callbacks *callbacks);
+struct pg *wire_connect(struct wire *wire, const char *name, bool pooled, struct duration timeout,
+                        struct pg_server *newest, const struct pg_callbacks *callbacks);
 /* Until then this connection's server cannot be reached. */
 void wire_part(struct pg *pg, int64_t until);
 
