@@ -217,7 +217,7 @@ system_tests = \
 	tests/system/roles.py
 dist_check_SCRIPTS += $(system_tests)
 TESTS += $(system_tests)
-EXTRA_DIST += tests/system/harness.py tests/system/model.py
+EXTRA_DIST += tests/system/harness.py
 
 # Rates and circuit breakers.
 if HAVE_CRITERION
@@ -446,3 +446,8 @@ tests_sim_simulate_SOURCES = tests/sim/simulate.c tests/sim/database.c tests/sim
 	$(history_sources)
 tests_sim_simulate_LDADD = $(slated_LDADD)
 EXTRA_DIST += tests/sim/sim.conf
+check_PROGRAMS += tests/sim/check_history
+tests_sim_check_history_SOURCES = tests/sim/check_history.c $(history_sources)
+tests_sim_check_history_LDADD = $(CONFIG_LIBS) $(JANSSON_LIBS) -lm
+dist_check_SCRIPTS += tests/sim/check_history.sh
+TESTS += tests/sim/check_history.sh
