@@ -94,7 +94,8 @@ is_of_clock(const struct entry *entry, const struct entry *step)
 static bool
 is_own_level(const struct entry *entry, const struct entry *step)
 {
-	return entry->kind == MILESTONE_AT_RISK && strcmp(entry->texts[TEXT_LEVEL], step->texts[TEXT_TRIGGER]) == 0;
+	const char *level = entry->texts[TEXT_LEVEL];
+	return entry->kind == MILESTONE_AT_RISK && level != NULL && strcmp(level, step->texts[TEXT_TRIGGER]) == 0;
 }
 
 /* A graver alert of the step's clock had taken its place, in the same stretch between two events. */

@@ -217,6 +217,7 @@ def check(bench, receiver, path, what, windows=(), at_most=1, above=0, lost=(), 
     is left out."""
     requests = receiver.requests()
     text = records(bench.db, requests, windows, above, lost)
+    (bench.folder / f"{what}.ndjson").write_text(text)  # for whoever keeps the folder
     for line in check_history(path, until or int(time.time() * 1e6), text, at_most):
         judged = re.fullmatch(r"(not )?ok - (.*?)(?:: (\d+))?", line)
         if judged:
