@@ -492,7 +492,8 @@ Test(history, each_promise_has_a_row)
 	char report[4096];
 	unsigned promises = 0;
 	cr_assert_eq(check(config, &sound, report, sizeof(report)), 0);
-	for (char *line = strtok(report, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+	char *rest;
+	for (char *line = strtok_r(report, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
 		size_t i = 0;
 		if (strncmp(line, "ok - ", 5) != 0)
 			continue;
