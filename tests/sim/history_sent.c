@@ -114,6 +114,15 @@ check_lanes(struct history *history, const struct ticket_log *log)
 	free(lanes);
 }
 
+/* Whether a delivery came before one that stands after it; what was lost may have come in another order before. */
+static bool
+is_in_order(const struct alert *former, const struct alert *alert)
+{
+	size_t former_anew = former->anew > 0 ? former->anew : former->first;
+	size_t anew = alert->anew > 0 ? alert->anew : alert->first;
+	return former->first < alert->first || former_anew < anew;
+}
+
 /* On each channel, by their first receipts. */
 static void
 check_order(struct history *history, const struct ticket_log *log)
@@ -126,7 +135,7 @@ check_order(struct history *history, const struct ticket_log *log)
 		for (size_t j = i; j-- > 0 && former == NULL;)
 			if (is_delivered(log->alerts[j]) && strcmp(log->alerts[j]->channel, alert->channel) == 0)
 				former = log->alerts[j];
-		if (former != NULL && former->first > alert->first)
+		if (former != NULL && !is_in_order(former, alert))
 			history_blame(history, CHECK_ORDER, "ticket %" PRId64 ", %s: %s came before %s", log->ticket,
 			              alert->channel, alert->key, former->key);
 	}
