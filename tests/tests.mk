@@ -217,7 +217,7 @@ system_tests = \
 	tests/system/roles.py
 dist_check_SCRIPTS += $(system_tests)
 TESTS += $(system_tests)
-EXTRA_DIST += tests/system/harness.py tests/system/model.py
+EXTRA_DIST += tests/system/harness.py
 
 # Rates and circuit breakers.
 if HAVE_CRITERION
@@ -437,6 +437,11 @@ tests_sim_test_history_SOURCES = tests/sim/test_history.c $(history_sources)
 tests_sim_test_history_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_sim_test_history_LDADD = $(CONFIG_LIBS) $(CRITERION_LIBS)
 endif
+check_PROGRAMS += tests/sim/check_history
+tests_sim_check_history_SOURCES = tests/sim/check_history.c $(history_sources)
+tests_sim_check_history_LDADD = $(CONFIG_LIBS) $(JANSSON_LIBS) -lm
+dist_check_SCRIPTS += tests/sim/check_history.sh
+TESTS += tests/sim/check_history.sh
 
 # The daemon's parts in simulated time; see tests/sim/simulate.c. Its own loop.h, pg.h and hook.h come before the library's.
 check_PROGRAMS += tests/sim/simulate

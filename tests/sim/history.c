@@ -277,16 +277,22 @@ history_add_receipt(struct history *history, const char *channel, const char *ke
 	if (alert->times++ == 0) {
 		alert->first = alert->last;
 		alert->first_at = at;
-	} else if (channel != NULL && alert->received_on != NULL && strcmp(channel, alert->received_on) != 0)
-		alert->strayed = true;
-	if (channel != NULL && (alert->received_on == NULL || alert->strayed))
+	}
+	if (alert->anew == 0)
+		alert->anew = alert->last;
+	if (channel == NULL)
+		return;
+	alert->strayed |= alert->received_on != NULL && strcmp(channel, alert->received_on) != 0;
+	if (alert->received_on == NULL || alert->strayed)
 		alert->received_on = history_keep(&history->kept, channel);
 }
 
 void
 history_forgive_receipt(struct history *history, const char *key)
 {
-	find_alert(history, key)->forgiven = true;
+	struct alert *alert = find_alert(history, key);
+	alert->forgiven = true;
+	alert->anew = 0;
 }
 
 void

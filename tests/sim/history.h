@@ -44,8 +44,10 @@ void history_add_event(struct history *history, int64_t ticket, int64_t seq, con
 /* In the order of recording. */
 void history_add_milestone(struct history *history, const struct history_milestone *milestone);
 void history_add_delivery(struct history *history, const struct history_delivery *delivery);
-/* What the receiver accepted, in order; `lost`: the database knows nothing of it any more, and may not. */
+/* What the receiver accepted, in order. `channel` is NULL where nobody knows it; `at` is only told of. */
 void history_add_receipt(struct history *history, const char *channel, const char *key, struct instant at);
+/* Of a key of which the database knows nothing any more, and may not. Where it comes again, that is its first time:
+ * what the database has lost may happen in another order. */
 void history_forgive_receipt(struct history *history, const char *key);
 /* When a daemon may have been away: then only the gravest of a clock's alerts sets its ladder going. */
 void history_add_absence(struct history *history, struct instant from, struct instant to);

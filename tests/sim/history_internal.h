@@ -83,6 +83,7 @@ struct alert {
 	const char *received_on; /* the channel of its last receipt */
 	bool strayed;            /* its receipts came on several */
 	size_t first, last;      /* receipts, counted from 1 */
+	size_t anew;             /* the first since it was forgiven, or 0 */
 	struct instant first_at;
 	unsigned times;
 	UT_hash_handle hh;

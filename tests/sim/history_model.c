@@ -94,7 +94,8 @@ is_of_clock(const struct entry *entry, const struct entry *step)
 static bool
 is_own_level(const struct entry *entry, const struct entry *step)
 {
-	return entry->kind == MILESTONE_AT_RISK && strcmp(entry->texts[TEXT_LEVEL], step->texts[TEXT_TRIGGER]) == 0;
+	const char *level = entry->texts[TEXT_LEVEL];
+	return entry->kind == MILESTONE_AT_RISK && level != NULL && strcmp(level, step->texts[TEXT_TRIGGER]) == 0;
 }
 
 /* A graver alert of the step's clock had taken its place, in the same stretch between two events. */
@@ -221,9 +222,10 @@ is_recorded(const struct play *play, size_t first)
 	return true;
 }
 
-/* The instants of the timers that a late event can have come after. Those before it are settled. */
+/* The instants of the timers that a late event can have come after, with what is before it settled; `strict`: only as
+ * long as all of that was recorded. */
 static size_t
-list_timers(struct search *s, size_t event, struct instant ret[static TIMERS])
+list_timers(struct search *s, size_t event, bool strict, struct instant ret[static TIMERS])
 {
 	struct play *play = s->play;
 	const struct noted_event *noted = &play->log->events[event];
@@ -232,7 +234,7 @@ list_timers(struct search *s, size_t event, struct instant ret[static TIMERS])
 	size_t n = 0;
 	s->tries++;
 	play_events(play, event);
-	if (play->refused != 0 || play->in_time || !is_recorded(play, 0))
+	if (strict && (play->refused != 0 || play->in_time || !is_recorded(play, 0)))
 		return 0;
 	for (size_t i = event + 1; i < play->log->n_events; i++)
 		if (!play->log->events[i].late)
@@ -242,7 +244,7 @@ list_timers(struct search *s, size_t event, struct instant ret[static TIMERS])
 	while (n < TIMERS && (next = ticket_next(&play->ticket)).us <= limit.us) {
 		size_t first = play->history->n_model;
 		advance(play, next);
-		if (!is_recorded(play, first))
+		if (strict && !is_recorded(play, first))
 			break;
 		if (instant_before(noted->event.at, next))
 			ret[n++] = next;
@@ -270,7 +272,7 @@ explain(struct search *s, size_t depth)
 	struct instant timers[TIMERS];
 	struct instant *after = &s->play->after[s->late[depth]];
 	bool last = depth + 1 == s->n_late;
-	size_t n = list_timers(s, s->late[depth], timers);
+	size_t n = list_timers(s, s->late[depth], true, timers);
 	if (n > 0 && depth >= s->n_best) {
 		s->n_best = depth;
 		memcpy(s->best, s->play->after, s->play->log->n_events * sizeof(s->best[0]));
@@ -282,6 +284,18 @@ explain(struct search *s, size_t depth)
 	}
 	after->us = INT64_MIN;
 	return false;
+}
+
+/* For the report: where the search came furthest, and from there on each late event after the first timer. */
+static void
+play_nearly(struct search *s)
+{
+	struct instant timers[TIMERS];
+	memcpy(s->play->after, s->best, s->play->log->n_events * sizeof(s->best[0]));
+	for (size_t depth = s->n_best; depth < s->n_late; depth++)
+		if (list_timers(s, s->late[depth], false, timers) > 0)
+			s->play->after[s->late[depth]] = timers[0];
+	play_whole(s->play);
 }
 
 /* Leaves the play that explains the late events, or one that comes near. */
@@ -297,10 +311,8 @@ play_late(struct play *play)
 			s.late[s.n_late++] = i;
 	memcpy(s.best, play->after, n * sizeof(s.best[0]));
 	bool found = explain(&s, 0);
-	if (!found) {
-		memcpy(play->after, s.best, n * sizeof(s.best[0]));
-		play_whole(play);
-	}
+	if (!found)
+		play_nearly(&s);
 	free(s.late);
 	free(s.best);
 	return found;

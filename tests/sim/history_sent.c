@@ -114,21 +114,28 @@ check_lanes(struct history *history, const struct ticket_log *log)
 	free(lanes);
 }
 
-/* On each channel, by their first receipts. What was lost by a fail-over and recorded anew takes its place then, and
- * had come before. */
+/* Whether a delivery came before one that stands after it; what was lost may have come in another order before. */
+static bool
+is_in_order(const struct alert *former, const struct alert *alert)
+{
+	size_t former_anew = former->anew > 0 ? former->anew : former->first;
+	size_t anew = alert->anew > 0 ? alert->anew : alert->first;
+	return former->first < alert->first || former_anew < anew;
+}
+
+/* On each channel, by their first receipts. */
 static void
 check_order(struct history *history, const struct ticket_log *log)
 {
 	for (size_t i = 1; i < log->n_alerts; i++) {
 		const struct alert *alert = log->alerts[i];
 		const struct alert *former = NULL;
-		if (!is_delivered(alert) || alert->forgiven)
+		if (!is_delivered(alert))
 			continue;
 		for (size_t j = i; j-- > 0 && former == NULL;)
-			if (is_delivered(log->alerts[j]) && !log->alerts[j]->forgiven &&
-			    strcmp(log->alerts[j]->channel, alert->channel) == 0)
+			if (is_delivered(log->alerts[j]) && strcmp(log->alerts[j]->channel, alert->channel) == 0)
 				former = log->alerts[j];
-		if (former != NULL && former->first > alert->first)
+		if (former != NULL && !is_in_order(former, alert))
 			history_blame(history, CHECK_ORDER, "ticket %" PRId64 ", %s: %s came before %s", log->ticket,
 			              alert->channel, alert->key, former->key);
 	}

@@ -10,8 +10,7 @@ import threading
 import time
 
 from harness import run, wait_until, webhook
-from history import check
-from model import Comparison
+from history import check, last_milestone
 
 TICKETS = 200
 WRITERS = 8
@@ -142,7 +141,7 @@ def test_restart(bench, config, receiver):
     bench.db.wait("NOT EXISTS (SELECT FROM sla.ticket t LEFT JOIN sla.ticket_state s ON s.ticket_id = t.id "
                   "WHERE s.applied_seq IS DISTINCT FROM t.event_seq)")
     horizon = int(time.time() * 1e6) + 60_000_000
-    last = max(m["at"] for m in Comparison(bench.db, config, horizon).expected)
+    last = last_milestone(bench.db, config, horizon)
     bench.db.wait(f"clock_timestamp() > to_timestamp({last / 1e6 + 0.3})", 60)
     bench.db.wait("NOT EXISTS (SELECT FROM sla.delivery)")
     check(bench, receiver, config, "restart", [(down - 100_000, up + 500_000)], until=horizon)
