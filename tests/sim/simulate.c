@@ -2,7 +2,7 @@
  *simulated time against a model database, a faulty network and faulty receivers. What a run leaves behind goes to the
  *one checker (history.h). A seed is a run.
  *
- *	simulate [--config FILE] [--from SEED] [--seeds N | --minutes N] [--jobs N] [--trace]
+ *	simulate [--config FILE] [--from SEED] [--seeds N | --minutes N] [--jobs N] [--first] [--trace]
  *
  * Exit status 0: all runs were right; 1: some were not, the seeds are printed; 2: usage. */
 #include <errno.h>
@@ -53,6 +53,7 @@ struct options {
 	int64_t minutes;
 	unsigned jobs;
 	bool trace;
+	bool first; /* one that is wrong is enough */
 };
 
 /* Faults -------------------------------------------------------------------------------------------------------------
@@ -363,7 +364,7 @@ simulate_all(const struct options *options, unsigned job)
 		wrong += simulate(config, options->from + n, options->trace ? stderr : NULL) > 0;
 		runs++;
 		(void)fflush(stdout);
-		if (wrong >= 50)
+		if (wrong >= (options->first ? 1 : 50))
 			break;
 	}
 	(void)printf("job %u: %" PRIu64 " runs from seed %" PRIu64 " on, %" PRIu64 " wrong\n", job, runs,
@@ -401,6 +402,7 @@ main(int argc, char **argv)
 	                                      {"minutes", required_argument, NULL, 'm'},
 	                                      {"jobs", required_argument, NULL, 'j'},
 	                                      {"trace", no_argument, NULL, 't'},
+	    {"first", no_argument, NULL, '1'},
 	                                      {NULL, 0, NULL, 0}};
 	struct options options = {.from = 1, .seeds = 1, .jobs = 1, .config = "sim.conf"};
 	for (int c; (c = getopt_long(argc, argv, "", words, NULL)) != -1;) {
@@ -416,6 +418,8 @@ main(int argc, char **argv)
 			options.jobs = (unsigned)strtoul(optarg, NULL, 10);
 		else if (c == 't')
 			options.trace = true;
+		else if (c == '1')
+			options.first = true;
 		else
 			return 2;
 	}
