@@ -175,7 +175,10 @@ loader_feed(struct loader *loader, const config_setting_t *setting)
 		free(path);
 	}
 	if (r < 0) {
-		loader_problem(loader, setting, NULL, "\"%s\": %s", name, errno_text(r));
+		if (r == -ENOMEM)
+			loader->error = r;
+		else
+			loader_problem(loader, setting, NULL, "\"%s\": %s", name, errno_text(r));
 		free(name);
 		return NULL;
 	}
@@ -267,7 +270,9 @@ sources_read(struct loader *loader)
 	folder = loader_open_path(loader, "conf.d");
 	if (folder != NULL)
 		n = scandir(folder, &entries, entry_is_conf, alphasort);
-	if (n < 0 && errno != ENOENT && errno != ENOTDIR && loader->n_sources > 0)
+	if (n < 0 && errno == ENOMEM)
+		loader->error = -ENOMEM;
+	else if (n < 0 && errno != ENOENT && errno != ENOTDIR && loader->n_sources > 0)
 		loader_problem_at(loader, loader->sources[0], 0, "conf.d: %s", strerror(errno));
 	for (int i = 0; i < n; i++) {
 		char *name = loader_printf(loader, "conf.d/%s", entries[i]->d_name);
