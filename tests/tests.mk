@@ -451,3 +451,12 @@ tests_sim_simulate_SOURCES = tests/sim/simulate.c tests/sim/database.c tests/sim
 	$(history_sources)
 tests_sim_simulate_LDADD = $(slated_LDADD)
 EXTRA_DIST += tests/sim/sim.conf
+# Allocations that fail, one after the other.
+oom_ldflags = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=aligned_alloc \
+	-Wl,--wrap=strdup,--wrap=strndup,--wrap=asprintf,--wrap=vasprintf,--wrap=__asprintf_chk,--wrap=__vasprintf_chk \
+	-Wl,--wrap=fopen,--wrap=open_memstream,--wrap=scandir,--wrap=free
+check_PROGRAMS += tests/oom/oom_config
+TESTS += tests/oom/oom_config
+tests_oom_oom_config_SOURCES = tests/oom/oom_config.c tests/oom/oom.c tests/oom/oom.h
+tests_oom_oom_config_LDFLAGS = $(oom_ldflags)
+tests_oom_oom_config_LDADD = $(CONFIG_LIBS)
