@@ -4,8 +4,9 @@
  * - libconfig 1.5 does not look at what malloc() and strdup() give it (config_setting_add(), strbuf_append(),
  *   __config_list_add()), and its scanner made by flex exits;
  * - libical 3.0's icalmemory_new_buffer() callers and its ring buffers pass NULL on;
+ * - jansson's reader, of which oom_json.c tells;
  * - libpq and OpenSSL answer properly, but what they allocate is theirs to test.
- * jansson and libevent do look, and let a program name their allocators, which tests of HTTP use.
+ * libevent looks, and lets a program name its allocator: the test of HTTP does.
  *
  * A definition of malloc() in the program would do for gcc and clang, too, but not beside AddressSanitizer, which has
  * its own: --wrap works with it, since what is wrapped is the call and not the function. */
@@ -61,9 +62,8 @@ oom_demand_at(bool holds, const char *text, const char *what, long nth, const ch
 	abort();
 }
 
-/* Whether the allocation that is asked for fails. */
-static bool
-fails(void)
+bool
+oom_fails(void)
 {
 	if (oom.left == 0 || (oom.left > 1 && --oom.left >= 1))
 		return false;
@@ -122,13 +122,13 @@ int __wrap___asprintf_chk(char **ret, int flag, const char *format, ...);
 void *
 __wrap_malloc(size_t size)
 {
-	return fails() ? NULL : keep(__real_malloc(size));
+	return oom_fails() ? NULL : keep(__real_malloc(size));
 }
 
 void *
 __wrap_calloc(size_t n, size_t size)
 {
-	return fails() ? NULL : keep(__real_calloc(n, size));
+	return oom_fails() ? NULL : keep(__real_calloc(n, size));
 }
 
 /* The old block stays where it fails. One of no size is freed, as the C library has it. */
@@ -143,31 +143,31 @@ moved(void *old, void *moved_to, bool empty)
 void *
 __wrap_realloc(void *block, size_t size)
 {
-	return fails() ? NULL : moved(block, __real_realloc(block, size), size == 0);
+	return oom_fails() ? NULL : moved(block, __real_realloc(block, size), size == 0);
 }
 
 void *
 __wrap_reallocarray(void *block, size_t n, size_t size)
 {
-	return fails() ? NULL : moved(block, __real_reallocarray(block, n, size), n == 0 || size == 0);
+	return oom_fails() ? NULL : moved(block, __real_reallocarray(block, n, size), n == 0 || size == 0);
 }
 
 void *
 __wrap_aligned_alloc(size_t alignment, size_t size)
 {
-	return fails() ? NULL : keep(__real_aligned_alloc(alignment, size));
+	return oom_fails() ? NULL : keep(__real_aligned_alloc(alignment, size));
 }
 
 char *
 __wrap_strdup(const char *text)
 {
-	return fails() ? NULL : keep(__real_strdup(text));
+	return oom_fails() ? NULL : keep(__real_strdup(text));
 }
 
 char *
 __wrap_strndup(const char *text, size_t n)
 {
-	return fails() ? NULL : keep(__real_strndup(text, n));
+	return oom_fails() ? NULL : keep(__real_strndup(text, n));
 }
 
 void
@@ -180,20 +180,20 @@ __wrap_free(void *block)
 FILE *
 __wrap_fopen(const char *path, const char *mode)
 {
-	return fails() ? NULL : __real_fopen(path, mode);
+	return oom_fails() ? NULL : __real_fopen(path, mode);
 }
 
 FILE *
 __wrap_open_memstream(char **text, size_t *len)
 {
-	return fails() ? NULL : __real_open_memstream(text, len);
+	return oom_fails() ? NULL : __real_open_memstream(text, len);
 }
 
 int
 __wrap_scandir(const char *path, struct dirent ***entries, int (*filter)(const struct dirent *),
                int (*order)(const struct dirent **, const struct dirent **))
 {
-	return fails() ? -1 : __real_scandir(path, entries, filter, order);
+	return oom_fails() ? -1 : __real_scandir(path, entries, filter, order);
 }
 
 /* What *ret holds after a failure is undefined (asprintf(3)): here, nothing that could be freed. */
@@ -203,7 +203,7 @@ __wrap_vasprintf(char **ret, const char *format, va_list args)
 	static char undefined;
 	int n = -1;
 	*ret = &undefined;
-	if (!fails())
+	if (!oom_fails())
 		n = __real_vasprintf(ret, format, args);
 	if (n >= 0)
 		(void)keep(*ret);

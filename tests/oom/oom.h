@@ -21,6 +21,9 @@ bool oom_end(void);
 /* Blocks that were allocated through here and not freed. */
 size_t oom_blocks(void);
 
+/* Whether the allocation that is asked for fails, for what stands in for one. */
+bool oom_fails(void);
+
 /* For libraries that let themselves be told where to allocate. */
 void *oom_malloc(size_t size);
 void *oom_realloc(void *block, size_t size);
