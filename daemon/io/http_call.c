@@ -130,6 +130,15 @@ call_unlist(struct http_call *call)
 	*link = call->next;
 }
 
+/* The client sees that there is no answer, and none that lacks its body or what keeps a page safe. */
+static void
+call_drop_broken(const struct http_call *call)
+{
+	struct evhttp_connection *connection = evhttp_request_get_connection(call->request);
+	if (connection && call->broken)
+		(void)shutdown(bufferevent_getfd(evhttp_connection_get_bufferevent(connection)), SHUT_RDWR);
+}
+
 void
 http_answer(struct http_call *call, int status, const char *content_type, const char *body, size_t n_body)
 {
@@ -151,9 +160,7 @@ http_answer(struct http_call *call, int status, const char *content_type, const 
 		call->broken |= evbuffer_add(buffer, body, n_body) < 0;
 	if (connection)
 		http_connection_set_busy(server, evhttp_connection_get_bufferevent(connection), false);
-	/* The client sees that there is no answer, and none that lacks its body or what keeps a page safe. */
-	if (connection && call->broken)
-		(void)shutdown(bufferevent_getfd(evhttp_connection_get_bufferevent(connection)), SHUT_RDWR);
+	call_drop_broken(call);
 	evhttp_send_reply(call->request, status, NULL, NULL);
 	http_call_free(call);
 }
@@ -275,8 +282,7 @@ http_stream_begin(struct http_call *call, const char *content_type, void (*close
 	http_call_add_header(call, "X-Content-Type-Options", "nosniff");
 	if (connection)
 		evhttp_connection_set_closecb(connection, on_stream_closed, call);
-	if (connection && call->broken)
-		(void)shutdown(bufferevent_getfd(evhttp_connection_get_bufferevent(connection)), SHUT_RDWR);
+	call_drop_broken(call);
 	evhttp_send_reply_start(call->request, HTTP_OK, NULL);
 	if (!connection) {
 		on_stream_closed(NULL, call);
@@ -287,7 +293,7 @@ http_stream_begin(struct http_call *call, const char *content_type, void (*close
 }
 
 /* Not by shutdown(): what a client does not read would keep the socket. */
-static void
+void
 http_stream_cut(struct http_call *call)
 {
 	evhttp_connection_free(evhttp_request_get_connection(call->request));
