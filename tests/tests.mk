@@ -468,3 +468,12 @@ tests_oom_oom_feed_SOURCES = tests/oom/oom_feed.c tests/oom/given.c tests/oom/gi
 	tests/oom/oom.h tests/oom/oom_json.c
 tests_oom_oom_feed_LDFLAGS = $(oom_json_ldflags)
 tests_oom_oom_feed_LDADD = $(CONFIG_LIBS) $(JANSSON_LIBS) $(LIBPQ_LIBS)
+oom_event_ldflags = -Wl,--wrap=evbuffer_new,--wrap=evbuffer_add,--wrap=evbuffer_pullup,--wrap=evhttp_add_header \
+	-Wl,--wrap=evhttp_parse_query_str,--wrap=bufferevent_socket_new,--wrap=event_add
+check_PROGRAMS += tests/oom/oom_http
+TESTS += tests/oom/oom_http
+tests_oom_oom_http_SOURCES = tests/oom/oom_http.c tests/oom/oom.c tests/oom/oom.h tests/oom/oom_event.c \
+	tests/oom/oom_json.c $(fuzz_http_rig)
+tests_oom_oom_http_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io -I$(srcdir)/tests/fuzz
+tests_oom_oom_http_LDFLAGS = $(oom_json_ldflags) $(oom_event_ldflags)
+tests_oom_oom_http_LDADD = $(FUZZ_LIBS)

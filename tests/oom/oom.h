@@ -24,11 +24,6 @@ size_t oom_blocks(void);
 /* Whether the allocation that is asked for fails, for what stands in for one. */
 bool oom_fails(void);
 
-/* For libraries that let themselves be told where to allocate. */
-void *oom_malloc(size_t size);
-void *oom_realloc(void *block, size_t size);
-void oom_free(void *block);
-
 /* Says what was under way and aborts, where the condition does not hold. */
 #define oom_demand(holds, what, nth) oom_demand_at((holds), #holds, (what), (nth), __FILE__, __LINE__)
 void oom_demand_at(bool holds, const char *text, const char *what, long nth, const char *file, int line);
