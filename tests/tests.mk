@@ -451,3 +451,29 @@ tests_sim_simulate_SOURCES = tests/sim/simulate.c tests/sim/database.c tests/sim
 	$(history_sources)
 tests_sim_simulate_LDADD = $(slated_LDADD)
 EXTRA_DIST += tests/sim/sim.conf
+# Allocations that fail, one after the other.
+oom_ldflags = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=aligned_alloc \
+	-Wl,--wrap=strdup,--wrap=strndup,--wrap=asprintf,--wrap=vasprintf,--wrap=__asprintf_chk,--wrap=__vasprintf_chk \
+	-Wl,--wrap=fopen,--wrap=open_memstream,--wrap=scandir,--wrap=free
+oom_json_ldflags = $(oom_ldflags) -Wl,--wrap=json_loadb,--wrap=json_dumps,--wrap=json_object,--wrap=json_array \
+	-Wl,--wrap=json_string,--wrap=json_object_set_new,--wrap=json_array_append_new,--wrap=json_pack
+check_PROGRAMS += tests/oom/oom_config
+TESTS += tests/oom/oom_config
+tests_oom_oom_config_SOURCES = tests/oom/oom_config.c tests/oom/oom.c tests/oom/oom.h
+tests_oom_oom_config_LDFLAGS = $(oom_ldflags)
+tests_oom_oom_config_LDADD = $(CONFIG_LIBS)
+check_PROGRAMS += tests/oom/oom_feed
+TESTS += tests/oom/oom_feed
+tests_oom_oom_feed_SOURCES = tests/oom/oom_feed.c tests/oom/given.c tests/oom/given.h tests/oom/oom.c \
+	tests/oom/oom.h tests/oom/oom_json.c
+tests_oom_oom_feed_LDFLAGS = $(oom_json_ldflags)
+tests_oom_oom_feed_LDADD = $(CONFIG_LIBS) $(JANSSON_LIBS) $(LIBPQ_LIBS)
+oom_event_ldflags = -Wl,--wrap=evbuffer_new,--wrap=evbuffer_add,--wrap=evbuffer_pullup,--wrap=evhttp_add_header \
+	-Wl,--wrap=evhttp_parse_query_str,--wrap=bufferevent_socket_new,--wrap=event_add
+check_PROGRAMS += tests/oom/oom_http
+TESTS += tests/oom/oom_http
+tests_oom_oom_http_SOURCES = tests/oom/oom_http.c tests/oom/oom.c tests/oom/oom.h tests/oom/oom_event.c \
+	tests/oom/oom_json.c $(fuzz_http_rig)
+tests_oom_oom_http_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io -I$(srcdir)/tests/fuzz
+tests_oom_oom_http_LDFLAGS = $(oom_json_ldflags) $(oom_event_ldflags)
+tests_oom_oom_http_LDADD = $(FUZZ_LIBS)

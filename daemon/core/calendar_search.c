@@ -140,6 +140,17 @@ calendar_cover(struct calendar *calendar, int64_t from, int64_t to)
 	return 0;
 }
 
+/* The last day that a search by business days looks at may end behind its bound. */
+int
+calendar_prepare(struct calendar *calendar, struct instant at)
+{
+	int64_t t = at.us < TIME_MIN ? TIME_MIN : at.us;
+
+	if (calendar->kind == CALENDAR_ALWAYS || t >= TIME_MAX)
+		return 0;
+	return calendar_cover(calendar, t, t + SEARCH_MAX + 3 * US_PER_DAY);
+}
+
 /* A search has no way to say that memory is out, and to go on without the table would be a wrong deadline. */
 static void
 calendar_need(struct calendar *calendar, int64_t from, int64_t to)

@@ -70,18 +70,25 @@ engine_configure(struct engine *engine, const struct policy_set *set)
 	engine->set = set;
 }
 
-void
+int
 engine_rematch(struct engine *engine, struct ticket *ticket)
 {
 	struct facts facts;
 	struct custom_attribute *custom = NULL;
-	if (ticket->n_custom > 0 && (custom = calloc(ticket->n_custom, sizeof(*custom))) == NULL) {
-		engine->error = -ENOMEM;
-		return;
-	}
+	if (ticket->n_custom > 0 && (custom = calloc(ticket->n_custom, sizeof(*custom))) == NULL)
+		return -ENOMEM;
 	ticket_facts(engine, ticket, custom, &facts);
 	ticket->policy = policy_set_choose(engine->set, &facts, ticket->opened_at);
 	free(custom);
+	return 0;
+}
+
+void
+engine_match_anew(struct engine *engine, struct ticket *ticket)
+{
+	int r = engine_rematch(engine, ticket);
+	if (r < 0)
+		engine->error = r;
 }
 
 void
@@ -284,7 +291,7 @@ apply_opened(struct engine *engine, struct ticket *ticket, const struct ticket_e
 	ticket->ack_at = ticket->hold_at = ticket->hold_until = INSTANT_UNSET;
 	ticket->dirty = true;
 	(void)set_facts(engine, ticket, event); /* all are new */
-	engine_rematch(engine, ticket);
+	engine_match_anew(engine, ticket);
 	engine->opening = true;
 	reassess_apply_rules(engine, ticket, RULE_OPENED, at);
 	engine->opening = false;
@@ -355,7 +362,7 @@ apply_status(struct engine *engine, struct ticket *ticket, const struct ticket_e
 		return 0;
 	ticket->status = event->status;
 	ticket->dirty = true;
-	engine_rematch(engine, ticket);
+	engine_match_anew(engine, ticket);
 	for (unsigned metric = 0; metric < METRIC_COUNT; metric++) {
 		struct clock *clock = active_clock(ticket, (enum metric)metric);
 		if (clock != NULL && event->status >= STATUS_SOLVED)
@@ -389,7 +396,7 @@ apply_changed(struct engine *engine, struct ticket *ticket, const struct ticket_
 	(void)refusal; /* any attribute may have any value */
 	if (!set_facts(engine, ticket, event))
 		return 0;
-	engine_rematch(engine, ticket);
+	engine_match_anew(engine, ticket);
 	if (ticket->policy == former)
 		return 0;
 	for (struct clock *clock = ticket->clocks; clock != NULL; clock = clock->next) {
@@ -501,10 +508,11 @@ engine_apply(struct engine *engine, struct ticket *ticket, const struct ticket_e
 	return engine->error < 0 ? engine->error : r;
 }
 
-void
+int
 engine_hold(struct engine *engine, struct ticket *ticket, const struct ticket_event *event)
 {
 	assert(!ticket->opened);
+	engine->error = 0;
 	if (event->kind == EVENT_OPENED)
 		ticket->opened_at = event->at;
 	if (event->kind == EVENT_OPENED || event->kind == EVENT_STATUS)
@@ -513,6 +521,7 @@ engine_hold(struct engine *engine, struct ticket *ticket, const struct ticket_ev
 		(void)set_facts(engine, ticket, event); /* no clock runs that a change could touch */
 	if (event->kind == EVENT_MERGED)
 		ticket->merged = true;
+	return engine->error;
 }
 
 int

@@ -37,6 +37,8 @@ struct carry {
 /* engine.c */
 void engine_emit(struct engine *engine, struct ticket *ticket, const struct clock *clock, struct milestone milestone);
 void engine_call_rules(struct engine *engine, enum rule_on on);
+/* engine_rematch() as part of something larger: `error` says where memory was out. */
+void engine_match_anew(struct engine *engine, struct ticket *ticket);
 
 /* clock.c: each writes its milestones at `now`. */
 void clock_start(struct engine *engine, struct ticket *ticket, enum metric metric, struct instant now,

@@ -30,7 +30,7 @@ reassess_set_severity(struct engine *engine, struct ticket *ticket, unsigned sev
 	bool changes = severity != ticket->severity;
 	ticket->severity = (uint8_t)severity;
 	ticket->dirty |= changes;
-	engine_rematch(engine, ticket);
+	engine_match_anew(engine, ticket);
 	engine->calls = &calls; /* cppcheck-suppress autoVariables; every way out puts the outer one back */
 	for (struct clock *clock = ticket->clocks; clock != NULL; clock = clock->next) {
 		if (!clock_is_active(clock))

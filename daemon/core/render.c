@@ -25,6 +25,13 @@ text_reserve(struct text *text, size_t len)
 }
 
 void
+text_empty(struct text *text)
+{
+	text->len = 0;
+	text->failed = false;
+}
+
+void
 text_add(struct text *text, const char *bytes, size_t len)
 {
 	if (!text_reserve(text, len))

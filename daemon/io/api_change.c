@@ -1,9 +1,11 @@
 /* What changes something: each in one statement with its row of sla.audit. Acknowledging is in inbound.c. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api_internal.h"
+#include "slated/jsonr.h"
 #include "slated/log.h"
 #include "slated/policy.h"
 #include "slated/silence.h"
@@ -14,13 +16,19 @@
 
 /* Bodies ----------------------------------------------------------------------------------------------------------- */
 
-/* Reads the body as an object with none but these members. NULL after answering 400. */
+static const char no_memory[] = "slated is out of memory";
+
+/* Reads the body as an object with none but these members. NULL after answering. */
 static json_t *
 read_object(struct http_call *call, const char *const *members, const char *example)
 {
 	size_t len;
 	const char *body = http_call_body(call, &len), *key;
-	json_t *object = json_loadb(body, len, JSON_REJECT_DUPLICATES, NULL), *value;
+	json_t *object = NULL, *value;
+	if (jsonr_read(body, len, JSON_REJECT_DUPLICATES, &object) == -ENOMEM) {
+		http_answer_busy(call, no_memory);
+		return NULL;
+	}
 	if (!json_is_object(object)) {
 		http_answer_error(call, 400, "the body is not a JSON object like %s", example);
 		json_decref(object);
@@ -42,24 +50,27 @@ read_object(struct http_call *call, const char *const *members, const char *exam
 	return object;
 }
 
-/* A text of the object, as one clean line. `otherwise` where it is not there; NULL after answering 400, also where that
- * is NULL. The caller frees it. */
+/* A text of the object, as one clean line. `otherwise` where it is not there; NULL after answering, also where that is
+ * NULL. The caller frees it. */
 static char *
 read_line(struct http_call *call, const json_t *object, const char *key, size_t max, const char *otherwise)
 {
 	const json_t *value = json_object_get(object, key);
 	char line[REASON_MAX_BYTES + 1];
 	size_t len = json_string_length(value);
-	char *copy = NULL;
+	const char *text = NULL;
 	if (!value && otherwise) {
-		copy = strdup(otherwise);
+		text = otherwise;
 	} else if (json_is_string(value) && len <= max) {
 		memcpy(line, json_string_value(value), len);
 		if (text_clean(line, len) > 0)
-			copy = strdup(line);
+			text = line;
 	}
-	if (!copy)
+	char *copy = text ? strdup(text) : NULL;
+	if (!text)
 		http_answer_error(call, 400, "\"%s\" is missing, empty or no text of at most %zu bytes", key, max);
+	else if (!copy)
+		http_answer_busy(call, no_memory);
 	return copy;
 }
 
@@ -151,17 +162,19 @@ api_serve_assess(void *arg, struct http_call *call)
 	    (wanted = read_line(call, body, "severity", NAME_MAX_BYTES, NULL)) != NULL &&
 	    (reason = read_line(call, body, "reason", REASON_MAX_BYTES, NULL)) != NULL) {
 		int index = policy_set_severity(set, wanted);
+		if (index >= 0)
+			add_names(&names, &set->severities[index]);
 		if (index < 0) {
 			answer_severities(call, set);
+		} else if (names.text.failed) {
+			http_answer_busy(call, no_memory);
 		} else {
-			add_names(&names, &set->severities[index]);
 			api_number(ticket, id);
 			http_call_origin(call, origin);
 			api_order(api, api->changes, call, ticket,
 			          (struct desk_order){
 			              .sql = {assess_sql},
-			              .params = {id, set->severities[index].name,
-			                         names.text.failed ? "[]" : names.text.data, by, reason, origin},
+			              .params = {id, set->severities[index].name, names.text.data, by, reason, origin},
 			              .n_params = {6},
 			              .done = on_assessed,
 			          });
@@ -273,13 +286,16 @@ api_serve_silence(void *arg, struct http_call *call)
 	    (reason = read_line(call, body, "reason", REASON_MAX_BYTES, NULL)) != NULL) {
 		match = json_dumps(json_object_get(body, "match"), JSON_ENSURE_ASCII);
 		http_call_origin(call, origin);
-		api_order(api, api->changes, call, 0,
-		          (struct desk_order){
-		              .sql = {silence_sql},
-		              .params = {match, reason, by, length, origin},
-		              .n_params = {5},
-		              .done = on_silenced,
-		          });
+		if (match)
+			api_order(api, api->changes, call, 0,
+			          (struct desk_order){
+			              .sql = {silence_sql},
+			              .params = {match, reason, by, length, origin},
+			              .n_params = {5},
+			              .done = on_silenced,
+			          });
+		else
+			http_answer_busy(call, no_memory);
 	}
 	free(match);
 	free(by);

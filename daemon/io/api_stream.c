@@ -90,6 +90,13 @@ on_closed(void *arg)
 		(void)event_del(api->beat);
 }
 
+static void
+tell_soon(struct api *api, struct timeval delay)
+{
+	if (api->n_subscribers > 0 && !event_pending(api->tell, EV_TIMEOUT, NULL))
+		(void)event_add(api->tell, &delay);
+}
+
 /* One event to all; a subscriber may be gone after it. */
 static void
 tell_all(struct api *api, const struct text *text)
@@ -117,12 +124,16 @@ event_end(struct api *api, struct jsonw *json, struct http_call *to)
 {
 	jsonw_close(json, '}');
 	text_add_string(&json->text, "\n\n");
-	if (json->text.failed)
+	if (json->text.failed && to) {
+		http_stream_cut(to);
+	} else if (json->text.failed) {
 		api->reload = true;
-	else if (to)
+		tell_soon(api, AGAIN);
+	} else if (to) {
 		http_stream_send(to, json->text.data, json->text.len);
-	else
+	} else {
 		tell_all(api, &json->text);
+	}
 	jsonw_clear(json);
 }
 
@@ -150,13 +161,6 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 }
 
 /* Changes ---------------------------------------------------------------------------------------------------------- */
-
-static void
-tell_soon(struct api *api, struct timeval delay)
-{
-	if (api->n_subscribers > 0 && !event_pending(api->tell, EV_TIMEOUT, NULL))
-		(void)event_add(api->tell, &delay);
-}
 
 struct placed_row {
 	int64_t ticket;

@@ -17,6 +17,27 @@
 
 /* A configuration of this size is a mistake. */
 #define FILE_SIZE_MAX (16U << 20)
+/* Most files fit into this. */
+#define FILE_ROOM 16384U
+
+/* Appends what the file holds, up to a byte more than `max`. 0 or negative errno; *text is the caller's either way. */
+static int
+file_append(FILE *file, size_t max, char **text, size_t *len)
+{
+	size_t room = 0;
+
+	do {
+		room = room == 0 ? FILE_ROOM : 2 * room;
+		char *longer = realloc(*text, room + 1);
+		if (longer == NULL)
+			return -ENOMEM;
+		*text = longer;
+		*len += fread(*text + *len, 1, room - *len, file);
+		if (ferror(file) != 0)
+			return -EIO;
+	} while (*len == room && *len <= max);
+	return *len > max ? -EFBIG : 0;
+}
 
 int
 file_read(const char *path, size_t max, char **ret, size_t *ret_len)
@@ -30,18 +51,11 @@ file_read(const char *path, size_t max, char **ret, size_t *ret_len)
 	if (file == NULL)
 		return -errno;
 	if (fstat(fileno(file), &status) < 0)
-		r = -errno;
+		r = -EIO;
 	else if (S_ISDIR(status.st_mode))
 		r = -EISDIR;
-	else if ((text = malloc(max + 1)) == NULL)
-		r = -ENOMEM;
-	if (r == 0) {
-		len = fread(text, 1, max + 1, file);
-		if (ferror(file) != 0)
-			r = -EIO;
-		else if (len > max)
-			r = -EFBIG;
-	}
+	else
+		r = file_append(file, max, &text, &len);
 	(void)fclose(file); /* only read */
 	if (r < 0) {
 		free(text);
@@ -175,7 +189,10 @@ loader_feed(struct loader *loader, const config_setting_t *setting)
 		free(path);
 	}
 	if (r < 0) {
-		loader_problem(loader, setting, NULL, "\"%s\": %s", name, errno_text(r));
+		if (r == -ENOMEM)
+			loader->error = r;
+		else
+			loader_problem(loader, setting, NULL, "\"%s\": %s", name, errno_text(r));
 		free(name);
 		return NULL;
 	}
@@ -267,7 +284,9 @@ sources_read(struct loader *loader)
 	folder = loader_open_path(loader, "conf.d");
 	if (folder != NULL)
 		n = scandir(folder, &entries, entry_is_conf, alphasort);
-	if (n < 0 && errno != ENOENT && errno != ENOTDIR && loader->n_sources > 0)
+	if (n < 0 && errno == ENOMEM)
+		loader->error = -ENOMEM;
+	else if (n < 0 && errno != ENOENT && errno != ENOTDIR && loader->n_sources > 0)
 		loader_problem_at(loader, loader->sources[0], 0, "conf.d: %s", strerror(errno));
 	for (int i = 0; i < n; i++) {
 		char *name = loader_printf(loader, "conf.d/%s", entries[i]->d_name);

@@ -169,6 +169,8 @@ loader_zone(struct loader *loader, const char *name, const struct zone **ret)
 		return -ENOMEM;
 	set->zones = zones;
 	int r = zone_make(name, &zone);
+	if (r == -ENOMEM)
+		loader->error = r;
 	if (r < 0)
 		return r;
 	zones[set->n_zones++] = zone;
@@ -188,7 +190,7 @@ calendar_zone_load(struct loader *loader, const config_setting_t *group)
 	int r = loader_zone(loader, name, &zone);
 	if (r == -EINVAL)
 		loader_problem(loader, group, "timezone", "the system's data for \"%s\" are damaged", name);
-	else if (r < 0)
+	else if (r < 0 && r != -ENOMEM)
 		loader_problem(loader, group, "timezone",
 		               "\"%s\" is neither a time zone of this system nor an offset such as \"UTC-08:00\"",
 		               name);
@@ -524,6 +526,11 @@ calendar_load(struct loader *loader, config_setting_t *group)
 	config_setting_set_hook(group, &state_done);
 	if (calendar == NULL)
 		return;
+	if (calendar_prepare(calendar, loader->now) < 0) {
+		loader->error = -ENOMEM;
+		calendar_free(calendar);
+		return;
+	}
 	struct instant open = calendar_next_open(calendar, loader->now);
 	/* Where hours were wrong, the rest follows from that. */
 	if (loader->problems->n == n_problems && !instant_before(open, two_years_after(loader->now)))

@@ -56,23 +56,34 @@ local_text(const struct calendar *calendar, struct instant at, char text[static 
 	return text;
 }
 
-/* When the example ticket is opened: in the last open hour of Friday 2026-03-06, or at the next opening after it. */
+/* When the example ticket is opened: in the last open hour of Friday 2026-03-06, or at the next opening after it.
+ * Where memory is out, loader->error says so. */
 static struct instant
-example_opened(struct calendar *calendar)
+example_opened(struct loader *loader, struct calendar *calendar)
 {
-	struct date friday = {20518}; /* 2026-03-06 */
+	const struct date friday = {20518}; /* 2026-03-06 */
 	const struct zone *zone = calendar_zone(calendar);
 	struct instant begin = zone_instant(zone, date_begin(friday), ZONE_FIRST);
 	struct instant end = zone_instant(zone, date_begin((struct date){friday.day + 1}), ZONE_FIRST);
 	struct instant open, close, at = begin, opened = INSTANT_NEVER;
 
+	/* An interval may have begun long before. */
+	if (calendar_prepare(calendar, instant_plus(begin, (struct duration){-3660 * US_PER_DAY})) < 0 ||
+	    calendar_prepare(calendar, end) < 0) {
+		loader->error = -ENOMEM;
+		return INSTANT_NEVER;
+	}
 	while (instant_before(at, end) && calendar_interval(calendar, at, &open, &close) && instant_before(open, end)) {
 		struct instant hour_before = instant_plus(instant_min(close, end), (struct duration){-US_PER_H});
 
 		opened = instant_max(instant_max(open, begin), hour_before);
 		at = close;
 	}
-	return instant_equal(opened, INSTANT_NEVER) ? calendar_next_open(calendar, end) : opened;
+	if (instant_equal(opened, INSTANT_NEVER))
+		opened = calendar_next_open(calendar, end);
+	if (calendar_prepare(calendar, opened) < 0)
+		loader->error = -ENOMEM;
+	return opened;
 }
 
 /* Reports a "2d" on a calendar other than `always`, with each reading's date. */
@@ -80,11 +91,13 @@ static void
 allowance_ambiguous(struct loader *loader, const config_setting_t *setting, const char *text,
                     const struct period *period, struct calendar *calendar)
 {
-	struct instant opened = example_opened(calendar);
+	struct instant opened = example_opened(loader, calendar);
 	char opened_text[LOCAL_TEXT_SIZE], due_text[LOCAL_TEXT_SIZE];
-	char *readings = loader_strdup(loader, "");
 	int32_t days = period->days;
 
+	if (loader->error < 0)
+		return;
+	char *readings = loader_strdup(loader, "");
 	/* "1d12h" has no counterpart in bd. */
 	bool whole = period->elapsed.us == days * US_PER_DAY;
 	for (int reading = BUSINESS_DAY_HOURS; whole && readings != NULL && reading <= BUSINESS_DAY_END_OF_DAY;

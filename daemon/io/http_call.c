@@ -27,6 +27,8 @@
 #define TIMESTAMP_TOLERANCE 300
 #define MESSAGE_ID_MAX      200
 
+static const char no_memory[] = "slated is out of memory";
+
 /* The request ------------------------------------------------------------------------------------------------------ */
 
 const char *
@@ -76,12 +78,8 @@ http_call_origin(const struct http_call *call, char ret[static HTTP_ORIGIN_SIZE]
 const char *
 http_call_body(const struct http_call *call, size_t *ret_len)
 {
-	struct evbuffer *body = evhttp_request_get_input_buffer(call->request);
-	*ret_len = evbuffer_get_length(body);
-	const char *text = *ret_len > 0 ? (const char *)evbuffer_pullup(body, -1) : NULL;
-	if (!text)
-		*ret_len = 0;
-	return text ? text : "";
+	*ret_len = call->n_body;
+	return call->body;
 }
 
 const char *
@@ -120,7 +118,7 @@ http_call_free(struct http_call *call)
 void
 http_call_add_header(struct http_call *call, const char *name, const char *value)
 {
-	(void)evhttp_add_header(evhttp_request_get_output_headers(call->request), name, value);
+	call->broken |= evhttp_add_header(evhttp_request_get_output_headers(call->request), name, value) < 0;
 }
 
 static void
@@ -130,6 +128,15 @@ call_unlist(struct http_call *call)
 	while (*link != call)
 		link = &(*link)->next;
 	*link = call->next;
+}
+
+/* The client sees that there is no answer, and none that lacks its body or what keeps a page safe. */
+static void
+call_drop_broken(const struct http_call *call)
+{
+	struct evhttp_connection *connection = evhttp_request_get_connection(call->request);
+	if (connection && call->broken)
+		(void)shutdown(bufferevent_getfd(evhttp_connection_get_bufferevent(connection)), SHUT_RDWR);
 }
 
 void
@@ -149,11 +156,11 @@ http_answer(struct http_call *call, int status, const char *content_type, const 
 	if (!evhttp_find_header(evhttp_request_get_output_headers(call->request), "Cache-Control"))
 		http_call_add_header(call, "Cache-Control", "no-store");
 	http_call_add_header(call, "X-Content-Type-Options", "nosniff");
-	/* Where this fails the length does not fit and the client sees a broken answer, as it should. */
 	if (n_body > 0 && evhttp_request_get_command(call->request) != EVHTTP_REQ_HEAD)
-		(void)evbuffer_add(buffer, body, n_body);
+		call->broken |= evbuffer_add(buffer, body, n_body) < 0;
 	if (connection)
 		http_connection_set_busy(server, evhttp_connection_get_bufferevent(connection), false);
+	call_drop_broken(call);
 	evhttp_send_reply(call->request, status, NULL, NULL);
 	http_call_free(call);
 }
@@ -162,8 +169,9 @@ http_answer(struct http_call *call, int status, const char *content_type, const 
 static void
 answer_object(struct http_call *call, int status, const char *content_type, json_t *body)
 {
-	static const char no_memory[] = "{\"title\": \"Service Unavailable\", \"status\": 503, \"detail\": \"slated is "
-	                                "out of memory: try again\"}\n";
+	static const char unavailable[] =
+	    "{\"title\": \"Service Unavailable\", \"status\": 503, \"detail\": \"slated is "
+	    "out of memory: try again\"}\n";
 	char *text = body ? json_dumps(body, JSON_ENSURE_ASCII) : NULL;
 	char *line;
 	int n = text ? asprintf(&line, "%s\n", text) : -1;
@@ -171,7 +179,7 @@ answer_object(struct http_call *call, int status, const char *content_type, json
 		http_answer(call, status, content_type, line, (size_t)n);
 		free(line);
 	} else {
-		http_answer(call, HTTP_SERVUNAVAIL, PROBLEM_TYPE, no_memory, strlen(no_memory));
+		http_answer(call, HTTP_SERVUNAVAIL, PROBLEM_TYPE, unavailable, strlen(unavailable));
 	}
 	free(text);
 	json_decref(body);
@@ -274,6 +282,7 @@ http_stream_begin(struct http_call *call, const char *content_type, void (*close
 	http_call_add_header(call, "X-Content-Type-Options", "nosniff");
 	if (connection)
 		evhttp_connection_set_closecb(connection, on_stream_closed, call);
+	call_drop_broken(call);
 	evhttp_send_reply_start(call->request, HTTP_OK, NULL);
 	if (!connection) {
 		on_stream_closed(NULL, call);
@@ -284,7 +293,7 @@ http_stream_begin(struct http_call *call, const char *content_type, void (*close
 }
 
 /* Not by shutdown(): what a client does not read would keep the socket. */
-static void
+void
 http_stream_cut(struct http_call *call)
 {
 	evhttp_connection_free(evhttp_request_get_connection(call->request));
@@ -327,6 +336,7 @@ enum authority {
 	AUTHORITY_GRANTED,
 	AUTHORITY_MISSING,
 	AUTHORITY_EXPIRED,
+	AUTHORITY_UNKNOWN, /* memory is out */
 };
 
 static bool
@@ -361,8 +371,9 @@ check_token(struct http_call *call)
 	if (!timestamp_is_fresh(timestamp))
 		return AUTHORITY_EXPIRED;
 	const char *body = http_call_body(call, &n_body);
-	if (signature_v1(&server->key, id, timestamp, body, n_body, signature) < 0 ||
-	    !signature_among(signature, signatures, ' '))
+	if (signature_v1(&server->key, id, timestamp, body, n_body, signature) < 0)
+		return AUTHORITY_UNKNOWN;
+	if (!signature_among(signature, signatures, ' '))
 		return AUTHORITY_MISSING;
 	call->signed_by_token = true;
 	return AUTHORITY_GRANTED;
@@ -441,6 +452,10 @@ call_is_allowed(struct http_call *call, const struct http_route *route)
 	enum authority authority = check_token(call);
 	if (authority == AUTHORITY_GRANTED)
 		return true;
+	if (authority == AUTHORITY_UNKNOWN) {
+		http_answer_busy(call, no_memory);
+		return false;
+	}
 	http_call_add_header(call, "WWW-Authenticate", "Bearer");
 	if (authority == AUTHORITY_EXPIRED)
 		http_answer_error(
@@ -514,7 +529,7 @@ call_route(struct http_call *call, const char *path)
 				continue;
 			call->segment = segment ? strndup(segment, len) : NULL;
 			if (segment && !call->segment) {
-				http_answer_busy(call, "slated is out of memory");
+				http_answer_busy(call, no_memory);
 				return;
 			}
 			if (call_is_allowed(call, route))
@@ -528,6 +543,37 @@ call_route(struct http_call *call, const char *path)
 	}
 	http_call_add_header(call, "Allow", allow);
 	http_answer_error(call, 405, "this path takes %s only", allow);
+}
+
+/* As evhttp_parse_query_str() has it, which does not tell a query that is wrong from memory that is out. */
+static bool
+query_is_right(const char *query)
+{
+	while (*query) {
+		size_t n = strcspn(query, "&");
+		if (*query == '=' || !memchr(query, '=', n))
+			return false;
+		query += n + (query[n] == '&');
+	}
+	return true;
+}
+
+/* Takes the body and the query apart. Whether that went well; it has been answered where not. */
+static bool
+call_read(struct http_call *call, const char *query)
+{
+	struct evbuffer *body = evhttp_request_get_input_buffer(call->request);
+	call->n_body = evbuffer_get_length(body);
+	call->body = call->n_body > 0 ? (const char *)evbuffer_pullup(body, -1) : "";
+	if (query && !query_is_right(query)) {
+		http_answer_error(call, 400, "what follows \"?\" is not of the form name=value&name=value");
+		return false;
+	}
+	if (!call->body || (query && evhttp_parse_query_str(query, &call->query) < 0)) {
+		http_answer_busy(call, no_memory);
+		return false;
+	}
+	return true;
 }
 
 void
@@ -552,9 +598,7 @@ http_call_begin(struct evhttp_request *request, void *arg)
 	if (server->stopped) {
 		http_call_add_header(call, "Connection", "close");
 		http_answer_error(call, 503, "slated is stopping: try again");
-	} else if (query && evhttp_parse_query_str(query, &call->query) < 0) {
-		http_answer_error(call, 400, "what follows \"?\" is not of the form name=value&name=value");
-	} else {
+	} else if (call_read(call, query)) {
 		call_route(call, path && *path ? path : "/");
 	}
 }

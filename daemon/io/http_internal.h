@@ -59,7 +59,10 @@ struct http_call {
 	struct evhttp_request *request;
 	char *segment;
 	struct evkeyvalq query;
+	const char *body; /* evhttp's, in one piece */
+	size_t n_body;
 	bool signed_by_token;
+	bool broken;               /* memory is out, and the answer lacks a part */
 	void (*closed)(void *arg); /* of a stream, or NULL */
 	void *closed_arg;
 	struct http_call *next;

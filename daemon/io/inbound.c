@@ -9,6 +9,7 @@
 
 #include "inbound_internal.h"
 #include "slated/desk.h"
+#include "slated/jsonr.h"
 #include "slated/log.h"
 #include "slated/message.h"
 #include "slated/text.h"
@@ -69,10 +70,9 @@ ask_answer(const struct ask *ask)
 	bool closed = strcmp(ask->outcome, "closed") == 0;
 	if (repeated || strcmp(ask->outcome, "acknowledged") == 0) {
 		json_int_t id = strtoll(ask->ticket, NULL, 10);
-		json_t *body = json_pack("{s:I, s:b}", "ticket", id, "acknowledged", true);
-		if (repeated && body)
-			(void)json_object_set_new(body, "repeated", json_true());
-		http_answer_json(call, 200, body);
+		json_t *told = repeated ? json_true() : NULL;
+		http_answer_json(call, 200,
+		                 json_pack("{s:I, s:b, s:o*}", "ticket", id, "acknowledged", true, "repeated", told));
 	} else if (ask->pager) {
 		inbound_answer_pager(call, closed ? "the ticket is closed" : "there is no such ticket");
 	} else if (closed) {
@@ -184,8 +184,10 @@ read_body(const struct http_call *call, struct ask *ask)
 	const json_t *by = NULL, *hold = NULL, *ticket = NULL;
 	struct period period;
 	json_t *value;
-	json_t *object = len > 0 ? json_loadb(body, len, JSON_REJECT_DUPLICATES, NULL) : json_object();
-	if (!json_is_object(object))
+	json_t *object = NULL;
+	if (jsonr_read(len > 0 ? body : "{}", len > 0 ? len : 2, JSON_REJECT_DUPLICATES, &object) == -ENOMEM)
+		problem = inbound_no_memory;
+	else if (!json_is_object(object))
 		problem = "the body is not a JSON object like {\"by\": \"Ann\", \"for\": \"2h\"}";
 	json_object_foreach(object, key, value)
 	{

@@ -1,38 +1,50 @@
 /* PagerDuty's webhooks, as its developer documentation has them: "Webhooks" (V3), pages Overview, Behavior and
  * Verifying Signatures. It sends at least once, repeats after 5xx and 429, and switches a webhook off after three other
  * answers than 2xx; so what is of no use to us is answered 200 with a note. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "inbound_internal.h"
+#include "slated/jsonr.h"
 #include "slated/log.h"
 #include "slated/policy.h"
 #include "slated/signature.h"
 
 #define EVENT_ID_MAX 200
 
-/* 200: one of the channels' secrets has signed it. 401: none. 403: there is none. */
+/* 200: the secret has signed it. 401: it has not. 503: memory is out. */
+static int
+secret_check(const char *secret, const char *body, size_t len, const char *given)
+{
+	struct signing_key key = {0};
+	char signature[SIGNATURE_HEX_SIZE];
+	int r = signing_key_copy(secret, &key);
+	if (r == 0)
+		r = signature_hex(&key, body, len, signature);
+	signing_key_clear(&key);
+	if (r == -ENOMEM)
+		return 503;
+	return r == 0 && signature_among(signature, given, ',') ? 200 : 401;
+}
+
+/* The best of the channels' secrets, so that one that cannot be tried does not outweigh one that fits. 403: there is
+ * none. */
 static int
 pager_check(const struct inbound *inbound, const struct http_call *call)
 {
 	const char *given = http_call_header(call, "X-PagerDuty-Signature");
 	const struct config *config = inbound->config;
-	char signature[SIGNATURE_HEX_SIZE];
 	int status = 403;
 	size_t len;
 	const char *body = http_call_body(call, &len);
 	for (size_t i = 0; i < config->n_channels; i++) {
 		const struct channel_settings *channel = &config->channels[i];
 		for (size_t j = 0; channel->type == CHANNEL_PAGERDUTY && j < channel->n_secrets; j++) {
-			struct signing_key key;
-			if (status == 403)
-				status = 401;
-			if (!given || signing_key_copy(channel->secrets[j], &key) < 0)
-				continue;
-			if (signature_hex(&key, body, len, signature) == 0 && signature_among(signature, given, ','))
-				status = 200;
-			signing_key_clear(&key);
+			int found = given ? secret_check(channel->secrets[j], body, len, given) : 401;
+			if (status == 403 || found == 200 || (found == 503 && status == 401))
+				status = found;
 		}
 	}
 	return status;
@@ -109,7 +121,10 @@ serve_event(struct inbound *inbound, struct http_call *call, const json_t *event
 	ask->pager = true;
 	(void)snprintf(ask->origin, sizeof(ask->origin), "pagerduty");
 	const char *problem = read_event(event, ask);
-	if (problem) {
+	if (problem == inbound_no_memory) {
+		http_answer_busy(call, problem); /* it comes again */
+		ask_free(ask);
+	} else if (problem) {
 		log_info("a webhook of PagerDuty was passed over", log_text("reason", problem),
 		         log_text("event", member_text(event, "id")));
 		inbound_answer_pager(call, problem);
@@ -141,7 +156,11 @@ inbound_serve_pager(void *arg, struct http_call *call)
 		    "that of the pagerduty channel");
 		return;
 	}
-	json_t *object = json_loadb(body, len, 0, NULL);
+	json_t *object = NULL;
+	if (status == 503 || jsonr_read(body, len, 0, &object) == -ENOMEM) {
+		http_answer_busy(call, inbound_no_memory);
+		return;
+	}
 	const json_t *event = json_object_get(object, "event");
 	if (json_is_object(event))
 		serve_event(inbound, call, event);

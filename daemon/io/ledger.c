@@ -121,7 +121,8 @@ struct ledger {
 	struct ledger_result result;
 	ledger_done *done;
 	void *arg;
-	char *error;
+	bool refused; /* the batch in flight, by the server: why */
+	char error[RESULT_ERROR_SIZE];
 };
 
 int
@@ -152,7 +153,7 @@ static void
 batch_clear(struct batch *batch)
 {
 	for (unsigned i = 0; i < COLUMN_COUNT; i++)
-		batch->columns[i].len = 0;
+		text_empty(&batch->columns[i]);
 	memset(batch->shards, 0, sizeof(batch->shards));
 	batch->rows = 0;
 	batch->latest_timer = (struct instant){0};
@@ -181,7 +182,6 @@ ledger_free(struct ledger *ledger)
 	free(ledger->scratch.data);
 	free(ledger->known.data);
 	free(ledger->heard.data);
-	free(ledger->error);
 	free(ledger);
 }
 
@@ -191,6 +191,7 @@ ledger_clear(struct ledger *ledger)
 	while (ledger->full != NULL)
 		batch_free(take_full(ledger));
 	batch_clear(ledger->open);
+	text_empty(&ledger->scratch);
 }
 
 void
@@ -201,8 +202,8 @@ ledger_set_names(struct ledger *ledger, const struct ledger_names *names)
 	    1U << CHANNEL_PAGERDUTY | 1U << CHANNEL_SLACK | 1U << CHANNEL_TEAMS | 1U << CHANNEL_ALERTMANAGER;
 	const struct config *config = names->config;
 	ledger->names = *names;
-	ledger->known.len = 0;
-	ledger->heard.len = 0;
+	text_empty(&ledger->known);
+	text_empty(&ledger->heard);
 	ledger->mail = NULL;
 	for (size_t i = 0; i < config->n_channels; i++) {
 		const struct channel_settings *channel = &config->channels[i];
@@ -651,16 +652,13 @@ on_flushed(void *arg, PGresult *result)
 {
 	struct ledger *ledger = arg;
 	if (result == NULL) {
-		char *error = ledger->error;
-		ledger->error = NULL;
-		ledger->done(ledger->arg, &ledger->result, error);
-		free(error);
+		ledger->done(ledger->arg, &ledger->result, ledger->refused ? ledger->error : NULL);
 	} else if (PQresultStatus(result) == PGRES_TUPLES_OK) {
 		ledger->result.deliveries = strcmp(PQgetvalue(result, 0, 0), "0") != 0;
 		ledger->result.reassessments = strcmp(PQgetvalue(result, 0, 1), "0") != 0;
 	} else {
-		free(ledger->error);
-		ledger->error = result_error(result);
+		ledger->refused = true;
+		result_write_error(result, ledger->error);
 	}
 }
 
@@ -710,6 +708,7 @@ ledger_flush(struct ledger *ledger, struct pg *pg, const char *run, const char *
 	ledger->done = done;
 	ledger->arg = arg;
 	ledger->result = (struct ledger_result){0};
+	ledger->refused = false;
 	if (r == 0)
 		r = pg_send(pg, &(struct pg_query){.text = ledger_flush_sql,
 		                                   .n_params = PARAM_COUNT,

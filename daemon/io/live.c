@@ -1,3 +1,6 @@
+/* Without it uthash ends the program. A ticket that was not added has no table then. */
+#define HASH_NONFATAL_OOM 1
+
 #include "slated/live.h"
 
 #include <assert.h>
@@ -27,6 +30,10 @@ live_add(struct live *live, int64_t id)
 	ticket->id = id;
 	ticket->ticket.id = (uint64_t)id;
 	HASH_ADD(hh, live->tickets, id, sizeof(ticket->id), ticket);
+	if (ticket->hh.tbl == NULL) {
+		free(ticket);
+		return NULL;
+	}
 	return ticket;
 }
 

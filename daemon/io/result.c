@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What is left of RESULT_ERROR_SIZE is enough for the longest remedy. */
+#define MESSAGE_MAX 280
+
 const char *
 result_text(const PGresult *rows, int row, int column)
 {
@@ -54,15 +57,23 @@ remedy(const char *state)
 	return NULL;
 }
 
-char *
-result_error(const PGresult *result)
+void
+result_write_error(const PGresult *result, char ret[static RESULT_ERROR_SIZE])
 {
 	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 	const char *hint = remedy(PQresultErrorField(result, PG_DIAG_SQLSTATE));
-	char *text;
 	if (message == NULL)
 		message = PQresultErrorMessage(result);
-	int n = asprintf(&text, "%.*s%s%s", (int)strcspn(message, "\n"), message, hint == NULL ? "" : "; ",
-	                 hint == NULL ? "" : hint);
-	return n < 0 ? NULL : text;
+	size_t len = strcspn(message, "\n");
+	int n = len < MESSAGE_MAX ? (int)len : MESSAGE_MAX;
+	(void)snprintf(ret, RESULT_ERROR_SIZE, "%.*s%s%s", n, message, hint == NULL ? "" : "; ",
+	               hint == NULL ? "" : hint);
+}
+
+char *
+result_error(const PGresult *result)
+{
+	char text[RESULT_ERROR_SIZE];
+	result_write_error(result, text);
+	return strdup(text);
 }

@@ -2,11 +2,11 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "slated/jsonr.h"
 #include "slated/render.h"
 
 /* A clock has few spans: one a pause. The bound keeps a broken row from asking for gigabytes. */
@@ -112,19 +112,22 @@ row_custom(struct row_reader *reader, struct pg_value value, char problem[static
 {
 	const char *key;
 	json_t *member;
-	json_error_t error;
 	reader->n_custom = 0;
 	if (value.data == NULL || (value.len == 2 && memcmp(value.data, "{}", 2) == 0))
 		return 0;
 	json_decref(reader->json);
-	reader->json = json_loadb(value.data, value.len, 0, &error);
+	reader->json = NULL;
+	int r = jsonr_read(value.data, value.len, 0, &reader->json);
+	if (r == -ENOMEM)
+		return r;
 	if (!json_is_object(reader->json))
 		return refuse(-EBADMSG, problem, "attributes: not a JSON object");
 	size_t n = json_object_size(reader->json);
-	struct custom_attribute *custom = realloc(reader->custom, n * sizeof(custom[0]));
-	reader->custom = custom != NULL ? custom : reader->custom;
-	if (n > 0 && custom == NULL)
+	/* Never of no size, which would free it. */
+	struct custom_attribute *custom = realloc(reader->custom, (n + 1) * sizeof(custom[0]));
+	if (custom == NULL)
 		return -ENOMEM;
+	reader->custom = custom;
 	json_object_foreach(reader->json, key, member)
 	{
 		size_t i = reader->n_custom++;
@@ -551,12 +554,14 @@ int
 row_restore_ladder(const char *ladder, const struct policy_set *set, struct ticket *ticket, unsigned *ret_lost,
                    char problem[static REFUSAL_SIZE])
 {
-	json_error_t error;
 	json_int_t hold_at;
 	json_int_t hold_until;
 	json_t *steps;
-	json_t *json = json_loads(ladder, 0, &error);
-	if (json == NULL || json_unpack(json, "{s:[II], s:o}", "hold", &hold_at, &hold_until, "steps", &steps) != 0) {
+	json_t *json = NULL;
+	int r = jsonr_read(ladder, strlen(ladder), 0, &json);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0 || json_unpack(json, "{s:[II], s:o}", "hold", &hold_at, &hold_until, "steps", &steps) != 0) {
 		json_decref(json);
 		return refuse(-EBADMSG, problem, "ladder: not in the daemon's form");
 	}
@@ -564,7 +569,6 @@ row_restore_ladder(const char *ladder, const struct policy_set *set, struct tick
 		ticket->hold_at = (struct instant){hold_at};
 		ticket->hold_until = (struct instant){hold_until};
 	}
-	int r = 0;
 	for (size_t i = 0; r == 0 && i < json_array_size(steps); i++)
 		r = restore_step(json_array_get(steps, i), set, ticket, &ticket->runs, ret_lost, problem);
 	json_decref(json);

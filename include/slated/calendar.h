@@ -73,6 +73,10 @@ const char *calendar_name(const struct calendar *calendar);
 const struct zone *calendar_zone(const struct calendar *calendar);
 bool calendar_is_always(const struct calendar *calendar);
 
+/* Makes ready for all searches that begin at `at`, as far as those look: a search that has to extend the table has no
+ * way to say that memory is out, and aborts. 0 or -ENOMEM. */
+int calendar_prepare(struct calendar *calendar, struct instant at) __attribute__((warn_unused_result));
+
 /* Whether `at` lies in an interval (closing instant excluded). */
 bool calendar_open(struct calendar *calendar, struct instant at);
 

@@ -117,8 +117,8 @@ struct atoms *engine_atoms(const struct engine *engine);
  * (`keep`). Each ticket must be passed through engine_rematch() before its next event. */
 void engine_configure(struct engine *engine, const struct policy_set *set);
 
-/* Finds the policy that matches the ticket's facts now. */
-void engine_rematch(struct engine *engine, struct ticket *ticket);
+/* Finds the policy that matches the ticket's facts now. 0 or -ENOMEM. */
+int engine_rematch(struct engine *engine, struct ticket *ticket);
 
 /* Puts the ticket's running and paused clocks on the present configuration at once (`migrate`), as a change of severity
  * does. 0 or -ENOMEM. */
@@ -132,8 +132,8 @@ int engine_apply(struct engine *engine, struct ticket *ticket, const struct tick
                  char refusal[static REFUSAL_SIZE]) __attribute__((warn_unused_result));
 
 /* A ticket whose `opened` was refused for its severity is not lost: the driver may have its facts kept from the refused
- * event and those that follow. */
-void engine_hold(struct engine *engine, struct ticket *ticket, const struct ticket_event *event);
+ * event and those that follow. 0 or -ENOMEM. */
+int engine_hold(struct engine *engine, struct ticket *ticket, const struct ticket_event *event);
 
 /* Opens a ticket that is held as of its true opening, once a `severity` event names one that the configuration knows.
  * Results as for engine_apply(). */

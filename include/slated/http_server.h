@@ -96,5 +96,7 @@ void http_stream_begin(struct http_call *call, const char *content_type, void (*
 /* May call `closed`. */
 void http_stream_send(struct http_call *call, const char *data, size_t n);
 void http_stream_end(struct http_call *call);
+/* Closes the connection in mid-stream, as where something is missing from it. Calls `closed`. */
+void http_stream_cut(struct http_call *call);
 
 #endif

@@ -13,6 +13,9 @@ struct text {
 	bool failed;
 };
 
+/* Makes it empty and right again; its room stays. */
+void text_empty(struct text *text);
+
 void text_add(struct text *text, const char *bytes, size_t len);
 void text_add_string(struct text *text, const char *string);
 void text_add_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -20,8 +20,12 @@ struct instant result_instant(const PGresult *rows, int row, int column);
 int64_t result_number(const PGresult *rows, int row, int column);
 bool result_bool(const PGresult *rows, int row, int column);
 
-/* The error's message in one line, and what an operator can do about it where that is known. NULL when out of memory;
- * to be freed. */
+/* The error's message in one line, cut where it is long, and what an operator can do about it where that is known.
+ * Without memory of its own: an error must not be lost when there is none. */
+#define RESULT_ERROR_SIZE 400
+void result_write_error(const PGresult *result, char ret[static RESULT_ERROR_SIZE]);
+
+/* The same in memory of its own, to be freed; NULL when that is out. */
 char *result_error(const PGresult *result);
 
 #endif

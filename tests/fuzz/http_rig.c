@@ -29,6 +29,7 @@
 #define REPLY_SIZE (256 * 1024)
 #define ROWS_MAX   3
 #define COLUMNS    48
+#define ASKED_SIZE 8192
 
 /* The desk --------------------------------------------------------------------------------------------------------- */
 
@@ -47,6 +48,7 @@ static struct {
 	struct desk changes, reads;
 	unsigned answer;
 	unsigned orders;
+	char asked[ASKED_SIZE];
 } rig;
 
 /* An outcome that the statement can have, or NULL for any other statement. */
@@ -153,10 +155,26 @@ order_is_text(const struct desk_order *order)
 	return true;
 }
 
+/* Each client comes from another address. */
+static void
+note_order(const struct desk_order *order)
+{
+	size_t len = strlen(rig.asked);
+	for (size_t i = 0; i <= DESK_PARAMS_MAX && len < ASKED_SIZE; i++) {
+		const char *text = i == 0 ? order->sql[0] : order->params[i - 1];
+		if (text == NULL)
+			text = "NULL";
+		else if (strncmp(text, "127.", 4) == 0)
+			text = "address";
+		len += (size_t)snprintf(rig.asked + len, ASKED_SIZE - len, "%.200s\n", text);
+	}
+}
+
 void
 desk_put(struct desk *desk, const struct desk_order *order)
 {
 	rig.orders++;
+	note_order(order);
 	if (!order_is_text(order)) {
 		order->failed(order->arg, 400, "invalid byte sequence for encoding \"UTF8\"");
 		return;
@@ -273,10 +291,13 @@ turn(void)
 static void
 read_reply(int fd, struct rig_reply *reply)
 {
-	ssize_t n;
-	while (reply->len < REPLY_SIZE &&
-	       (n = recv(fd, reply->text + reply->len, REPLY_SIZE - reply->len, MSG_DONTWAIT)) > 0)
-		reply->len += (size_t)n;
+	ssize_t n = 1;
+	while (n > 0 && reply->len < REPLY_SIZE) {
+		n = recv(fd, reply->text + reply->len, REPLY_SIZE - reply->len, MSG_DONTWAIT);
+		if (n > 0)
+			reply->len += (size_t)n;
+	}
+	reply->closed |= n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
 /* Whether an answer has still to come. */
@@ -285,9 +306,11 @@ rig_is_owed(const struct rig_reply *reply)
 {
 	reply->text[reply->len] = '\0';
 	const char *body = strstr(reply->text, "\r\n\r\n"), *length = strcasestr(reply->text, "\r\nContent-Length: ");
-	if ((rig.answer & RIG_WHOLE) == 0 || rig.changes.waits || rig.reads.waits)
+	if ((rig.answer & RIG_WHOLE) == 0 || reply->closed || rig.changes.waits || rig.reads.waits)
 		return false;
-	return body == NULL || length == NULL || strtoull(length + 18, NULL, 10) > strlen(body + 4);
+	if (body != NULL && length == NULL)
+		return strstr(body + 4, "\n\n") == NULL; /* a stream, whose first event is looked for */
+	return body == NULL || strtoull(length + 18, NULL, 10) > strlen(body + 4);
 }
 
 static void
@@ -325,6 +348,7 @@ rig_talk(const void *data, size_t size, unsigned answer, struct rig_reply *ret)
 	*ret = (struct rig_reply){.text = text};
 	rig.answer = answer;
 	rig.orders = 0;
+	rig.asked[0] = '\0';
 	int fd = client_open();
 	converse(fd, data, size, ret);
 	if ((answer & RIG_GONE) == 0) {
@@ -349,6 +373,7 @@ rig_talk(const void *data, size_t size, unsigned answer, struct rig_reply *ret)
 	} while (rig.server->n_connections > 0 && timebase_ticks() < end);
 	text[ret->len] = '\0';
 	ret->orders = rig.orders;
+	ret->asked = rig.asked;
 	demand(rig.server->calls == NULL);
 	demand(rig.server->n_connections == 0);
 }

@@ -3,6 +3,7 @@
 #ifndef SLATED_TESTS_FUZZ_HTTP_RIG_H
 #define SLATED_TESTS_FUZZ_HTTP_RIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define RIG_TOKEN "a-token-of-sixteen"
@@ -20,7 +21,10 @@ enum rig_answer {
 struct rig_reply {
 	char *text; /* what came back, ends with NUL; until the next rig_talk() */
 	size_t len;
+	bool closed;     /* by the server */
 	unsigned orders; /* what the desk was asked for */
+	const char
+	    *asked; /* their statements' beginnings and their parameters, line by line; until the next rig_talk() */
 };
 
 /* Sends the bytes over a connection of their own and waits until the server has nothing more to say. */
