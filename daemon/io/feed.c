@@ -78,7 +78,8 @@ struct feed {
 	const struct shards *shards;
 	char *snapshot; /* of the last load or poll */
 	char *in_progress;
-	char *error;
+	bool failed; /* the query in hand: why */
+	char error[RESULT_ERROR_SIZE];
 	int64_t sent;         /* ticks */
 	struct duration took; /* the last poll, until its answer was there */
 	bool in_copy;
@@ -133,7 +134,6 @@ feed_free(struct feed *feed)
 	timer_free(feed->timer);
 	free(feed->snapshot);
 	free(feed->in_progress);
-	free(feed->error);
 	free(feed);
 }
 
@@ -154,8 +154,7 @@ feed_stop(struct feed *feed)
 {
 	feed->phase = PHASE_STOPPED;
 	timer_unset(feed->timer);
-	free(feed->error);
-	feed->error = NULL;
+	feed->failed = false;
 }
 
 static void
@@ -201,8 +200,16 @@ field(PGresult *result, int row, int column)
 static void
 note_error(struct feed *feed, PGresult *result)
 {
-	free(feed->error);
-	feed->error = result_error(result);
+	feed->failed = true;
+	result_write_error(result, feed->error);
+}
+
+/* Without memory of its own, or what went wrong for want of memory would be taken for right. */
+static void
+fail(struct feed *feed, const char *why)
+{
+	feed->failed = true;
+	(void)snprintf(feed->error, sizeof(feed->error), "%s", why);
 }
 
 /* The server's time, from the first row. A wide correction is a stepped clock. */
@@ -270,7 +277,7 @@ on_phase_result(void *arg, PGresult *result)
 	if (feed->phase == PHASE_STOPPED)
 		return;
 	if (result == NULL) {
-		if (feed->error != NULL)
+		if (feed->failed)
 			give_up(feed, feed->error);
 		else
 			feed_next(feed);
@@ -278,7 +285,7 @@ on_phase_result(void *arg, PGresult *result)
 	}
 	ExecStatusType status = PQresultStatus(result);
 	if (status == PGRES_TUPLES_OK && !take_phase_rows(feed, result))
-		feed->error = strdup("what the database holds could not be loaded");
+		fail(feed, "what the database holds could not be loaded");
 	else if (status == PGRES_FATAL_ERROR)
 		note_error(feed, result);
 }
@@ -365,7 +372,7 @@ take_events(struct feed *feed, PGresult *result)
 {
 	struct pg_value values[EVENT_COLUMN_COUNT];
 	if (!take_time(feed, result) || !take_snapshot(feed, PQgetvalue(result, 0, 0))) {
-		feed->error = strdup("a poll's answer could not be read");
+		fail(feed, "a poll's answer could not be read");
 		return;
 	}
 	int32_t pid;
@@ -381,7 +388,7 @@ take_events(struct feed *feed, PGresult *result)
 		for (int i = 0; i < EVENT_COLUMN_COUNT; i++)
 			values[i] = field(result, row, POLL_HEAD + i);
 		if (!feed->hooks.event(feed->hooks.arg, values)) {
-			feed->error = strdup("an event could not be applied");
+			fail(feed, "an event could not be applied");
 			return;
 		}
 	}
@@ -423,7 +430,7 @@ on_poll_result(void *arg, PGresult *result)
 			note_error(feed, result);
 		return;
 	}
-	if (feed->error != NULL) {
+	if (feed->failed) {
 		give_up(feed, feed->error);
 		return;
 	}
@@ -444,7 +451,7 @@ on_probe_result(void *arg, PGresult *result)
 		return;
 	if (result != NULL && PQresultStatus(result) != PGRES_COMMAND_OK)
 		note_error(feed, result);
-	else if (result == NULL && feed->error != NULL)
+	else if (result == NULL && feed->failed)
 		give_up(feed, feed->error);
 	else if (result == NULL)
 		feed_wake(feed);

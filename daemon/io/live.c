@@ -6,6 +6,15 @@
 #include <assert.h>
 #include <stdlib.h>
 
+/* Tickets lie side by side, in the order in which they were added as long as none has gone: timers of one instant fire
+ * by their addresses, so the same events bring the same order. */
+enum { SLAB_TICKETS = 256 };
+
+struct live_slab {
+	struct live_slab *next;
+	struct live_ticket tickets[SLAB_TICKETS];
+};
+
 void
 live_init(struct live *live)
 {
@@ -21,17 +30,45 @@ live_find(const struct live *live, int64_t id)
 	return found;
 }
 
+/* Takes a ticket off the free ones, of which a slab brings more. NULL: out of memory. */
+static struct live_ticket *
+take_free(struct live *live)
+{
+	if (live->free == NULL) {
+		struct live_slab *slab = calloc(1, sizeof(*slab));
+		if (slab == NULL)
+			return NULL;
+		slab->next = live->slabs;
+		live->slabs = slab;
+		for (size_t i = SLAB_TICKETS; i-- > 0;) {
+			slab->tickets[i].next = live->free;
+			live->free = &slab->tickets[i];
+		}
+	}
+	struct live_ticket *ticket = live->free;
+	live->free = ticket->next;
+	*ticket = (struct live_ticket){0};
+	return ticket;
+}
+
+static void
+give_back(struct live *live, struct live_ticket *ticket)
+{
+	ticket->next = live->free;
+	live->free = ticket;
+}
+
 struct live_ticket *
 live_add(struct live *live, int64_t id)
 {
-	struct live_ticket *ticket = calloc(1, sizeof(*ticket));
+	struct live_ticket *ticket = take_free(live);
 	if (ticket == NULL)
 		return NULL;
 	ticket->id = id;
 	ticket->ticket.id = (uint64_t)id;
 	HASH_ADD(hh, live->tickets, id, sizeof(ticket->id), ticket);
 	if (ticket->hh.tbl == NULL) {
-		free(ticket);
+		give_back(live, ticket);
 		return NULL;
 	}
 	return ticket;
@@ -93,7 +130,7 @@ live_remove(struct live *live, struct live_ticket *ticket)
 	HASH_DEL(live->tickets, ticket);
 	ticket_clear(&ticket->ticket);
 	free(ticket->ladder);
-	free(ticket);
+	give_back(live, ticket);
 }
 
 void
@@ -105,7 +142,11 @@ live_clear(struct live *live)
 		HASH_DEL(live->tickets, ticket);
 		ticket_clear(&ticket->ticket);
 		free(ticket->ladder);
-		free(ticket);
+	}
+	while (live->slabs != NULL) {
+		struct live_slab *slab = live->slabs;
+		live->slabs = slab->next;
+		free(slab);
 	}
 	live_init(live);
 }

@@ -129,7 +129,8 @@ struct outbox {
 	bool reassess;                /* and for severities to write */
 	bool draining;
 	unsigned n_claimed;
-	char *error;
+	bool failed; /* the statement in hand: why */
+	char error[RESULT_ERROR_SIZE];
 };
 
 static void outbox_step(struct outbox *outbox);
@@ -161,6 +162,10 @@ batch_take(struct batch *batch, unsigned n, const char **params)
 			pg_array_end(&next);
 			batch->sent[i] = next;
 		}
+		/* What became of its deliveries is known nowhere else. The next run sends them again, under the same
+		 * keys; columns of different lengths would give them each other's outcomes. */
+		if (batch->sent[i].failed)
+			abort();
 		params[i] = batch->sent[i].data;
 	}
 }
@@ -201,7 +206,6 @@ outbox_free(struct outbox *outbox)
 	batch_free(&outbox->outcomes);
 	batch_free(&outbox->fallen);
 	free(outbox->restored.data);
-	free(outbox->error);
 	free(outbox);
 }
 
@@ -345,19 +349,18 @@ outbox_on_fall_back(void *arg, const struct delivery *delivery, const char *chan
 static void
 note_error(struct outbox *outbox, PGresult *result)
 {
-	free(outbox->error);
-	outbox->error = result_error(result);
+	outbox->failed = true;
+	result_write_error(result, outbox->error);
 }
 
 /* Tells of the error, if any; the sweep tries again. */
 static bool
 ended_well(struct outbox *outbox)
 {
-	if (outbox->error == NULL)
+	if (!outbox->failed)
 		return true;
+	outbox->failed = false;
 	outbox->hooks.problem(outbox->hooks.arg, outbox->error);
-	free(outbox->error);
-	outbox->error = NULL;
 	return false;
 }
 

@@ -69,11 +69,3 @@ result_write_error(const PGresult *result, char ret[static RESULT_ERROR_SIZE])
 	(void)snprintf(ret, RESULT_ERROR_SIZE, "%.*s%s%s", n, message, hint == NULL ? "" : "; ",
 	               hint == NULL ? "" : hint);
 }
-
-char *
-result_error(const PGresult *result)
-{
-	char text[RESULT_ERROR_SIZE];
-	result_write_error(result, text);
-	return strdup(text);
-}

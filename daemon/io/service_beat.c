@@ -44,9 +44,9 @@ static const char configuration_sql[] = "INSERT INTO sla.configuration (digest, 
 static void
 note_server_error(struct service *service, const char *what, PGresult *result)
 {
-	char *text = result_error(result);
-	service_problem(service, what, text == NULL ? "out of memory" : text);
-	free(text);
+	char text[RESULT_ERROR_SIZE];
+	result_write_error(result, text);
+	service_problem(service, what, text);
 }
 
 /* The shards that are ours from now on; none of them is in memory yet. */

@@ -175,8 +175,8 @@ apply_event(struct service *service, struct live_ticket *live, const struct even
 		r = engine_apply(service->engine, ticket, &row->event, &late, refusal);
 	if (r == -EINVAL) {
 		note_refusal(service, row, refusal);
-		if (!ticket->opened)
-			engine_hold(service->engine, ticket, &row->event);
+		if (!ticket->opened && engine_hold(service->engine, ticket, &row->event) < 0)
+			return false;
 	} else if (r < 0)
 		return false;
 	else if (late) {
@@ -328,8 +328,7 @@ on_state(void *arg, const struct pg_value *values)
 		                r == -ENOMEM ? "out of memory" : problem);
 		return false;
 	}
-	engine_rematch(service->engine, &live->ticket);
-	return true;
+	return engine_rematch(service->engine, &live->ticket) == 0;
 }
 
 static bool
@@ -492,8 +491,13 @@ work_rematch(struct service *service)
 	struct live_ticket *live;
 	struct live_ticket *next;
 	name_configs(service);
-	HASH_ITER (hh, service->live.tickets, live, next)
-		engine_rematch(service->engine, &live->ticket);
+	HASH_ITER (hh, service->live.tickets, live, next) {
+		int r = engine_rematch(service->engine, &live->ticket);
+		if (r < 0) {
+			service_begin_anew(service, strerror(-r));
+			return;
+		}
+	}
 }
 
 static bool

@@ -14,15 +14,19 @@ struct live_ticket {
 	int64_t id;
 	int64_t applied_seq;
 	char *ladder;                      /* while loading: ladder steps that wait for the clocks */
-	struct live_ticket *next;          /* of those that await the ledger */
+	struct live_ticket *next;          /* of those that await the ledger, or of the free */
 	bool touched;                      /* on that list */
 	uint8_t clocks[LIVE_CLOCK_STATES]; /* by state, as counted last */
 	uint8_t at_risk;                   /* running ones of which a level has fired, as counted last */
 	UT_hash_handle hh;
 };
 
+struct live_slab;
+
 struct live {
 	struct live_ticket *tickets;
+	struct live_slab *slabs; /* where they lie */
+	struct live_ticket *free;
 	struct live_ticket *touched;
 	struct live_ticket **touched_tail;
 	size_t n_touched;

@@ -25,7 +25,4 @@ bool result_bool(const PGresult *rows, int row, int column);
 #define RESULT_ERROR_SIZE 400
 void result_write_error(const PGresult *result, char ret[static RESULT_ERROR_SIZE]);
 
-/* The same in memory of its own, to be freed; NULL when that is out. */
-char *result_error(const PGresult *result);
-
 #endif
