@@ -114,13 +114,15 @@ check_lanes(struct history *history, const struct ticket_log *log)
 	free(lanes);
 }
 
-/* Whether a delivery came before one that stands after it; what was lost may have come in another order before. */
+/* Whether a delivery came before one that stands after it. What was lost may have come in another order before, also
+ * from a daemon that had not heard of the loss yet; it comes again, in order. */
 static bool
 is_in_order(const struct alert *former, const struct alert *alert)
 {
 	size_t former_anew = former->anew > 0 ? former->anew : former->first;
 	size_t anew = alert->anew > 0 ? alert->anew : alert->first;
-	return former->first < alert->first || former_anew < anew;
+	bool lost = former->forgiven || alert->forgiven;
+	return former->first < alert->first || former_anew < anew || (lost && former->last < alert->last);
 }
 
 /* On each channel, by their first receipts. */
