@@ -5,13 +5,24 @@ CLEANFILES += $(bench_programs)
 
 # wheel: a program for each peer.
 bench_programs += bench/wheel_slated bench/wheel_heap bench/wheel_libevent bench/wheel_libuv bench/wheel_libev
-bench_wheel_slated_SOURCES = bench/wheel.h bench/wheel_main.c bench/wheel_slated.c
+bench_wheel = bench/timing.h bench/wheel.h bench/wheel_main.c
+bench_wheel_slated_SOURCES = $(bench_wheel) bench/wheel_slated.c
 bench_wheel_slated_LDADD = libslated-core.a
-bench_wheel_heap_SOURCES = bench/wheel.h bench/wheel_main.c bench/wheel_heap.c
-bench_wheel_libevent_SOURCES = bench/wheel.h bench/wheel_main.c bench/wheel_libevent.c
+bench_wheel_heap_SOURCES = $(bench_wheel) bench/wheel_heap.c
+bench_wheel_libevent_SOURCES = $(bench_wheel) bench/wheel_libevent.c
 bench_wheel_libevent_LDADD = $(LIBEVENT_LIBS)
-bench_wheel_libuv_SOURCES = bench/wheel.h bench/wheel_main.c bench/wheel_libuv.c
+bench_wheel_libuv_SOURCES = $(bench_wheel) bench/wheel_libuv.c
 bench_wheel_libuv_LDADD = -luv
-bench_wheel_libev_SOURCES = bench/wheel.h bench/wheel_main.c bench/wheel_libev.c
+bench_wheel_libev_SOURCES = $(bench_wheel) bench/wheel_libev.c
 bench_wheel_libev_LDADD = -lev
-EXTRA_DIST += bench/run bench/bench.py bench/table_wheel.py
+
+# calendar: each peer reads the same files of instants and holidays.
+bench_programs += bench/calendar_slated bench/calendar_walk
+bench_calendar = bench/timing.h bench/calendar.h bench/calendar_input.c
+bench_calendar_slated_SOURCES = $(bench_calendar) bench/calendar_slated.c
+bench_calendar_slated_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io
+bench_calendar_slated_LDADD = libslated-io.a libslated-core.a $(LIBICAL_LIBS)
+bench_calendar_walk_SOURCES = $(bench_calendar) bench/calendar_walk.c
+
+EXTRA_DIST += bench/run bench/bench.py bench/table_wheel.py bench/table_calendar.py bench/calendar_perl.pl bench/calendar_sql.sh \
+	bench/node/calendar_moment.js bench/node/package.json bench/node/package-lock.json

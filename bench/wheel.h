@@ -5,6 +5,8 @@
 
 #include "slated/instant.h"
 
+#include "timing.h"
+
 #define SPAN (14 * US_PER_DAY)
 /* No search of a calendar looks further, so no deadline lies further ahead. */
 #define SPAN_FAR (3653 * US_PER_DAY)
@@ -38,12 +40,6 @@ struct work {
 /* Of each peer. What it cannot do is left as it is. */
 void peer_run(const struct work *work, double took[STEPS]);
 extern const size_t peer_bytes;
-
-/* The processor's time, since others share the machine. */
-double clock_ns(void);
-
-/* Nanoseconds each since *start, which becomes now. */
-double lap(double *start, size_t count);
 
 /* Zeroed. */
 void *array_new(size_t count, size_t size);

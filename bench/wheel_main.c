@@ -20,24 +20,6 @@ static const char *const step_names[STEPS] = {
 
 size_t loop_fired;
 
-double
-clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
-}
-
-double
-lap(double *start, size_t count)
-{
-	double now = clock_ns(), took = (now - *start) / (double)count;
-
-	*start = now;
-	return took;
-}
-
 void *
 array_new(size_t count, size_t size)
 {
