@@ -18,7 +18,6 @@ struct name {
 
 struct line {
 	size_t ticket;
-	struct event_line *kept; /* owns the event's texts */
 	struct ticket_event event;
 };
 
@@ -60,15 +59,47 @@ ticket_index(struct replay *replay, const char *text)
 	return name->index;
 }
 
-/* Each line by a reader of its own, which keeps its texts. */
+static const char *
+text_copy(const char *text)
+{
+	char *copy = text != NULL ? strdup(text) : NULL;
+
+	demand(text == NULL || copy != NULL, "out of memory");
+	return copy;
+}
+
+/* The event with texts of its own. */
+static struct ticket_event
+event_copy(const struct ticket_event *event)
+{
+	struct ticket_event copy = *event;
+
+	copy.severity = text_copy(event->severity);
+	for (unsigned i = 0; i < ATTRIBUTE_COUNT; i++)
+		copy.attributes[i] = text_copy(event->attributes[i]);
+	if (event->n_custom > 0) {
+		struct custom_attribute *custom = calloc(event->n_custom, sizeof(*custom));
+
+		demand(custom != NULL, "out of memory");
+		for (size_t i = 0; i < event->n_custom; i++)
+			custom[i] = (struct custom_attribute){text_copy(event->custom[i].key),
+			                                      text_copy(event->custom[i].value)};
+		copy.custom = custom;
+	}
+	return copy;
+}
+
 static void
 read_lines(struct replay *replay)
 {
 	char *text = NULL, problem[REFUSAL_SIZE];
 	size_t room = 0, lines_room = 0;
+	struct event_line *reader;
 	ssize_t len;
 
+	demand(event_line_new(&reader) == 0, "out of memory");
 	while ((len = getline(&text, &room, stdin)) >= 0) {
+		struct ticket_event event;
 		const char *ticket;
 
 		if (replay->n_lines == lines_room) {
@@ -76,11 +107,10 @@ read_lines(struct replay *replay)
 			replay->lines = realloc(replay->lines, lines_room * sizeof(replay->lines[0]));
 			demand(replay->lines != NULL, "out of memory");
 		}
-		struct line *line = &replay->lines[replay->n_lines++];
-		demand(event_line_new(&line->kept) == 0, "out of memory");
-		demand(event_line_parse(line->kept, text, (size_t)len, &ticket, &line->event, problem) == 0, problem);
-		line->ticket = ticket_index(replay, ticket);
+		demand(event_line_parse(reader, text, (size_t)len, &ticket, &event, problem) == 0, problem);
+		replay->lines[replay->n_lines++] = (struct line){ticket_index(replay, ticket), event_copy(&event)};
 	}
+	event_line_free(reader);
 	free(text);
 }
 
@@ -108,7 +138,7 @@ settle(struct replay *replay, struct ticket *ticket)
 		wheel_set(replay->wheel, &ticket->timer, next);
 }
 
-static void
+__attribute__((noinline)) static void
 play(struct replay *replay)
 {
 	char refusal[REFUSAL_SIZE];
