@@ -27,9 +27,12 @@ bench_calendar_walk_SOURCES = $(bench_calendar) bench/calendar_walk.c
 # replay
 bench_programs += bench/replay_engine bench/replay_parse
 bench_replay_engine_SOURCES = bench/timing.h bench/replay_engine.c
-bench_replay_engine_LDADD = libslated-io.a libslated-core.a $(LIBCONFIG_LIBS) $(LIBICAL_LIBS) $(LIBCRYPTO_LIBS) $(JANSSON_LIBS)
+bench_replay_engine_LDADD = libslated-io.a libslated-core.a $(LIBCONFIG_LIBS) $(LIBICAL_LIBS) $(LIBCRYPTO_LIBS) \
+	$(JANSSON_LIBS)
 bench_replay_parse_SOURCES = bench/replay_parse.c
 bench_replay_parse_LDADD = $(JANSSON_LIBS)
 
-EXTRA_DIST += bench/run bench/bench.py bench/table_wheel.py bench/table_calendar.py bench/table_replay.py bench/replay.conf bench/calendar_perl.pl bench/calendar_sql.sh \
-	bench/node/calendar_moment.js bench/node/package.json bench/node/package-lock.json
+EXTRA_DIST += bench/run bench/bench.py bench/table_calendar.py bench/table_replay.py bench/table_wheel.py
+EXTRA_DIST += bench/calendar_perl.pl bench/calendar_sql.sh bench/replay.conf
+EXTRA_DIST += bench/node/calendar_moment.js bench/node/package.json bench/node/package-lock.json
+EXTRA_DIST += bench/results

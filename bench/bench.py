@@ -1,4 +1,5 @@
 """What the benchmarks share: building, rounds in turn, medians, and the table with what it was measured on."""
+import os
 import pathlib
 import platform
 import re
@@ -16,15 +17,17 @@ class Missing(Exception):
 
 def output(*command, **settings):
     """What a program prints. Its failure ends the bench."""
-    return subprocess.run([str(part) for part in command], check=True, text=True, stdout=subprocess.PIPE, **settings).stdout
+    command = [str(part) for part in command]
+    return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE, **settings).stdout
 
 
 def version(*command):
-    """The first line that a program says of itself, or "not there"."""
+    """The first line that a program says of itself, or "" where there is none."""
     try:
-        said = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        said = subprocess.run([str(part) for part in command], text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL)
     except FileNotFoundError:
-        return "not there"
+        return ""
     return said.stdout.strip().split("\n")[0]
 
 
@@ -82,8 +85,10 @@ class Bench:
 
     def make(self, *programs):
         """Builds programs of bench/bench.mk, or slated's own."""
+        # What "make check", which may have called us, tells its own programs is not meant for this one.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
         made = subprocess.run(["make", "-s", "-C", self.build, *programs], text=True, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT)
+                              stderr=subprocess.STDOUT, env=environment)
         if made.returncode != 0:
             sys.exit(f"{made.stdout}bench: {' '.join(programs)} could not be built in {self.build}")
 
@@ -104,17 +109,16 @@ class Bench:
     def report(self, name, title, text, versions):
         """Prints the page, and writes it to results/NAME.md unless this is a short run."""
         compiler, flags = self.flags()
-        processor = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
-        model = re.search(r"^model\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-        cores = subprocess.run(["nproc"], text=True, stdout=subprocess.PIPE, check=True).stdout.strip()
+        cpuinfo = pathlib.Path("/proc/cpuinfo").read_text()
+        known = dict(re.findall(r"^(model name|model)\s*: (.*)$", cpuinfo, re.MULTILINE))
+        commit = version("git", "-C", ROOT, "describe", "--always", "--dirty", "--abbrev=12") or "unknown"
         measured_on = [
             f"Command: `bench/run {name}`. Medians of {self.rounds} rounds, least and most in brackets; in each round all"
             " take their turn.",
-            f"Commit {version('git', '-C', str(ROOT), 'describe', '--always', '--dirty', '--abbrev=12')}. Flags of the"
-            f" compiler: `{flags}`.",
-            f"{processor.group(1) if processor else platform.machine()}{f', model {model.group(1)}' if model else ''},"
-            f" {cores} cores. The machine is virtual and is shared with other work: compare within a table only.",
-            "; ".join([f"Linux {platform.release()}", version(compiler, "--version"), *versions]) + ".",
+            f"Commit {commit}. Flags of the compiler: `{flags}`; the Debian package has its hardening beside them.",
+            f"{known.get('model name', platform.machine())}, model {known.get('model', 'unknown')}, {os.cpu_count()} cores."
+            " Other work goes on beside: compare within a table only.",
+            "; ".join([f"Linux {platform.release()}", version(*compiler.split(), "--version"), *versions]) + ".",
         ]
         page = f"# {title}\n{text}\n## Measured on\n" + "".join(f"- {line}\n" for line in measured_on + self.left_out)
         print(page)

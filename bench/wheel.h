@@ -49,7 +49,7 @@ size_t take_turns(size_t count);
 
 /* The loops of libraries know no time but the clock's, so timers that are to expire in them are spread over as little
  * as this; what such a loop lets expire is counted here. */
-#define LOOP_SPAN US_PER_S
+#define LOOP_SPAN (US_PER_S / 5)
 extern size_t loop_fired;
 
 /* Waits until LOOP_SPAN is over, then lets `count` timers expire, turn by turn. */

@@ -41,7 +41,7 @@ take_turns(size_t count)
 double
 loop_drain(void (*turn)(void *loop), void *loop, size_t count)
 {
-	struct timespec wait = {LOOP_SPAN / US_PER_S, 100000000};
+	struct timespec wait = {.tv_nsec = (LOOP_SPAN + US_PER_S / 20) * 1000};
 	double start;
 
 	nanosleep(&wait, NULL);

@@ -486,3 +486,6 @@ tests_unit_test_event_members_SOURCES = tests/unit/test_event_members.c
 tests_unit_test_event_members_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io $(CRITERION_CFLAGS)
 tests_unit_test_event_members_LDADD = libslated-io.a libslated-core.a $(JANSSON_LIBS) $(CRITERION_LIBS)
 endif
+# A short form of each benchmark of bench/run.
+dist_check_SCRIPTS += tests/bench/smoke.py
+TESTS += tests/bench/smoke.py

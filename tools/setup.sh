@@ -83,7 +83,7 @@ setup_check() {
 	shift
 	for test in "$@"; do
 		case $test in
-		tests/sql/* | tests/system/* | tests/sim/* | tests/web/*) slow+=("$test") ;;
+		tests/sql/* | tests/system/* | tests/sim/* | tests/web/* | tests/bench/*) slow+=("$test") ;;
 		*) quick+=("$test") ;;
 		esac
 	done
