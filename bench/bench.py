@@ -111,13 +111,13 @@ class Bench:
         compiler, flags = self.flags()
         cpuinfo = pathlib.Path("/proc/cpuinfo").read_text()
         known = dict(re.findall(r"^(model name|model)\s*: (.*)$", cpuinfo, re.MULTILINE))
+        processor = f"{known.get('model name', platform.machine())}, model {known.get('model', 'unknown')}"
         commit = version("git", "-C", ROOT, "describe", "--always", "--dirty", "--abbrev=12") or "unknown"
         measured_on = [
-            f"Command: `bench/run {name}`. Medians of {self.rounds} rounds, least and most in brackets; in each round all"
-            " take their turn.",
+            f"Command: `bench/run {name}`. Medians of {self.rounds} rounds, least and most in brackets; in each round"
+            " all take their turn.",
             f"Commit {commit}. Flags of the compiler: `{flags}`; the Debian package has its hardening beside them.",
-            f"{known.get('model name', platform.machine())}, model {known.get('model', 'unknown')}, {os.cpu_count()} cores."
-            " Other work goes on beside: compare within a table only.",
+            f"{processor}, {os.cpu_count()} cores. Other work goes on beside: compare within a table only.",
             "; ".join([f"Linux {platform.release()}", version(*compiler.split(), "--version"), *versions]) + ".",
         ]
         page = f"# {title}\n{text}\n## Measured on\n" + "".join(f"- {line}\n" for line in measured_on + self.left_out)

@@ -13,7 +13,8 @@ FIRST, LAST = 1767225600, 1924991999  # 2026 to 2030
 MOMENT = HERE / "node" / "node_modules" / "moment-business-time"
 
 # Name and how many instants a round takes: about a second's worth.
-COUNTS = {"slated": 100000, "mktime walk in C": 100000, "PL/pgSQL": 20000, "moment-business-time": 5000, "Business::Hours": 300}
+COUNTS = {"slated": 100000, "mktime walk in C": 100000, "PL/pgSQL": 20000, "moment-business-time": 5000,
+          "Business::Hours": 300}
 
 NOTES = """
 - Each answer is compared with slated's for the same instant.
@@ -24,8 +25,9 @@ NOTES = """
 
 
 def peers():
-    node = {"moment-business-time": ["node", HERE / "node" / "calendar_moment.js"]}
-    return {"PL/pgSQL": ["bash", HERE / "calendar_sql.sh"], **node, "Business::Hours": ["perl", HERE / "calendar_perl.pl"]}
+    return {"PL/pgSQL": ["bash", HERE / "calendar_sql.sh"],
+            "moment-business-time": ["node", HERE / "node" / "calendar_moment.js"],
+            "Business::Hours": ["perl", HERE / "calendar_perl.pl"]}
 
 
 def need(peer):
@@ -63,8 +65,9 @@ class Race:
         return self.folder / f"answers-{list(COUNTS).index(name)}"
 
     def measure(self, name):
-        said = output("env", f"TZ={ZONE}", *self.commands[name], ZONE, self.folder / "instants", self.folder / "holidays",
-                      self.count(name), self.answers_file(name))
+        files = [self.folder / "instants", self.folder / "holidays"]
+        command = [*self.commands[name], ZONE, *files, self.count(name), self.answers_file(name)]
+        said = output("env", f"TZ={ZONE}", *command)
         return {step: float(value) for step, value in (line.split("\t") for line in said.splitlines())}
 
     def differing(self, name):

@@ -8,20 +8,20 @@ import subprocess
 import sys
 import tempfile
 
-from bench import HERE, ROOT, cell, in_turn, output, package, table
+from bench import ROOT, cell, in_turn, output, package, table
 
-POLICIES = {"conf/policies/neon.conf": ROOT / "conf" / "policies" / "neon.conf", "bench/replay.conf": HERE / "replay.conf"}
+POLICIES = {name: ROOT / name for name in ("conf/policies/neon.conf", "bench/replay.conf")}
 PLANS = ["free", "launch", "scale", "business", "enterprise-standard", "enterprise-gold", "enterprise-platinum"]
 START = datetime.datetime(2026, 3, 2, tzinfo=datetime.timezone.utc)
 TEXT = "We are looking into it and will be back with more within the hour."
 
 NOTES = """
-- The history: {events:,} events of {tickets:,} tickets over 90 days, {size:.0f} MB, in the order of their instants; most
-  tickets are answered two or three times, some wait for the customer, all are solved. Its policies: the published one of
-  conf/policies/, and one with five clocks, ladders and pauses.
+- The history: {events:,} events of {tickets:,} tickets over 90 days, {size:.0f} MB, in the order of their instants.
+  Most tickets are answered two or three times, some wait for the customer, all are solved. It is played by a published
+  policy, whose clocks are few, and by one with up to five clocks a ticket, ladders and pauses.
 - Processor time of whole processes, starting and reading the policy included; what `simulate` writes goes to /dev/null.
-- From memory: the events are there as the engine takes them, its milestones are counted and thrown away. Timers, calendars
-  and the wheel are in it, text is not.
+- From memory: the events are there as the engine takes them, its milestones are counted and thrown away. Timers,
+  calendars and the wheel are in it, text is not.
 """
 
 
@@ -30,7 +30,8 @@ def ticket(chosen, number):
     at = START + datetime.timedelta(seconds=chosen.random() * 90 * 86400)
     opened = {"event": "opened", "org": f"org {chosen.randrange(2000)}", "plan": chosen.choice(PLANS),
               "severity": chosen.choice(["critical", "high", "normal", "low"]),
-              "channel": chosen.choice(["console", "email", "chat"]), "product": chosen.choice(["postgres", "console", "api"]),
+              "channel": chosen.choice(["console", "email", "chat"]),
+              "product": chosen.choice(["postgres", "console", "api"]),
               "attributes": {"licence": "enterprise"}}
     events = [(at, opened)]
     for _ in range(chosen.randrange(1, 5)):

@@ -9,11 +9,12 @@ HEADERS = {"libuv": "uv.h", "libev": "ev.h"}
 NOTES = """
 - Burst: all expire in one turn. One by one: at each timer's very instant, spread over ten years, the longest that a
   deadline can lie ahead; the bench fails if any comes early, late or out of order.
-- libevent, libuv and libev know no time but the clock's: their bursts are of timers spread over a fifth of a second that
-  has gone by, their turns ask the kernel, and libevent reads the clock at each set. A timer of libuv has milliseconds.
-- Bytes are those of a timer and of its place in a heap or list; what libraries keep for callbacks is in them. The heap's
-  timers are 32-bit places in one array of pointers and instants, which has to be moved when it grows; the wheel's are two
-  pointers and an instant wherever the caller has them.
+- libevent, libuv and libev know no time but the clock's: their bursts are of timers spread over a fifth of a second
+  that has gone by, their turns ask the kernel, and libevent reads the clock at each set. A timer of libuv has
+  milliseconds.
+- Bytes are those of a timer and of its place in a heap or list; what libraries keep for callbacks is in them. A timer
+  of the 4-ary heap is a 32-bit place in one array of instants and pointers, which has to be moved when it grows; one of
+  the wheel is two pointers and an instant, wherever the caller has it.
 - Processor time.
 """
 
