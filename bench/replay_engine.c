@@ -1,5 +1,6 @@
 /* The engine fed from memory, timers and all: what is left of a replay without text. Usage: bench/replay_engine POLICY
  * <EVENTS. Prints events a second and how many milestones came. */
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,11 @@ struct name {
 	char text[];
 };
 
+struct kept {
+	struct kept *next;
+	_Alignas(max_align_t) char bytes[];
+};
+
 struct line {
 	size_t ticket;
 	struct ticket_event event;
@@ -29,6 +35,7 @@ struct replay {
 	struct line *lines;
 	size_t n_lines;
 	struct name *names;
+	struct kept *kept;
 	size_t milestones;
 };
 
@@ -59,33 +66,38 @@ ticket_index(struct replay *replay, const char *text)
 	return name->index;
 }
 
-static const char *
-text_copy(const char *text)
+/* Memory until the end. */
+static void *
+keep(struct replay *replay, size_t size)
 {
-	char *copy = text != NULL ? strdup(text) : NULL;
+	struct kept *kept = malloc(sizeof(*kept) + size);
 
-	demand(text == NULL || copy != NULL, "out of memory");
-	return copy;
+	demand(kept != NULL, "out of memory");
+	kept->next = replay->kept;
+	replay->kept = kept;
+	return kept->bytes;
+}
+
+static const char *
+text_copy(struct replay *replay, const char *text)
+{
+	return text != NULL ? strcpy(keep(replay, strlen(text) + 1), text) : NULL;
 }
 
 /* The event with texts of its own. */
 static struct ticket_event
-event_copy(const struct ticket_event *event)
+event_copy(struct replay *replay, const struct ticket_event *event)
 {
 	struct ticket_event copy = *event;
+	struct custom_attribute *custom = keep(replay, event->n_custom * sizeof(*custom));
 
-	copy.severity = text_copy(event->severity);
+	copy.severity = text_copy(replay, event->severity);
 	for (unsigned i = 0; i < ATTRIBUTE_COUNT; i++)
-		copy.attributes[i] = text_copy(event->attributes[i]);
-	if (event->n_custom > 0) {
-		struct custom_attribute *custom = calloc(event->n_custom, sizeof(*custom));
-
-		demand(custom != NULL, "out of memory");
-		for (size_t i = 0; i < event->n_custom; i++)
-			custom[i] = (struct custom_attribute){text_copy(event->custom[i].key),
-			                                      text_copy(event->custom[i].value)};
-		copy.custom = custom;
-	}
+		copy.attributes[i] = text_copy(replay, event->attributes[i]);
+	for (size_t i = 0; i < event->n_custom; i++)
+		custom[i] = (struct custom_attribute){text_copy(replay, event->custom[i].key),
+		                                      text_copy(replay, event->custom[i].value)};
+	copy.custom = custom;
 	return copy;
 }
 
@@ -108,7 +120,8 @@ read_lines(struct replay *replay)
 			demand(replay->lines != NULL, "out of memory");
 		}
 		demand(event_line_parse(reader, text, (size_t)len, &ticket, &event, problem) == 0, problem);
-		replay->lines[replay->n_lines++] = (struct line){ticket_index(replay, ticket), event_copy(&event)};
+		replay->lines[replay->n_lines++] =
+		    (struct line){ticket_index(replay, ticket), event_copy(replay, &event)};
 	}
 	event_line_free(reader);
 	free(text);
@@ -161,6 +174,29 @@ play(struct replay *replay)
 	}
 }
 
+static void
+replay_clear(struct replay *replay)
+{
+	struct name *name, *next;
+
+	HASH_ITER (hh, replay->names, name, next) {
+		HASH_DEL(replay->names, name);
+		free(name);
+	}
+	while (replay->kept != NULL) {
+		struct kept *kept = replay->kept;
+
+		replay->kept = kept->next;
+		free(kept);
+	}
+	free(replay->lines);
+	for (size_t i = 0; i < replay->n_tickets; i++)
+		ticket_clear(&replay->tickets[i]);
+	free(replay->tickets);
+	wheel_free(replay->wheel);
+	engine_free(replay->engine);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -184,5 +220,7 @@ main(int argc, char **argv)
 	double start = clock_ns();
 	play(&replay);
 	printf("%.0f\t%zu\n", 1e9 / lap(&start, replay.n_lines), replay.milestones);
+	replay_clear(&replay);
+	config_free(config);
 	return 0;
 }
