@@ -112,7 +112,9 @@ class Bench:
         cpuinfo = pathlib.Path("/proc/cpuinfo").read_text()
         known = dict(re.findall(r"^(model name|model)\s*: (.*)$", cpuinfo, re.MULTILINE))
         processor = f"{known.get('model name', platform.machine())}, model {known.get('model', 'unknown')}"
-        commit = version("git", "-C", ROOT, "describe", "--always", "--dirty", "--abbrev=12") or "unknown"
+        commit = version("git", "-C", ROOT, "rev-parse", "--short=12", "HEAD") or "unknown"
+        if version("git", "-C", ROOT, "status", "--porcelain", "--", ".", ":!bench/results"):
+            commit += " with changes"
         measured_on = [
             f"Command: `bench/run {name}`. Medians of {self.rounds} rounds, least and most in brackets; in each round"
             " all take their turn.",
