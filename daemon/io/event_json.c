@@ -1,5 +1,6 @@
 #include "slated/event_json.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -277,6 +278,7 @@ read_fields(struct event_line *line, const char **ret_ticket, struct ticket_even
 	if (instant_parse(at, strlen(at), &event->at) < 0)
 		return refuse(-EINVAL, problem, "\"at\": \"%.40s\" is no RFC 3339 instant such as 2026-03-02T09:00:00Z",
 		              at);
+	assert(kind >= 0 && kind < EVENT_COUNT);
 	event->kind = (enum event_kind)kind;
 	return read[kind](line, object, event, problem);
 }
