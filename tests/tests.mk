@@ -143,7 +143,7 @@ EXTRA_DIST += tests/fuzz/corpus/event tests/fuzz/corpus/copy
 check_PROGRAMS += tests/fuzz/replay_event tests/fuzz/replay_copy
 TESTS += tests/fuzz/replay_event tests/fuzz/replay_copy
 tests_fuzz_replay_event_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fuzz/fuzz_event.c
-tests_fuzz_replay_event_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"event\"
+tests_fuzz_replay_event_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io -DCORPUS=\"event\"
 tests_fuzz_replay_event_LDADD = $(CONFIG_LIBS) $(JANSSON_LIBS)
 tests_fuzz_replay_copy_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz.h tests/fuzz/fuzz_copy.c
 tests_fuzz_replay_copy_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS=\"copy\"
@@ -151,6 +151,7 @@ tests_fuzz_replay_copy_LDADD = $(CONFIG_LIBS) $(JANSSON_LIBS)
 if FUZZING
 noinst_PROGRAMS += tests/fuzz/fuzz_event tests/fuzz/fuzz_copy
 tests_fuzz_fuzz_event_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_event.c
+tests_fuzz_fuzz_event_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io
 tests_fuzz_fuzz_event_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_event_LDADD = $(CONFIG_LIBS) $(JANSSON_LIBS)
 tests_fuzz_fuzz_copy_SOURCES = tests/fuzz/fuzz.h tests/fuzz/fuzz_copy.c
@@ -477,3 +478,14 @@ tests_oom_oom_http_SOURCES = tests/oom/oom_http.c tests/oom/oom.c tests/oom/oom.
 tests_oom_oom_http_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io -I$(srcdir)/tests/fuzz
 tests_oom_oom_http_LDFLAGS = $(oom_json_ldflags) $(oom_event_ldflags)
 tests_oom_oom_http_LDADD = $(FUZZ_LIBS)
+# Events as JSON.
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/test_event_members
+TESTS += tests/unit/test_event_members
+tests_unit_test_event_members_SOURCES = tests/unit/test_event_members.c
+tests_unit_test_event_members_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io $(CRITERION_CFLAGS)
+tests_unit_test_event_members_LDADD = libslated-io.a libslated-core.a $(JANSSON_LIBS) $(CRITERION_LIBS)
+endif
+# A short form of each benchmark of bench/run.
+dist_check_SCRIPTS += tests/bench/smoke.py
+TESTS += tests/bench/smoke.py

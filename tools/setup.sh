@@ -20,6 +20,8 @@ setup_build_packages=(gcc libc6-dev make pkg-config autoconf automake libevent-d
 	libcurl4-openssl-dev libssl-dev libjansson-dev uthash-dev libsmartcols-dev libical-dev libncurses-dev tzdata)
 setup_test_packages=(libcriterion-dev postgresql-15 python3 python3-jsonschema python3-yaml prometheus-alertmanager openssl nodejs
 	npm pgbouncer prometheus python3-prometheus-client python3-pyte zsh mandoc chromium fonts-dejavu-core)
+# Peers of bench/run.
+setup_bench_packages=(libuv1-dev libev-dev libbusiness-hours-perl postgresql-15 nodejs npm)
 setup_deb_packages=(debhelper dpkg-dev git)
 setup_box_packages=(lintian mmdebstrap systemd-container)
 
@@ -81,7 +83,7 @@ setup_check() {
 	shift
 	for test in "$@"; do
 		case $test in
-		tests/sql/* | tests/system/* | tests/sim/* | tests/web/*) slow+=("$test") ;;
+		tests/sql/* | tests/system/* | tests/sim/* | tests/web/* | tests/bench/*) slow+=("$test") ;;
 		*) quick+=("$test") ;;
 		esac
 	done

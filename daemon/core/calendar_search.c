@@ -314,11 +314,18 @@ static bool
 calendar_business_date(struct calendar *calendar, struct instant start, struct date date, int32_t n,
                        struct date *ret_date, struct instant *ret_from, struct instant *ret_to)
 {
-	struct instant from, to;
+	struct instant from = {0}, to = {0}, change = {0};
 
 	do {
 		date.day++;
-		calendar_day_span(calendar, date, &from, &to);
+		if (to.us < change.us - 2 * US_PER_DAY) {
+			/* No offset changes before the next day is over, so this one begins where the last ended. */
+			from = to;
+			to.us += US_PER_DAY;
+		} else {
+			calendar_day_span(calendar, date, &from, &to);
+			change = zone_next_change(calendar->zone, from);
+		}
 		if (instant_since(from, start).us > SEARCH_MAX || to.us > TIME_MAX)
 			return false;
 		if (calendar_between(calendar, from, to).us > 0)

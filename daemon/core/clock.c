@@ -84,12 +84,11 @@ clock_levels(const struct clock *clock, struct planned_level ret[static LEVEL_MA
 	return n;
 }
 
-/* The open time that the clock's target allows from its start. */
+/* The open time that the target allows from a clock's start, which makes it due at `due`. */
 static struct duration
-clock_budget(const struct target *target, struct instant start)
+clock_budget(const struct target *target, struct instant start, struct instant due)
 {
-	struct instant due = target_due(target, start);
-	if (instant_equal(due, INSTANT_NEVER))
+	if (target->allowance.business_days == 0 || instant_equal(due, INSTANT_NEVER))
 		return target->allowance.elapsed;
 	return calendar_between(target->calendar, start, due);
 }
@@ -260,7 +259,8 @@ clock_start(struct engine *engine, struct ticket *ticket, enum metric metric, st
 	clock->target = target;
 	clock->started_at = clock->running_since = now;
 	clock->due_at = clock->next_at = clock->breached_at = clock->paused_at = clock->ended_at = INSTANT_NEVER;
-	clock->budget = clock_budget(target, now);
+	struct instant due = target_due(target, now);
+	clock->budget = clock_budget(target, now, due);
 	clock->carried = clock->consumed = carry.consumed;
 	if (carry.breached || (carry.consumed.us > 0 && carry.consumed.us >= clock->budget.us)) {
 		clock->state = CLOCK_BREACHED;
@@ -275,7 +275,8 @@ clock_start(struct engine *engine, struct ticket *ticket, enum metric metric, st
 		clock_note(engine, ticket, clock, MILESTONE_PAUSED, now);
 	} else {
 		clock->state = CLOCK_RUNNING;
-		clock_plan(clock);
+		clock->due_at = carry.consumed.us == 0 ? due : clock_due(clock);
+		clock_plan_next(clock);
 		clock_note(engine, ticket, clock, MILESTONE_STARTED, now);
 		clock_fire_passed(engine, ticket, clock, now);
 	}
@@ -409,7 +410,7 @@ clock_aim(struct clock *clock, const struct policy_set *set, const struct policy
 	clock->set = set;
 	clock->policy = policy;
 	clock->target = target;
-	clock->budget = clock_budget(target, clock->started_at);
+	clock->budget = clock_budget(target, clock->started_at, target_due(target, clock->started_at));
 	clock->consumed = clock_recount(clock);
 }
 

@@ -25,6 +25,19 @@ const char *const milestone_names[MILESTONE_COUNT] = {
     [MILESTONE_ESCALATED] = "escalated",
 };
 
+static bool
+policies_ask_status(const struct policy_set *set)
+{
+	for (size_t i = 0; i < set->n_policies; i++) {
+		const struct match *match = &set->policies[i].match;
+
+		for (size_t j = 0; j < match->n_conditions; j++)
+			if (match->conditions[j].kind == CONDITION_STATUS)
+				return true;
+	}
+	return false;
+}
+
 int
 engine_new(const struct policy_set *set, const struct engine_sink *sink, struct engine **ret)
 {
@@ -36,7 +49,7 @@ engine_new(const struct policy_set *set, const struct engine_sink *sink, struct 
 		free(engine);
 		return r;
 	}
-	engine->set = set;
+	engine_configure(engine, set);
 	engine->sink = *sink;
 	engine->catch_start = INSTANT_NEVER;
 	*ret = engine;
@@ -68,6 +81,7 @@ void
 engine_configure(struct engine *engine, const struct policy_set *set)
 {
 	engine->set = set;
+	engine->asks_status = policies_ask_status(set);
 }
 
 int
@@ -362,7 +376,8 @@ apply_status(struct engine *engine, struct ticket *ticket, const struct ticket_e
 		return 0;
 	ticket->status = event->status;
 	ticket->dirty = true;
-	engine_match_anew(engine, ticket);
+	if (engine->asks_status)
+		engine_match_anew(engine, ticket);
 	for (unsigned metric = 0; metric < METRIC_COUNT; metric++) {
 		struct clock *clock = active_clock(ticket, (enum metric)metric);
 		if (clock != NULL && event->status >= STATUS_SOLVED)

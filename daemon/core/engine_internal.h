@@ -17,6 +17,7 @@ struct engine {
 	const struct policy_set *set;
 	struct atoms *atoms;
 	struct engine_sink sink;
+	bool asks_status; /* a policy of `set` matches by status */
 	struct rule_calls *calls; /* of the event or timer in hand */
 	struct instant
 	    catch_start; /* what fires from here on outweighs what fired before it; INSTANT_NEVER: nothing does */

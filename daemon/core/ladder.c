@@ -229,9 +229,20 @@ run_fire(struct engine *engine, struct ticket *ticket, struct run *run)
 	return !instant_equal(run->next_at, INSTANT_NEVER);
 }
 
+static bool
+ladder_is_due(const struct ticket *ticket, struct instant now)
+{
+	for (const struct run *run = ticket->runs; run != NULL; run = run->next)
+		if (run->next_at.us <= now.us)
+			return true;
+	return false;
+}
+
 void
 ladder_fire(struct engine *engine, struct ticket *ticket, struct instant now)
 {
+	if (!ladder_is_due(ticket, now))
+		return;
 	for (unsigned metric = 0; metric <= METRIC_COUNT; metric++) {
 		for (struct run **link = &ticket->runs; *link != NULL;) {
 			struct run *run = *link;

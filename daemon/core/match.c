@@ -21,7 +21,7 @@ glob_match(const char *pattern, const char *text)
 		if (*pattern == '*') {
 			star = pattern++;
 			star_text = text;
-		} else if (*pattern == '?' || (*pattern != '\0' && ascii_lower(*pattern) == ascii_lower(*text))) {
+		} else if (*pattern == *text || *pattern == '?' || ascii_lower(*pattern) == ascii_lower(*text)) {
 			pattern++;
 			text++;
 		} else if (star != NULL) {

@@ -163,7 +163,8 @@ due_insert(struct wheel *wheel, struct wheel_node *node)
 	wheel->due_count++;
 }
 
-static void
+/* Out of line, as due_set() is: what files a timer in a slot, the usual case, then saves few registers. */
+__attribute__((noinline)) static void
 due_remove(struct wheel *wheel, struct wheel_node *node)
 {
 	struct wheel_node *nil = &wheel->nil;
@@ -419,7 +420,7 @@ node_stays(const struct wheel *wheel, const struct wheel_node *node, int64_t at_
 	return new >= old || (old ^ new) >> (level_between(wheel->cursor, old) * DIGIT) == 0;
 }
 
-static void
+static inline void
 node_remove(struct wheel *wheel, struct wheel_node *node)
 {
 	if (unit_of(node->at_us) <= wheel->cursor) {
@@ -429,6 +430,16 @@ node_remove(struct wheel *wheel, struct wheel_node *node)
 	*node->link = node->next;
 	if (node->next != NULL)
 		node->next->link = node->link;
+}
+
+/* Puts a timer into the tree; goes back with the cursor when many are set ahead of the present, yet before it. */
+__attribute__((noinline)) static void
+due_set(struct wheel *wheel, struct wheel_node *node)
+{
+	due_insert(wheel, node);
+	if (wheel->cursor > wheel->present && ++wheel->early_count > REWIND_MIN &&
+	    wheel->early_count > wheel->count / 2)
+		cursor_rewind(wheel);
 }
 
 int
@@ -468,14 +479,10 @@ wheel_set(struct wheel *wheel, struct wheel_node *node, struct instant at)
 		wheel->count++;
 	}
 	node->at_us = at.us;
-	if (unit > wheel->cursor) {
+	if (unit > wheel->cursor)
 		slot_file(wheel, node, unit);
-		return;
-	}
-	due_insert(wheel, node);
-	if (wheel->cursor > wheel->present && ++wheel->early_count > REWIND_MIN &&
-	    wheel->early_count > wheel->count / 2)
-		cursor_rewind(wheel);
+	else
+		due_set(wheel, node);
 }
 
 void

@@ -378,14 +378,12 @@ static size_t
 zone_index(const struct zone *zone, int64_t t)
 {
 	size_t low = 0;
-	size_t high = zone->n;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (zone->at[middle] <= t)
-			low = middle + 1;
-		else
-			high = middle;
+	/* Without branches, which would be wrong half of the time. */
+	for (size_t left = zone->n; left > 0;) {
+		size_t half = (left + 1) / 2;
+		low += zone->at[low + half - 1] <= t ? half : 0;
+		left -= half;
 	}
 	return low;
 }

@@ -1,17 +1,19 @@
 #include "slated/event_json.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "event_members.h"
 
 /* Numbers and booleans as attribute values become texts; so many a line. */
 #define SCALAR_MAX  64
 #define SCALAR_SIZE 32
 
 struct event_line {
-	json_t *json;
+	struct event_members members;
 	struct custom_attribute *custom;
 	size_t room;
 	char scalars[SCALAR_MAX][SCALAR_SIZE];
@@ -33,27 +35,27 @@ event_line_free(struct event_line *line)
 {
 	if (line == NULL)
 		return;
-	json_decref(line->json);
+	event_members_clear(&line->members);
 	free(line->custom);
 	free(line);
 }
 
 /* A string member. `*ret` is NULL where it is absent or null. */
 static int
-read_string(const json_t *object, const char *key, const char **ret, char problem[static REFUSAL_SIZE])
+read_string(const struct members *object, const char *key, const char **ret, char problem[static REFUSAL_SIZE])
 {
-	const json_t *value = json_object_get(object, key);
+	const struct member *value = member_find(object, key);
 	*ret = NULL;
-	if (value == NULL || json_is_null(value))
+	if (value == NULL || value->kind == MEMBER_NULL)
 		return 0;
-	if (!json_is_string(value))
+	if (value->kind != MEMBER_STRING)
 		return refuse(-EINVAL, problem, "\"%s\" must be a string", key);
-	*ret = json_string_value(value);
+	*ret = value->text;
 	return 0;
 }
 
 static int
-read_name(const json_t *object, const char *key, const char *const *names, int n, int fallback, int *ret,
+read_name(const struct members *object, const char *key, const char *const *names, int n, int fallback, int *ret,
           char problem[static REFUSAL_SIZE])
 {
 	const char *text = NULL;
@@ -74,59 +76,57 @@ read_name(const json_t *object, const char *key, const char *const *names, int n
 
 /* An attribute's value as text: strings as they are, numbers and booleans as JSON writes them, null as NULL. */
 static int
-read_value(struct event_line *line, const char *key, const json_t *value, const char **ret,
-           char problem[static REFUSAL_SIZE])
+read_value(struct event_line *line, const struct member *value, const char **ret, char problem[static REFUSAL_SIZE])
 {
 	*ret = NULL;
-	if (json_is_null(value))
+	if (value->kind == MEMBER_NULL)
 		return 0;
-	if (json_is_string(value)) {
-		*ret = json_string_value(value);
-		return 0;
-	}
-	if (json_is_boolean(value)) {
-		*ret = json_is_true(value) ? "true" : "false";
+	if (value->kind == MEMBER_STRING) {
+		*ret = value->text;
 		return 0;
 	}
-	if (!json_is_number(value) || line->n_scalars == SCALAR_MAX)
-		return refuse(-EINVAL, problem, "\"%.40s\" must be a string, a number, true, false or null", key);
+	if (value->kind == MEMBER_TRUE || value->kind == MEMBER_FALSE) {
+		*ret = value->kind == MEMBER_TRUE ? "true" : "false";
+		return 0;
+	}
+	if (value->kind != MEMBER_OTHER || !json_is_number(value->json) || line->n_scalars == SCALAR_MAX)
+		return refuse(-EINVAL, problem, "\"%.40s\" must be a string, a number, true, false or null",
+		              value->key);
 	char *text = line->scalars[line->n_scalars++];
-	size_t n = json_dumpb(value, text, SCALAR_SIZE - 1, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+	size_t n = json_dumpb(value->json, text, SCALAR_SIZE - 1, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 	if (n == 0 || n >= SCALAR_SIZE)
-		return refuse(-EINVAL, problem, "\"%.40s\" is a number too long to keep", key);
+		return refuse(-EINVAL, problem, "\"%.40s\" is a number too long to keep", value->key);
 	text[n] = '\0';
 	*ret = text;
 	return 0;
 }
 
 static int
-read_custom(struct event_line *line, json_t *object, struct ticket_event *event, char problem[static REFUSAL_SIZE])
+read_custom(struct event_line *line, const struct members *object, struct ticket_event *event,
+            char problem[static REFUSAL_SIZE])
 {
-	json_t *custom = json_object_get(object, "attributes");
-	const char *key;
-	json_t *value;
+	const struct member *custom = member_find(object, "attributes");
+	const struct members *attributes = &line->members.attributes;
 	if (custom == NULL)
 		return 0;
-	if (json_is_null(custom)) {
+	if (custom->kind == MEMBER_NULL) {
 		event->clear_custom = true;
 		return 0;
 	}
-	if (!json_is_object(custom))
+	if (custom->kind != MEMBER_ATTRIBUTES)
 		return refuse(-EINVAL, problem, "\"attributes\" must be an object");
-	size_t n = json_object_size(custom);
-	if (n > line->room) {
-		struct custom_attribute *grown = realloc(line->custom, n * sizeof(grown[0]));
+	if (attributes->n > line->room) {
+		struct custom_attribute *grown = realloc(line->custom, attributes->n * sizeof(grown[0]));
 		if (grown == NULL)
 			return -ENOMEM;
 		line->custom = grown;
-		line->room = n;
+		line->room = attributes->n;
 	}
 	event->custom = line->custom;
-	json_object_foreach(custom, key, value)
-	{
+	for (size_t i = 0; i < attributes->n; i++) {
 		struct custom_attribute *slot = &line->custom[event->n_custom++];
-		slot->key = key;
-		int r = read_value(line, key, value, &slot->value, problem);
+		slot->key = attributes->at[i].key;
+		int r = read_value(line, &attributes->at[i], &slot->value, problem);
 		if (r < 0)
 			return r;
 	}
@@ -134,13 +134,14 @@ read_custom(struct event_line *line, json_t *object, struct ticket_event *event,
 }
 
 static int
-read_attributes(struct event_line *line, json_t *object, struct ticket_event *event, char problem[static REFUSAL_SIZE])
+read_attributes(struct event_line *line, const struct members *object, struct ticket_event *event,
+                char problem[static REFUSAL_SIZE])
 {
 	for (unsigned i = 0; i < ATTRIBUTE_COUNT; i++) {
-		const json_t *value = json_object_get(object, attribute_names[i]);
+		const struct member *value = member_find(object, attribute_names[i]);
 		if (value == NULL)
 			continue;
-		int r = read_value(line, attribute_names[i], value, &event->attributes[i], problem);
+		int r = read_value(line, value, &event->attributes[i], problem);
 		if (r < 0)
 			return r;
 		event->set |= 1U << i;
@@ -149,7 +150,8 @@ read_attributes(struct event_line *line, json_t *object, struct ticket_event *ev
 }
 
 static int
-read_opened(struct event_line *line, json_t *object, struct ticket_event *event, char problem[static REFUSAL_SIZE])
+read_opened(struct event_line *line, const struct members *object, struct ticket_event *event,
+            char problem[static REFUSAL_SIZE])
 {
 	int status = STATUS_OPEN;
 	int r = read_string(object, "severity", &event->severity, problem);
@@ -162,7 +164,7 @@ read_opened(struct event_line *line, json_t *object, struct ticket_event *event,
 }
 
 static int
-read_by(const json_t *object, int fallback, struct ticket_event *event, char problem[static REFUSAL_SIZE])
+read_by(const struct members *object, int fallback, struct ticket_event *event, char problem[static REFUSAL_SIZE])
 {
 	int by;
 	int r = read_name(object, "by", actor_names, ACTOR_COUNT, fallback, &by, problem);
@@ -172,25 +174,28 @@ read_by(const json_t *object, int fallback, struct ticket_event *event, char pro
 }
 
 static int
-read_reply(struct event_line *line, json_t *object, struct ticket_event *event, char problem[static REFUSAL_SIZE])
+read_reply(struct event_line *line, const struct members *object, struct ticket_event *event,
+           char problem[static REFUSAL_SIZE])
 {
 	const char *text = NULL;
-	const json_t *public = json_object_get(object, "public");
+	const struct member *public = member_find(object, "public");
 	(void)line;
 	int r = read_by(object, -1, event, problem);
 	if (r == 0)
 		r = read_string(object, "text", &text, problem);
 	if (r < 0)
 		return r;
-	if (public != NULL && !json_is_boolean(public) && !json_is_null(public))
+	if (public != NULL && public->kind != MEMBER_NULL && public->kind != MEMBER_TRUE &&
+	    public->kind != MEMBER_FALSE)
 		return refuse(-EINVAL, problem, "\"public\" must be true or false");
-	event->is_public = !json_is_false(public);
+	event->is_public = public == NULL || public->kind != MEMBER_FALSE;
 	event->requests = text != NULL && event_text_requests(text, strlen(text));
 	return 0;
 }
 
 static int
-read_status(struct event_line *line, json_t *object, struct ticket_event *event, char problem[static REFUSAL_SIZE])
+read_status(struct event_line *line, const struct members *object, struct ticket_event *event,
+            char problem[static REFUSAL_SIZE])
 {
 	int status;
 	(void)line;
@@ -201,7 +206,8 @@ read_status(struct event_line *line, json_t *object, struct ticket_event *event,
 }
 
 static int
-read_severity(struct event_line *line, json_t *object, struct ticket_event *event, char problem[static REFUSAL_SIZE])
+read_severity(struct event_line *line, const struct members *object, struct ticket_event *event,
+              char problem[static REFUSAL_SIZE])
 {
 	(void)line;
 	int r = read_by(object, ACTOR_AGENT, event, problem);
@@ -209,9 +215,10 @@ read_severity(struct event_line *line, json_t *object, struct ticket_event *even
 }
 
 static int
-read_changed(struct event_line *line, json_t *object, struct ticket_event *event, char problem[static REFUSAL_SIZE])
+read_changed(struct event_line *line, const struct members *object, struct ticket_event *event,
+             char problem[static REFUSAL_SIZE])
 {
-	if (json_object_get(object, "severity") != NULL || json_object_get(object, "status") != NULL)
+	if (member_find(object, "severity") != NULL || member_find(object, "status") != NULL)
 		return refuse(-EINVAL, problem,
 		              "\"changed\" cannot change severity or status: those are events of their own");
 	return read_attributes(line, object, event, problem);
@@ -219,7 +226,8 @@ read_changed(struct event_line *line, json_t *object, struct ticket_event *event
 
 /* Who disputes, assesses or acknowledges is for the record: any name will do. */
 static int
-read_named(struct event_line *line, json_t *object, struct ticket_event *event, char problem[static REFUSAL_SIZE])
+read_named(struct event_line *line, const struct members *object, struct ticket_event *event,
+           char problem[static REFUSAL_SIZE])
 {
 	const char *by;
 	(void)line;
@@ -228,7 +236,8 @@ read_named(struct event_line *line, json_t *object, struct ticket_event *event, 
 }
 
 static int
-read_ack(struct event_line *line, json_t *object, struct ticket_event *event, char problem[static REFUSAL_SIZE])
+read_ack(struct event_line *line, const struct members *object, struct ticket_event *event,
+         char problem[static REFUSAL_SIZE])
 {
 	const char *hold = NULL;
 	struct period period;
@@ -248,19 +257,20 @@ static int
 read_fields(struct event_line *line, const char **ret_ticket, struct ticket_event *event,
             char problem[static REFUSAL_SIZE])
 {
-	static int (*const read[EVENT_COUNT])(struct event_line *, json_t *, struct ticket_event *,
+	static int (*const read[EVENT_COUNT])(struct event_line *, const struct members *, struct ticket_event *,
 	                                      char[static REFUSAL_SIZE]) = {
 	    [EVENT_OPENED] = read_opened,     [EVENT_REPLY] = read_reply,     [EVENT_STATUS] = read_status,
 	    [EVENT_SEVERITY] = read_severity, [EVENT_CHANGED] = read_changed, [EVENT_DISPUTE] = read_named,
 	    [EVENT_ASSESSED] = read_named,    [EVENT_ACK] = read_ack,         [EVENT_MERGED] = read_named,
 	};
+	const struct members *object = &line->members.top;
 	const char *at;
 	int kind;
-	int r = read_string(line->json, "at", &at, problem);
+	int r = read_string(object, "at", &at, problem);
 	if (r == 0)
-		r = read_string(line->json, "ticket", ret_ticket, problem);
+		r = read_string(object, "ticket", ret_ticket, problem);
 	if (r == 0)
-		r = read_name(line->json, "event", event_names, EVENT_COUNT, -1, &kind, problem);
+		r = read_name(object, "event", event_names, EVENT_COUNT, -1, &kind, problem);
 	if (r < 0)
 		return r;
 	if (at == NULL || *ret_ticket == NULL)
@@ -268,25 +278,21 @@ read_fields(struct event_line *line, const char **ret_ticket, struct ticket_even
 	if (instant_parse(at, strlen(at), &event->at) < 0)
 		return refuse(-EINVAL, problem, "\"at\": \"%.40s\" is no RFC 3339 instant such as 2026-03-02T09:00:00Z",
 		              at);
+	assert(kind >= 0 && kind < EVENT_COUNT);
 	event->kind = (enum event_kind)kind;
-	return read[kind](line, line->json, event, problem);
+	return read[kind](line, object, event, problem);
 }
 
 int
 event_line_parse(struct event_line *line, const char *text, size_t len, const char **ret_ticket,
                  struct ticket_event *ret_event, char problem[static REFUSAL_SIZE])
 {
-	json_error_t error;
 	const char *ticket = NULL;
 	struct ticket_event event = {0};
-	json_decref(line->json);
 	line->n_scalars = 0;
-	line->json = json_loadb(text, len, 0, &error);
-	if (line->json == NULL)
-		return refuse(-EINVAL, problem, "not JSON: %.100s (column %d)", error.text, error.column);
-	if (!json_is_object(line->json))
-		return refuse(-EINVAL, problem, "not a JSON object");
-	int r = read_fields(line, &ticket, &event, problem);
+	int r = event_members_read(&line->members, text, len, problem);
+	if (r == 0)
+		r = read_fields(line, &ticket, &event, problem);
 	if (r < 0)
 		return r;
 	*ret_ticket = ticket;

@@ -175,3 +175,6 @@ nodist_libslated_io_a_SOURCES = web/web_files.c
 # JSON that comes in.
 libslated_io_a_SOURCES += include/slated/jsonr.h
 libslated_io_a_SOURCES += daemon/io/jsonr.c
+# The members of an event as JSON.
+libslated_io_a_SOURCES += daemon/io/event_members.c
+libslated_io_a_SOURCES += daemon/io/event_members.h

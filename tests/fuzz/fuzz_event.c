@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event_members.h"
 #include "fuzz.h"
 #include "slated/engine.h"
 #include "slated/event_json.h"
@@ -78,6 +79,39 @@ make_policies(void)
 	return set;
 }
 
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static void
+demand_same(const struct members *a, const struct members *b)
+{
+	demand(a->n == b->n);
+	for (size_t i = 0; i < a->n; i++) {
+		demand(a->at[i].kind == b->at[i].kind && a->at[i].key_len == b->at[i].key_len);
+		demand(same_text(a->at[i].key, b->at[i].key) && same_text(a->at[i].text, b->at[i].text));
+	}
+}
+
+/* What our own reader takes, jansson reads alike. */
+static void
+compare_readers(const char *text, size_t len)
+{
+	char problem[REFUSAL_SIZE] = "";
+	struct event_members plain = {0}, any = {0};
+	int r = event_members_read_plain(&plain, text, len);
+	demand(r == 0 || r == -ENOTSUP);
+	if (r == 0) {
+		demand(event_members_read_any(&any, text, len, problem) == 0);
+		demand_same(&plain.top, &any.top);
+		demand_same(&plain.attributes, &any.attributes);
+	}
+	event_members_clear(&plain);
+	event_members_clear(&any);
+}
+
 static void
 play(struct engine *engine, struct ticket *ticket, struct event_line *line, const char *text, size_t len)
 {
@@ -85,6 +119,7 @@ play(struct engine *engine, struct ticket *ticket, struct event_line *line, cons
 	const char *name;
 	struct ticket_event event;
 	bool late;
+	compare_readers(text, len);
 	int r = event_line_parse(line, text, len, &name, &event, problem);
 	demand(r == 0 || (r == -EINVAL && problem[0] != '\0'));
 	if (r < 0)

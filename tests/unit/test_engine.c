@@ -294,6 +294,16 @@ static const struct scenario clocks[] = {
      "11:20\n"
      "09:30 next_response.1 started due 10:30\n09:50 next_response.1 met due 10:30\n09:50 update.1 met due 11:20\n"
      "09:50 update.2 started due 11:50\n10:00 update.2 withdrawn reason solved\n"},
+    {"what starts takes the policy of the status it has then",
+     "policies = ({ name = \"waiting\"; match = { status = \"pending\"; }; targets = ("
+     "{ metric = \"next_response\"; within = \"2h\"; }); }, { name = \"other\"; match = {}; targets = ("
+     "{ metric = \"next_response\"; within = \"1h\"; }); });",
+     {"09:00 " OPENED, "10:00 \"event\": \"status\", \"status\": \"pending\"",
+      "11:00 \"event\": \"reply\", \"by\": \"customer\"", "11:30 \"event\": \"reply\", \"by\": \"agent\"",
+      "11:40 \"event\": \"status\", \"status\": \"open\"", "12:00 \"event\": \"reply\", \"by\": \"customer\""},
+     "12:30",
+     "11:00 next_response.1 started due 13:00\n11:30 next_response.1 met due 13:00\n"
+     "12:00 next_response.2 started due 13:00\n"},
     {"a dispute is answered by an agent's word, even one that confirms",
      POLICY("{ metric = \"assessment\"; within = \"1h\"; }"),
      {"09:00 " OPENED, "09:10 \"event\": \"dispute\", \"by\": \"customer\"",
