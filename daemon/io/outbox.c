@@ -127,7 +127,9 @@ struct outbox {
 	struct batch fallen;  /* copies for channels that stand in */
 	struct text restored; /* channels that are to hear what they had been told, an array's text; empty: none */
 	bool open;
-	char session[TEXT_UUID_SIZE]; /* of the connection: under which name it claims */
+	char session[TEXT_UUID_SIZE]; /* since it was opened: under which name it claims */
+	unsigned sessions;            /* counted */
+	unsigned asked_in;            /* the one of the claim on its way */
 	bool released;                /* what is stray */
 	int64_t released_at;          /* ticks */
 	bool wanted;                  /* look for deliveries as soon as the connection is idle */
@@ -248,6 +250,7 @@ outbox_open(struct outbox *outbox)
 {
 	hooks_open(outbox->severity_hooks);
 	text_uuid((const uint64_t[]){loop_random(outbox->loop), loop_random(outbox->loop)}, outbox->session);
+	outbox->sessions++;
 	outbox->open = true;
 	outbox->released = false;
 	timer_set(outbox->sweep, SWEEP);
@@ -257,6 +260,7 @@ outbox_open(struct outbox *outbox)
 void
 outbox_close(struct outbox *outbox)
 {
+	outbox->sessions++;
 	outbox->open = false;
 	timer_unset(outbox->sweep);
 }
@@ -431,10 +435,11 @@ on_claimed(void *arg, PGresult *result)
 		note_error(outbox, result);
 		return;
 	}
-	outbox->n_claimed = (unsigned)PQntuples(result);
-	for (int i = 0; i < PQntuples(result); i++) {
+	/* What a former session asked for is released: the courier may have been told to forget what stands before. */
+	outbox->n_claimed = outbox->asked_in == outbox->sessions ? (unsigned)PQntuples(result) : 0;
+	for (unsigned i = 0; i < outbox->n_claimed; i++) {
 		struct delivery delivery;
-		int r = read_claim(result, i, &delivery);
+		int r = read_claim(result, (int)i, &delivery);
 		if (r == 0)
 			r = courier_add(outbox->courier, &delivery);
 		if (r < 0)
@@ -575,6 +580,7 @@ claim(struct outbox *outbox, size_t held)
 		pg_array_add(&full, names[i]);
 	pg_array_end(&full);
 	outbox->wanted = false;
+	outbox->asked_in = outbox->sessions;
 	if (!full.failed)
 		run_query(outbox, claim_sql, 4, (const char *[]){outbox->instance, limit, full.data, outbox->session},
 		          true, on_claimed);

@@ -397,18 +397,30 @@ database_tell(struct database *database, struct history *history)
 }
 
 bool
-database_is_settled(struct database *database)
+database_is_applied(struct database *database)
 {
 	const struct db_data *data = &database->data;
-	if (data->tables[DB_DELIVERIES].n > 0 || data->tables[DB_OPEN].n > 0)
-		return false;
 	DB_EACH(const struct db_ticket, ticket, data, DB_TICKETS)
 	{
-		bool applied = false;
+		int64_t seq = ticket->event_seq;
+		if (db_is_open(data, ticket->born))
+			continue;
+		for (size_t i = data->tables[DB_EVENTS].n; i-- > 0 && ticket->locked_by != 0;) {
+			const struct db_event *event = (const struct db_event *)data->tables[DB_EVENTS].items + i;
+			seq -= event->ticket == ticket->id && event->xid == ticket->locked_by;
+		}
+		bool applied = seq == 0;
 		DB_EACH(const struct db_state, state, data, DB_STATES)
-		applied |= state->ticket == ticket->id && state->applied_seq == ticket->event_seq;
+		applied |= state->ticket == ticket->id && state->applied_seq == seq;
 		if (!applied)
 			return false;
 	}
 	return true;
+}
+
+bool
+database_is_settled(struct database *database)
+{
+	const struct db_data *data = &database->data;
+	return data->tables[DB_DELIVERIES].n == 0 && data->tables[DB_OPEN].n == 0 && database_is_applied(database);
 }

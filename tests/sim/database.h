@@ -187,6 +187,8 @@ void database_on_hint(struct database *database, void (*hint)(void *arg, const c
 
 /* Puts all that there is at the end into `history`. */
 void database_tell(struct database *database, struct history *history);
+/* Whether all events that have been committed were applied. */
+bool database_is_applied(struct database *database);
 /* Whether all events have been applied, and nothing waits to be sent. */
 bool database_is_settled(struct database *database);
 

@@ -304,13 +304,12 @@ member_set_clock(struct member *member, int64_t off)
 		service_look_anew(member->service);
 }
 
-unsigned
-member_shards(const struct member *member)
+bool
+member_serves(const struct member *member, const char *nonce)
 {
 	const struct service *service = member->service;
-	bool works =
-	    service != NULL && service->state == SERVICE_LIVE && !service->catching_up && work_is_done(service);
-	return works ? service->shards.n : 0;
+	return service != NULL && service->state == SERVICE_LIVE && !service->catching_up && work_is_done(service) &&
+	       strcmp(service->run, nonce) == 0;
 }
 
 void

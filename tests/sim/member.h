@@ -36,8 +36,8 @@ void member_part(struct member *member, int64_t until);
 void member_set_clock(struct member *member, int64_t off);
 /* To be called after each happening: sees when it has come to its end. */
 void member_look(struct member *member);
-/* How many shards it works on, with all that it knows of written; 0 where it does not. */
-unsigned member_shards(const struct member *member);
+/* Whether it is at work under the lease of that nonce, and all that it knows of is written. */
+bool member_serves(const struct member *member, const char *nonce);
 /* Into the trace. */
 void member_describe(const struct member *member);
 

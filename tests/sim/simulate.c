@@ -40,6 +40,8 @@ struct trial {
 	struct happening weather;
 	struct happening revival[MEMBERS];
 	struct instant whole_at; /* by the database's clock: all shards were worked on, and all was written */
+	struct instant replicated_at;
+	struct instant away_from, away_to; /* the last absence */
 	bool whole;
 	bool calm; /* faults are over: somebody always runs */
 };
@@ -95,12 +97,15 @@ end_member(struct trial *trial)
 	revive_later(trial, member);
 }
 
-/* How long something is away: mostly seconds, seldom an hour. */
+/* How long something is away: a moment, longer than a lease lasts, or an hour. */
 static int64_t
 absence(struct trial *trial)
 {
-	return world_chance(trial->world, 50000) ? world_between(trial->world, 10, 60) * US_PER_MIN
-	                                         : world_about(trial->world, 1000, 40 * US_PER_S);
+	struct world *world = trial->world;
+	if (world_chance(world, 50000))
+		return world_between(world, 10, 60) * US_PER_MIN;
+	return world_chance(world, 500000) ? world_about(world, 1000, 40 * US_PER_S)
+	                                   : world_between(world, US_PER_S, US_PER_MIN);
 }
 
 static void
@@ -132,13 +137,23 @@ restart_server(struct trial *trial)
 }
 
 static void
+replicate(struct trial *trial)
+{
+	database_replicate(trial->database);
+	trial->replicated_at = database_clock(trial->database);
+}
+
+static void
 fail_over(struct trial *trial)
 {
 	bool synchronous = world_chance(trial->world, 400000);
 	world_trace(trial->world, "fail-over, %s", synchronous ? "nothing is lost" : "the last commits are lost");
 	if (synchronous)
-		database_replicate(trial->database);
+		replicate(trial);
 	database_fail_over(trial->database, trial->history);
+	/* What has been done since is to be done again. */
+	trial->whole = false;
+	trial->whole_at = instant_min(trial->whole_at, trial->replicated_at);
 	lose_sessions(trial);
 }
 
@@ -170,7 +185,7 @@ static void
 on_standby(void *arg)
 {
 	struct trial *trial = arg;
-	database_replicate(trial->database);
+	replicate(trial);
 	world_set(trial->world, &trial->standby, world_between(trial->world, 10000, 3 * US_PER_S), on_standby, trial);
 }
 
@@ -185,7 +200,7 @@ on_weather(void *arg)
 	unsigned *const rates[] = {&wire.cut_before, &wire.cut_after, &wire.late, &wire.mute, &wire.slow};
 	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++)
 		if (world_chance(world, 400000))
-			*rates[i] = (unsigned)world_about(world, 100, 30000);
+			*rates[i] = (unsigned)world_about(world, 300, 100000);
 	wire.deaf = world_chance(world, 300000) ? 1000000 : 20000;
 	receivers.refused = world_chance(world, 500000) ? (unsigned)world_between(world, 1000, 900000) : 0;
 	receivers.silent = world_chance(world, 500000) ? (unsigned)world_between(world, 1000, 300000) : 0;
@@ -217,27 +232,50 @@ calm_down(struct trial *trial)
 /* Runs ---------------------------------------------------------------------------------------------------------------
  */
 
-/* Where some shards are not worked on what comes may be caught up with later. */
+static bool
+all_served(const struct trial *trial)
+{
+	const struct db_lease *leases = database_data(trial->database)->leases;
+	for (unsigned shard = 0; shard < SHARDS; shard++) {
+		const char *nonce = leases[shard].nonce;
+		bool served = shard > 0 && nonce == leases[shard - 1].nonce; /* as that one is */
+		for (unsigned i = 0; i < trial->n_members && !served && nonce != NULL; i++)
+			served = member_serves(trial->members[i], nonce);
+		if (!served)
+			return false;
+	}
+	return true;
+}
+
+/* One that begins within the last one goes on with it. */
+static void
+note_absence(struct trial *trial, struct instant from, struct instant to)
+{
+	bool goes_on = !instant_before(from, trial->away_from) && !instant_before(trial->away_to, from);
+	trial->away_from = goes_on ? trial->away_from : from;
+	trial->away_to = to;
+	history_add_absence(trial->history, trial->away_from, to);
+}
+
+/* Where a shard is not worked on, or events wait, what comes may be caught up with later. */
 static void
 look(struct trial *trial)
 {
 	struct instant now = database_clock(trial->database);
-	unsigned shards = 0, n_running = 0;
+	unsigned n_running = 0;
 	for (unsigned i = 0; i < trial->n_members; i++) {
 		member_look(trial->members[i]);
 		n_running += member_runs(trial->members[i]);
-		shards += member_shards(trial->members[i]);
 	}
 	if (trial->calm && n_running == 0)
 		member_start(trial->members[0]);
-	if (shards < SHARDS) {
+	if (!all_served(trial) || !database_is_applied(trial->database)) {
 		trial->whole = false;
 		return;
 	}
 	if (!trial->whole)
-		history_add_absence(trial->history,
-		                    instant_plus(instant_min(trial->whole_at, now), (struct duration){-US_PER_S}),
-		                    instant_plus(instant_max(trial->whole_at, now), (struct duration){US_PER_S}));
+		note_absence(trial, instant_plus(instant_min(trial->whole_at, now), (struct duration){-US_PER_S}),
+		             instant_plus(instant_max(trial->whole_at, now), (struct duration){US_PER_S}));
 	trial->whole = true;
 	trial->whole_at = now;
 }
@@ -396,14 +434,11 @@ simulate_in_jobs(const struct options *options)
 int
 main(int argc, char **argv)
 {
-	static const struct option words[] = {{"config", required_argument, NULL, 'c'},
-	                                      {"from", required_argument, NULL, 'f'},
-	                                      {"seeds", required_argument, NULL, 's'},
-	                                      {"minutes", required_argument, NULL, 'm'},
-	                                      {"jobs", required_argument, NULL, 'j'},
-	                                      {"trace", no_argument, NULL, 't'},
-	    {"first", no_argument, NULL, '1'},
-	                                      {NULL, 0, NULL, 0}};
+	static const struct option words[] = {
+	    {"config", required_argument, NULL, 'c'}, {"from", required_argument, NULL, 'f'},
+	    {"seeds", required_argument, NULL, 's'},  {"minutes", required_argument, NULL, 'm'},
+	    {"jobs", required_argument, NULL, 'j'},   {"trace", no_argument, NULL, 't'},
+	    {"first", no_argument, NULL, '1'},        {NULL, 0, NULL, 0}};
 	struct options options = {.from = 1, .seeds = 1, .jobs = 1, .config = "sim.conf"};
 	for (int c; (c = getopt_long(argc, argv, "", words, NULL)) != -1;) {
 		if (c == 'c')

@@ -950,6 +950,7 @@ claim(struct database *database, struct db_session *session, const char *text, c
 			continue;
 		d->claimed_by = name;
 		d->claim = token;
+		world_trace(database->world, "%s claims %s", name, d->key);
 		row_add_delivery(&row, &database->data, d);
 		result_add(answer.results[0], &row);
 	}
@@ -970,6 +971,7 @@ outcomes(struct database *database, struct db_session *session, const char *text
 			if (d->key != o.items[0][i])
 				continue;
 			d->attempts = (int32_t)strtol(o.items[2][i], NULL, 10);
+			world_trace(database->world, "%s: %s", d->key, o.items[1][i]);
 			if (same(o.items[1][i], "retry")) {
 				d->next_attempt_at = instant_of(o.items[3][i]);
 				break;
