@@ -1,7 +1,8 @@
--- A claim belongs to one session of a daemon's outbox: one that is carried out after its session was given up is told from
--- those in hand.
+-- A claim belongs to one session of a daemon's outbox, and to a time without a break in which it kept what it had: what is
+-- carried out late, or was in a hand that has let go, is told from what is in hand.
 
 SET LOCAL ROLE sla_owner;
 
-ALTER TABLE sla.delivery ADD claim uuid;
-COMMENT ON COLUMN sla.delivery.claim IS 'The session of claimed_by that has it in hand';
+ALTER TABLE sla.delivery ADD claim uuid, ADD claim_session integer;
+COMMENT ON COLUMN sla.delivery.claim IS 'Since when claimed_by has kept what it had in hand: another value after each break';
+COMMENT ON COLUMN sla.delivery.claim_session IS 'The session of claimed_by that took it';

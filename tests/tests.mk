@@ -451,7 +451,9 @@ tests_sim_simulate_SOURCES = tests/sim/simulate.c tests/sim/database.c tests/sim
 	tests/sim/values.c tests/sim/values.h tests/sim/wire.c tests/sim/wire.h tests/sim/world.c tests/sim/world.h \
 	$(history_sources)
 tests_sim_simulate_LDADD = $(slated_LDADD)
-EXTRA_DIST += tests/sim/sim.conf
+EXTRA_DIST += tests/sim/sim.conf tests/sim/mutate tests/sim/soak
+TESTS += tests/sim/seeds
+dist_check_SCRIPTS += tests/sim/seeds
 # Allocations that fail, one after the other.
 oom_ldflags = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=aligned_alloc \
 	-Wl,--wrap=strdup,--wrap=strndup,--wrap=asprintf,--wrap=vasprintf,--wrap=__asprintf_chk,--wrap=__vasprintf_chk \

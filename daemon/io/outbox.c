@@ -50,9 +50,10 @@ static const char claim_sql[] =
     "  ORDER BY position LIMIT $2::integer FOR UPDATE SKIP LOCKED), "
     "first AS MATERIALIZED (SELECT key FROM next n WHERE (SELECT e.key FROM sla.delivery e "
     "    WHERE e.ticket_id = n.ticket_id AND e.channel = n.channel "
-    "    AND e.position < n.position AND (e.claimed_by, e.claim) IS DISTINCT FROM ($1, $4::uuid) "
+    "    AND e.position < n.position AND (e.claimed_by, e.claim, e.claim_session) IS DISTINCT FROM ($1, $4::uuid, "
+    "$5::integer) "
     "    AND e.key <> ALL (ARRAY(SELECT key FROM next)) ORDER BY e.position LIMIT 1) IS NULL), "
-    "claimed AS (UPDATE sla.delivery d SET claimed_by = $1, claim = $4::uuid "
+    "claimed AS (UPDATE sla.delivery d SET claimed_by = $1, claim = $4::uuid, claim_session = $5::integer "
     "  WHERE d.key = ANY (ARRAY(SELECT key FROM first)) RETURNING d.*) "
     "SELECT " DELIVERY_COLUMNS "FROM claimed c ORDER BY c.position";
 
@@ -66,13 +67,14 @@ static const char restore_sql[] =
     "  AND CASE WHEN c.metric IS NULL THEN s.status NOT IN ('solved', 'closed') ELSE k.ended_at IS NULL END "
     "ORDER BY c.position";
 
-/* Ended deliveries move to the log; the others note their attempt. */
+/* Ended deliveries move to the log; the others note their attempt. What another hand has taken since is its own: it
+ * sends that again, in order. */
 static const char outcome_sql[] =
     "WITH o AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], "
-    "$5::text[], $6::text[]) "
-    "  AS u (key, outcome, attempts, next_attempt_at, error, digest)), "
-    "ended AS (DELETE FROM sla.delivery d USING o WHERE d.key = ANY ($1::text[]) AND d.key = o.key AND o.outcome <> "
-    "'retry' "
+    "$5::text[], $6::text[], $7::uuid[]) "
+    "  AS u (key, outcome, attempts, next_attempt_at, error, digest, claim)), "
+    "ended AS (DELETE FROM sla.delivery d USING o WHERE d.key = ANY ($1::text[]) AND d.key = o.key "
+    "  AND d.claim = o.claim AND o.outcome <> 'retry' "
     "  RETURNING d.*, o.outcome AS state_now, o.attempts AS attempts_now, o.error, o.digest), "
     "logged AS (INSERT INTO sla.delivery_log (key, position, ticket_id, metric, cycle, kind, channel, address, "
     "payload, state, "
@@ -81,12 +83,13 @@ static const char outcome_sql[] =
     "  coalesce(error, last_error), claimed_by, created_at, coalesce(error, 'delivered'), digest FROM ended "
     "  ON CONFLICT (key) DO NOTHING) "
     "UPDATE sla.delivery d SET attempts = o.attempts, next_attempt_at = o.next_attempt_at, last_error = o.error "
-    "FROM o WHERE d.key = ANY ($1::text[]) AND d.key = o.key AND o.outcome = 'retry'";
+    "FROM o WHERE d.key = ANY ($1::text[]) AND d.key = o.key AND d.claim = o.claim AND o.outcome = 'retry'";
 
 /* What a former session of this instance had claimed is free again, and what an instance had that has not the lease of
  * the ticket's shard any more. */
 static const char release_sql[] =
-    "UPDATE sla.delivery d SET claimed_by = NULL WHERE (claimed_by = $1 AND claim IS DISTINCT FROM $2::uuid) OR "
+    "UPDATE sla.delivery d SET claimed_by = NULL WHERE "
+    "  (claimed_by = $1 AND (claim, claim_session) IS DISTINCT FROM ($2::uuid, $3::integer)) OR "
     "  (claimed_by IS NOT NULL AND NOT EXISTS (SELECT FROM sla.lease l WHERE l.owner = d.claimed_by "
     "  AND l.expires_at > clock_timestamp() AND (d.ticket_id IS NULL OR l.shard = d.ticket_id % 256)))";
 
@@ -105,7 +108,7 @@ static const char fall_back_sql[] =
     "WHERE NOT EXISTS (SELECT FROM sla.delivery_log l WHERE l.key = left(d.key, 200) || '-' || u.channel) ORDER BY u.n "
     "ON CONFLICT (key) DO NOTHING";
 
-enum { OUTCOME_COLUMNS = 6, FALL_BACK_COLUMNS = 2 };
+enum { OUTCOME_COLUMNS = 7, FALL_BACK_COLUMNS = 2 };
 
 /* Rows that wait to be written: columns of array texts, and those being written, which are kept until it is known that
  * they were. */
@@ -127,13 +130,13 @@ struct outbox {
 	struct batch fallen;  /* copies for channels that stand in */
 	struct text restored; /* channels that are to hear what they had been told, an array's text; empty: none */
 	bool open;
-	char session[TEXT_UUID_SIZE]; /* since it was opened: under which name it claims */
-	unsigned sessions;            /* counted */
-	unsigned asked_in;            /* the one of the claim on its way */
-	bool released;                /* what is stray */
-	int64_t released_at;          /* ticks */
-	bool wanted;                  /* look for deliveries as soon as the connection is idle */
-	bool reassess;                /* and for severities to write */
+	char claim[TEXT_UUID_SIZE]; /* another one whenever the courier has forgotten what it had */
+	unsigned session;           /* counted: another one when it is opened and closed */
+	unsigned asked_in;          /* the session of the claim on its way */
+	bool released;              /* what is stray */
+	int64_t released_at;        /* ticks */
+	bool wanted;                /* look for deliveries as soon as the connection is idle */
+	bool reassess;              /* and for severities to write */
 	bool draining;
 	unsigned n_claimed;
 	bool failed; /* the statement in hand: why */
@@ -200,6 +203,7 @@ outbox_new(struct loop *loop, const char *instance, const struct shards *shards,
 		free(outbox);
 		return -ENOMEM;
 	}
+	outbox_let_go(outbox);
 	*ret = outbox;
 	return 0;
 }
@@ -249,8 +253,7 @@ void
 outbox_open(struct outbox *outbox)
 {
 	hooks_open(outbox->severity_hooks);
-	text_uuid((const uint64_t[]){loop_random(outbox->loop), loop_random(outbox->loop)}, outbox->session);
-	outbox->sessions++;
+	outbox->session++;
 	outbox->open = true;
 	outbox->released = false;
 	timer_set(outbox->sweep, SWEEP);
@@ -260,7 +263,7 @@ outbox_open(struct outbox *outbox)
 void
 outbox_close(struct outbox *outbox)
 {
-	outbox->sessions++;
+	outbox->session++;
 	outbox->open = false;
 	timer_unset(outbox->sweep);
 }
@@ -301,6 +304,14 @@ batch_clear(struct batch *batch)
 }
 
 void
+outbox_let_go(struct outbox *outbox)
+{
+	text_uuid((const uint64_t[]){loop_random(outbox->loop), loop_random(outbox->loop)}, outbox->claim);
+	outbox->session++;
+	outbox->released = false;
+}
+
+void
 outbox_forget(struct outbox *outbox)
 {
 	batch_clear(&outbox->outcomes);
@@ -327,6 +338,7 @@ outbox_on_outcome(void *arg, const struct delivery *delivery, enum outcome outco
 	pg_array_add(&outbox->outcomes.next[3], outcome == OUTCOME_RETRY ? next : NULL);
 	pg_array_add(&outbox->outcomes.next[4], error);
 	pg_array_add(&outbox->outcomes.next[5], delivery->digest);
+	pg_array_add(&outbox->outcomes.next[6], outbox->claim);
 	if (outcome == OUTCOME_DELIVERED || outcome == OUTCOME_SUPERSEDED)
 		log_info(outcome == OUTCOME_DELIVERED ? "delivery delivered" : "delivery superseded",
 		         log_text("delivery", delivery->key), log_number("ticket", delivery->ticket_id),
@@ -436,7 +448,7 @@ on_claimed(void *arg, PGresult *result)
 		return;
 	}
 	/* What a former session asked for is released: the courier may have been told to forget what stands before. */
-	outbox->n_claimed = outbox->asked_in == outbox->sessions ? (unsigned)PQntuples(result) : 0;
+	outbox->n_claimed = outbox->asked_in == outbox->session ? (unsigned)PQntuples(result) : 0;
 	for (unsigned i = 0; i < outbox->n_claimed; i++) {
 		struct delivery delivery;
 		int r = read_claim(result, (int)i, &delivery);
@@ -571,6 +583,8 @@ static void
 claim(struct outbox *outbox, size_t held)
 {
 	char limit[16];
+	char session[16];
+	(void)snprintf(session, sizeof(session), "%u", outbox->session);
 	size_t n = HELD_MAX - held < CLAIM_MAX ? HELD_MAX - held : CLAIM_MAX;
 	(void)snprintf(limit, sizeof(limit), "%zu", n);
 	const char *names[FULL_MAX];
@@ -580,10 +594,11 @@ claim(struct outbox *outbox, size_t held)
 		pg_array_add(&full, names[i]);
 	pg_array_end(&full);
 	outbox->wanted = false;
-	outbox->asked_in = outbox->sessions;
+	outbox->asked_in = outbox->session;
 	if (!full.failed)
-		run_query(outbox, claim_sql, 4, (const char *[]){outbox->instance, limit, full.data, outbox->session},
-		          true, on_claimed);
+		run_query(outbox, claim_sql, 5,
+		          (const char *[]){outbox->instance, limit, full.data, outbox->claim, session}, true,
+		          on_claimed);
 	free(full.data);
 }
 
@@ -598,7 +613,9 @@ outbox_step(struct outbox *outbox)
 	if (!outbox->draining && loop_ticks(outbox->loop) - outbox->released_at > RELEASE_EACH.us)
 		outbox->released = false;
 	if (!outbox->released) {
-		run_query(outbox, release_sql, 2, (const char *[]){outbox->instance, outbox->session}, false,
+		char session[16];
+		(void)snprintf(session, sizeof(session), "%u", outbox->session);
+		run_query(outbox, release_sql, 3, (const char *[]){outbox->instance, outbox->claim, session}, false,
 		          on_released);
 	} else if (outbox->restored.len > 0) {
 		run_query(outbox, restore_sql, 2,

@@ -60,7 +60,7 @@ take_share(struct service *service, const char *list)
 	}
 	/* Others have been at work on what was not ours in between. */
 	if (strcmp(former.list, service->shards.list) != 0)
-		courier_forget(service->courier);
+		service_let_go(service);
 	bool stood_by = service->stands_by;
 	service->stands_by = service->shards.n == 0;
 	if (service->stands_by) {
@@ -190,7 +190,7 @@ has_lapsed(struct service *service)
 	if (service->lease_until == 0 || loop_ticks(service->loop) < service->lease_until - LET_GO_US)
 		return false;
 	service->lease_until = 0;
-	courier_forget(service->courier);
+	service_let_go(service);
 	return true;
 }
 

@@ -156,6 +156,8 @@ void service_begin(struct service *service);
 void service_begin_anew(struct service *service, const char *why);
 /* The flush connection is idle: sends what waits for it besides batches. Whether it sent anything. */
 bool service_use_connection(struct service *service);
+/* What is in hand to be sent is another's from now on, or comes again. */
+void service_let_go(struct service *service);
 /* Lets the outbox work, if its connection is up: only who holds the lease and knows the database's time sends. */
 void service_open_outbox(struct service *service);
 /* While stopping: goes on with that. */

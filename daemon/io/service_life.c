@@ -102,6 +102,13 @@ service_begin(struct service *service)
 	(void)service_use_connection(service);
 }
 
+void
+service_let_go(struct service *service)
+{
+	courier_forget(service->courier);
+	outbox_let_go(service->outbox);
+}
+
 /* The end of a leave-taking that was not for good. */
 static void
 come_back(struct service *service)
@@ -109,7 +116,7 @@ come_back(struct service *service)
 	service->coming_back = service->leaving = false;
 	timer_unset(service->end);
 	timer_set(service->beat, BEAT);
-	courier_forget(service->courier);
+	service_let_go(service);
 	outbox_undrain(service->outbox);
 }
 
@@ -166,7 +173,7 @@ leave_former(struct service *service)
 	 */
 	if (service->served.timeline != 0 && (service->served.system != service->newest.system ||
 	                                      service->served.timeline != service->newest.timeline)) {
-		courier_forget(service->courier);
+		service_let_go(service);
 		outbox_forget(service->outbox);
 	}
 	service->served = service->newest;

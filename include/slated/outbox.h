@@ -55,6 +55,9 @@ void outbox_on_outcome(void *arg, const struct delivery *delivery, enum outcome 
 /* The courier's fall_back hook; `arg` is the outbox. */
 void outbox_on_fall_back(void *arg, const struct delivery *delivery, const char *channel);
 
+/* The courier has forgotten all that it had: that is released, and claimed anew by whoever has the lease. */
+void outbox_let_go(struct outbox *outbox);
+
 /* Drops the outcomes that have not been written: those deliveries are not known any more, or come again. */
 void outbox_forget(struct outbox *outbox);
 

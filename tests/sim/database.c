@@ -130,9 +130,9 @@ database_on_hint(struct database *database, void (*hint)(void *arg, const char *
 const struct db_delivery *
 db_find_delivery(const struct db_data *data, enum db_table table, const char *key)
 {
-	DB_EACH(const struct db_delivery, delivery, data, table)
-	if (delivery->key == key)
-		return delivery;
+	DB_EACH (const struct db_delivery, delivery, data, table)
+		if (delivery->key == key)
+			return delivery;
 	return NULL;
 }
 
@@ -164,9 +164,9 @@ database_begin(struct database *database)
 bool
 db_is_open(const struct db_data *data, uint64_t xid)
 {
-	DB_EACH(const uint64_t, open, data, DB_OPEN)
-	if (*open == xid)
-		return true;
+	DB_EACH (const uint64_t, open, data, DB_OPEN)
+		if (*open == xid)
+			return true;
 	return false;
 }
 
@@ -183,9 +183,9 @@ close_transaction(struct db_data *data, uint64_t xid)
 	for (size_t i = open->n; i-- > 0;)
 		if (((const uint64_t *)open->items)[i] == xid)
 			db_remove(open, i);
-	DB_EACH(struct db_ticket, ticket, data, DB_TICKETS)
-	if (ticket->locked_by == xid)
-		ticket->locked_by = 0;
+	DB_EACH (struct db_ticket, ticket, data, DB_TICKETS)
+		if (ticket->locked_by == xid)
+			ticket->locked_by = 0;
 }
 
 void
@@ -204,8 +204,7 @@ static void
 refresh(struct db_data *data, struct db_ticket *ticket)
 {
 	ticket->final = false;
-	DB_EACH(const struct db_event, event, data, DB_EVENTS)
-	{
+	DB_EACH (const struct db_event, event, data, DB_EVENTS) {
 		if (event->ticket != ticket->id)
 			continue;
 		if (event->event.kind == EVENT_OPENED || event->event.kind == EVENT_STATUS)
@@ -230,8 +229,8 @@ roll_back(struct db_data *data, uint64_t xid)
 		if (ticket->locked_by != xid)
 			continue;
 		ticket->event_seq = 0;
-		DB_EACH(const struct db_event, event, data, DB_EVENTS)
-		ticket->event_seq += event->ticket == ticket->id;
+		DB_EACH (const struct db_event, event, data, DB_EVENTS)
+			ticket->event_seq += event->ticket == ticket->id;
 		refresh(data, ticket);
 	}
 	close_transaction(data, xid);
@@ -246,8 +245,7 @@ database_roll_back(struct database *database, uint64_t xid)
 struct db_ticket *
 database_lock(struct database *database, int64_t id, uint64_t xid)
 {
-	DB_EACH(struct db_ticket, ticket, &database->data, DB_TICKETS)
-	{
+	DB_EACH (struct db_ticket, ticket, &database->data, DB_TICKETS) {
 		if (ticket->id != id || (ticket->locked_by != 0 && ticket->locked_by != xid))
 			continue;
 		ticket->locked_by = xid;
@@ -303,10 +301,10 @@ database_fail_over(struct database *database, struct history *history)
 	int64_t next_ticket = database->data.next_ticket;
 	database_restart(database);
 	for (unsigned table = DB_DELIVERIES; table <= DB_LOG; table++) {
-		DB_EACH(const struct db_delivery, d, &database->data, table)
-		if (db_find_delivery(&database->standby, DB_DELIVERIES, d->key) == NULL &&
-		    db_find_delivery(&database->standby, DB_LOG, d->key) == NULL)
-			history_forgive_receipt(history, d->key);
+		DB_EACH (const struct db_delivery, d, &database->data, table)
+			if (db_find_delivery(&database->standby, DB_DELIVERIES, d->key) == NULL &&
+			    db_find_delivery(&database->standby, DB_LOG, d->key) == NULL)
+				history_forgive_receipt(history, d->key);
 	}
 	for (unsigned shard = 0; shard < SHARDS; shard++)
 		db_end_lease(database, shard);
@@ -375,16 +373,15 @@ void
 database_tell(struct database *database, struct history *history)
 {
 	struct db_data *data = &database->data;
-	DB_EACH(const struct db_event, event, data, DB_EVENTS)
-	if (!event->refused)
-		history_add_event(history, event->ticket, event->seq, &event->event, event->late);
-	DB_EACH(const struct db_milestone, row, data, DB_MILESTONES)
-	tell_milestone(history, row);
+	DB_EACH (const struct db_event, event, data, DB_EVENTS)
+		if (!event->refused)
+			history_add_event(history, event->ticket, event->seq, &event->event, event->late);
+	DB_EACH (const struct db_milestone, row, data, DB_MILESTONES)
+		tell_milestone(history, row);
 	/* In order of position: what waits is younger than what it waits for, and mixed with what has ended. */
 	for (int64_t position = 1; position < data->next_position; position++)
 		for (unsigned table = DB_DELIVERIES; table <= DB_LOG; table++) {
-			DB_EACH(const struct db_delivery, d, data, table)
-			{
+			DB_EACH (const struct db_delivery, d, data, table) {
 				if (d->position == position)
 					history_add_delivery(history, &(struct history_delivery){
 					                                  d->key, d->ticket, d->metric,
@@ -400,8 +397,7 @@ bool
 database_is_applied(struct database *database)
 {
 	const struct db_data *data = &database->data;
-	DB_EACH(const struct db_ticket, ticket, data, DB_TICKETS)
-	{
+	DB_EACH (const struct db_ticket, ticket, data, DB_TICKETS) {
 		int64_t seq = ticket->event_seq;
 		if (db_is_open(data, ticket->born))
 			continue;
@@ -410,8 +406,8 @@ database_is_applied(struct database *database)
 			seq -= event->ticket == ticket->id && event->xid == ticket->locked_by;
 		}
 		bool applied = seq == 0;
-		DB_EACH(const struct db_state, state, data, DB_STATES)
-		applied |= state->ticket == ticket->id && state->applied_seq == seq;
+		DB_EACH (const struct db_state, state, data, DB_STATES)
+			applied |= state->ticket == ticket->id && state->applied_seq == seq;
 		if (!applied)
 			return false;
 	}

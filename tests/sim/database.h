@@ -62,6 +62,7 @@ struct db_delivery {
 	const char *channel;
 	const char *claimed_by;
 	const char *claim;
+	const char *claim_session;
 	const char *state; /* ended: in the log */
 	int64_t position;
 	struct instant at;

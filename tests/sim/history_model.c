@@ -80,7 +80,7 @@ static bool
 has_event(const struct ticket_log *log, struct instant from, struct instant to)
 {
 	for (size_t i = 0; i < log->n_events; i++)
-		if (log->events[i].event.at.us > from.us && log->events[i].event.at.us <= to.us)
+		if (!log->events[i].late && log->events[i].event.at.us > from.us && log->events[i].event.at.us <= to.us)
 			return true;
 	return false;
 }

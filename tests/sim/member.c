@@ -103,16 +103,20 @@ receiver_send(struct channel *channel, const struct delivery *delivery, struct c
 	return 0;
 }
 
-/* What is on its way may arrive all the same. */
+/* What is on its way has arrived by then, or never does: a receiver that handles a request after its connection was
+ * closed cannot be kept from doing so after what follows. */
 static void
 receiver_cancel(struct channel_attempt *of)
 {
 	struct attempt *attempt = (struct attempt *)of;
 	struct world *world = attempt->receivers->world;
+	bool arrives = attempt->arrival.place != 0 && world_chance(world, 500000);
 	world_unset(world, &attempt->end);
-	if (attempt->arrival.place != 0 && world_chance(world, 500000))
-		world_unset(world, &attempt->arrival);
-	attempt_let_go(attempt);
+	world_unset(world, &attempt->arrival);
+	if (arrives)
+		on_arrival(attempt);
+	else
+		attempt_let_go(attempt);
 }
 
 static const struct channel_ops receiver_ops = {

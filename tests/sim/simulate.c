@@ -294,9 +294,9 @@ is_settled(const struct trial *trial)
 {
 	if (!database_is_settled(trial->database))
 		return false;
-	DB_EACH(const struct db_clock, clock, database_data(trial->database), DB_CLOCKS)
-	if (strcmp(clock->texts[3], "running") == 0)
-		return false;
+	DB_EACH (const struct db_clock, clock, database_data(trial->database), DB_CLOCKS)
+		if (strcmp(clock->texts[3], "running") == 0)
+			return false;
 	return trial->whole;
 }
 

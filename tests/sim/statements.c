@@ -66,9 +66,9 @@ instant_of(const char *text)
 static const struct db_state *
 find_state(const struct db_data *data, int64_t ticket)
 {
-	DB_EACH(const struct db_state, state, data, DB_STATES)
-	if (state->ticket == ticket)
-		return state;
+	DB_EACH (const struct db_state, state, data, DB_STATES)
+		if (state->ticket == ticket)
+			return state;
 	return NULL;
 }
 
@@ -257,8 +257,7 @@ copy_states(struct database *database, struct db_session *session, const char *t
 	const char *shards = shards_of_copy(database, text);
 	struct row row;
 	(void)params;
-	DB_EACH(const struct db_state, state, session->view, DB_STATES)
-	{
+	DB_EACH (const struct db_state, state, session->view, DB_STATES) {
 		if (same(state->texts[3], "closed") || !is_of(shards, state->ticket))
 			continue;
 		row_clear(&row);
@@ -272,10 +271,10 @@ copy_states(struct database *database, struct db_session *session, const char *t
 static bool
 is_followed(const struct db_data *data, const struct db_clock *clock)
 {
-	DB_EACH(const struct db_clock, later, data, DB_CLOCKS)
-	if (later->ticket == clock->ticket && same(later->texts[1], clock->texts[1]) &&
-	    atoi(later->texts[2]) > atoi(clock->texts[2]))
-		return true;
+	DB_EACH (const struct db_clock, later, data, DB_CLOCKS)
+		if (later->ticket == clock->ticket && same(later->texts[1], clock->texts[1]) &&
+		    atoi(later->texts[2]) > atoi(clock->texts[2]))
+			return true;
 	return false;
 }
 
@@ -311,8 +310,7 @@ copy_clocks(struct database *database, struct db_session *session, const char *t
 	const char *shards = shards_of_copy(database, text);
 	struct row row;
 	(void)params;
-	DB_EACH(const struct db_clock, clock, session->view, DB_CLOCKS)
-	{
+	DB_EACH (const struct db_clock, clock, session->view, DB_CLOCKS) {
 		const struct db_state *state = find_state(session->view, clock->ticket);
 		if (state == NULL || same(state->texts[3], "closed") || !is_of(shards, clock->ticket) ||
 		    (clock->texts[13] != NULL && is_followed(session->view, clock)))
@@ -346,8 +344,7 @@ copy_events(struct database *database, struct db_session *session, const char *t
 	size_t n = 0;
 	struct row row;
 	(void)params;
-	DB_EACH(const struct db_event, event, view, DB_EVENTS)
-	{
+	DB_EACH (const struct db_event, event, view, DB_EVENTS) {
 		const struct db_state *state = find_state(view, event->ticket);
 		if (!db_is_open(view, event->xid) && is_of(shards, event->ticket) &&
 		    event->seq > (state == NULL ? 0 : state->applied_seq))
@@ -384,8 +381,7 @@ poll_(struct database *database, struct db_session *session, const char *text, c
 	const char **open = values_split(database->world, params[1], &n_open);
 	struct row row;
 	(void)text;
-	DB_EACH(const struct db_event, event, data, DB_EVENTS)
-	{
+	DB_EACH (const struct db_event, event, data, DB_EVENTS) {
 		if (!db_is_open(data, event->xid) && is_of(params[2], event->ticket) &&
 		    (event->xid >= former || has_xid(open, n_open, event->xid)))
 			found[n++] = event;
@@ -456,8 +452,7 @@ fair_share(const struct database *database, const char *holder, int64_t lasts)
 {
 	unsigned others = 0, before = 0;
 	struct instant now = database_clock(database);
-	DB_EACH(const struct db_instance, instance, &database->data, DB_INSTANCES)
-	{
+	DB_EACH (const struct db_instance, instance, &database->data, DB_INSTANCES) {
 		if (instance->name == holder || instance->stopped || instance->seen_at.us <= now.us - lasts)
 			continue;
 		others++;
@@ -509,9 +504,9 @@ beat(struct database *database, struct db_session *session, const char *text, co
 	bool renew = same(params[13], "renew");
 	(void)session;
 	(void)text;
-	DB_EACH(struct db_instance, instance, &database->data, DB_INSTANCES)
-	if (instance->name == name)
-		self = instance;
+	DB_EACH (struct db_instance, instance, &database->data, DB_INSTANCES)
+		if (instance->name == name)
+			self = instance;
 	if (same(params[13], "share"))
 		mine = share_lease(database, name, run, lasts);
 	if (renew) {
@@ -546,12 +541,12 @@ leave(struct database *database, struct db_session *session, const char *text, c
 	const char *name = keep(database, params[0]), *run = keep(database, params[1]);
 	(void)session;
 	(void)text;
-	DB_EACH(struct db_instance, instance, &database->data, DB_INSTANCES)
-	if (instance->name == name)
-		*instance = (struct db_instance){name, database_clock(database), same(params[2], "t")};
-	DB_EACH(struct db_delivery, delivery, &database->data, DB_DELIVERIES)
-	if (delivery->claimed_by == name)
-		delivery->claimed_by = delivery->claim = NULL;
+	DB_EACH (struct db_instance, instance, &database->data, DB_INSTANCES)
+		if (instance->name == name)
+			*instance = (struct db_instance){name, database_clock(database), same(params[2], "t")};
+	DB_EACH (struct db_delivery, delivery, &database->data, DB_DELIVERIES)
+		if (delivery->claimed_by == name)
+			delivery->claimed_by = delivery->claim = NULL;
 	for (unsigned i = 0; i < SHARDS; i++)
 		if (database->data.leases[i].nonce == run)
 			set_lease(database, i, NULL, NULL, 0);
@@ -638,8 +633,7 @@ is_recorded(const struct db_data *data, int64_t ticket, const struct columns *m,
 		by = by_step;
 		n = 7;
 	}
-	DB_EACH(const struct db_milestone, milestone, data, DB_MILESTONES)
-	{
+	DB_EACH (const struct db_milestone, milestone, data, DB_MILESTONES) {
 		bool equal = milestone->ticket == ticket;
 		for (size_t i = 0; equal && i < n; i++)
 			equal = milestone->texts[by[i]] == m->items[by[i]][row];
@@ -737,9 +731,9 @@ add_resolved(struct database *database, const struct columns *m, const struct to
 		if (!same(m->items[M_KIND][i], "met") && !same(m->items[M_KIND][i], "withdrawn"))
 			continue;
 		for (unsigned table = DB_DELIVERIES; table <= DB_LOG; table++)
-			DB_EACH(const struct db_delivery, d, &database->data, table)
-		if (is_of_clock(d, ticket, metric, cycle))
-			told_add(&heard, d);
+			DB_EACH (const struct db_delivery, d, &database->data, table)
+				if (is_of_clock(d, ticket, metric, cycle))
+					told_add(&heard, d);
 		for (size_t k = 0; k < told->n; k++)
 			if (is_of_clock(&told->items[k], ticket, metric, cycle))
 				told_add(&heard, &told->items[k]);
@@ -761,10 +755,10 @@ write_clocks(struct database *database, const struct columns *c)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		struct db_clock *row = NULL;
-		DB_EACH(struct db_clock, clock, &database->data, DB_CLOCKS)
-		if (clock->ticket == ticket_of(c, i) && clock->texts[1] == c->items[1][i] &&
-		    clock->texts[2] == c->items[2][i])
-			row = clock;
+		DB_EACH (struct db_clock, clock, &database->data, DB_CLOCKS)
+			if (clock->ticket == ticket_of(c, i) && clock->texts[1] == c->items[1][i] &&
+			    clock->texts[2] == c->items[2][i])
+				row = clock;
 		if (row == NULL)
 			row = db_add(&database->data.tables[DB_CLOCKS]);
 		row->ticket = ticket_of(c, i);
@@ -776,9 +770,9 @@ write_clocks(struct database *database, const struct columns *c)
 static struct db_state *
 state_of(struct database *database, int64_t ticket)
 {
-	DB_EACH(struct db_state, state, &database->data, DB_STATES)
-	if (state->ticket == ticket)
-		return state;
+	DB_EACH (struct db_state, state, &database->data, DB_STATES)
+		if (state->ticket == ticket)
+			return state;
 	return NULL;
 }
 
@@ -806,11 +800,12 @@ static void
 write_notes(struct database *database, const struct columns *notes)
 {
 	for (size_t i = 0; i < notes->n; i++)
-		DB_EACH(struct db_event, event, &database->data, DB_EVENTS)
-	if (event->ticket == ticket_of(notes, i) && event->seq == strtoll(notes->items[1][i], NULL, 10)) {
-		event->refused = notes->items[2][i] != NULL;
-		event->late = same(notes->items[3][i], "true") || same(notes->items[3][i], "t");
-	}
+		DB_EACH (struct db_event, event, &database->data, DB_EVENTS)
+			if (event->ticket == ticket_of(notes, i) &&
+			    event->seq == strtoll(notes->items[1][i], NULL, 10)) {
+				event->refused = notes->items[2][i] != NULL;
+				event->late = same(notes->items[3][i], "true") || same(notes->items[3][i], "t");
+			}
 }
 
 static void
@@ -873,14 +868,14 @@ static struct db_answer
 release(struct database *database, struct db_session *session, const char *text, const char *const *params)
 {
 	const char *name = keep(database, params[0]), *claim = keep(database, params[1]);
+	const char *number = keep(database, params[2]);
 	struct instant now = database_clock(database);
 	(void)session;
 	(void)text;
-	DB_EACH(struct db_delivery, d, &database->data, DB_DELIVERIES)
-	{
+	DB_EACH (struct db_delivery, d, &database->data, DB_DELIVERIES) {
 		const struct db_lease *lease = &database->data.leases[d->ticket % SHARDS];
-		if ((d->claimed_by == name && d->claim != claim) || lease->owner != d->claimed_by ||
-		    !is_before(now, lease->expires_at))
+		if ((d->claimed_by == name && (d->claim != claim || d->claim_session != number)) ||
+		    lease->owner != d->claimed_by || !is_before(now, lease->expires_at))
 			d->claimed_by = NULL;
 	}
 	database->data.next_xid++;
@@ -890,10 +885,10 @@ release(struct database *database, struct db_session *session, const char *text,
 static bool
 was_told(const struct db_data *data, const struct db_delivery *d)
 {
-	DB_EACH(const struct db_delivery, l, data, DB_LOG)
-	if (l->ticket == d->ticket && l->metric == d->metric && l->cycle == d->cycle && l->channel == d->channel &&
-	    same(l->kind, "escalated") && same(l->state, "delivered"))
-		return true;
+	DB_EACH (const struct db_delivery, l, data, DB_LOG)
+		if (l->ticket == d->ticket && l->metric == d->metric && l->cycle == d->cycle &&
+		    l->channel == d->channel && same(l->kind, "escalated") && same(l->state, "delivered"))
+			return true;
 	return false;
 }
 
@@ -919,12 +914,13 @@ row_add_delivery(struct row *row, const struct db_data *data, const struct db_de
 
 /* Whether an earlier one of the ticket and channel is in somebody else's hand. */
 static bool
-is_behind(const struct db_data *data, const struct db_delivery *d, const char *name, const char *session)
+is_behind(const struct db_data *data, const struct db_delivery *d, const struct db_delivery *hand)
 {
-	DB_EACH(const struct db_delivery, e, data, DB_DELIVERIES)
-	if (e->ticket == d->ticket && e->channel == d->channel && e->position < d->position &&
-	    (e->claimed_by != name || e->claim != session))
-		return true;
+	DB_EACH (const struct db_delivery, e, data, DB_DELIVERIES)
+		if (e->ticket == d->ticket && e->channel == d->channel && e->position < d->position &&
+		    (e->claimed_by != hand->claimed_by || e->claim != hand->claim ||
+		     e->claim_session != hand->claim_session))
+			return true;
 	return false;
 }
 
@@ -932,7 +928,9 @@ static struct db_answer
 claim(struct database *database, struct db_session *session, const char *text, const char *const *params)
 {
 	struct db_answer answer = {0};
-	const char *name = keep(database, params[0]), *token = keep(database, params[3]);
+	const char *name = keep(database, params[0]);
+	const struct db_delivery hand = {
+	    .claimed_by = name, .claim = keep(database, params[3]), .claim_session = keep(database, params[4])};
 	bool in_order = says(text, "AND e.position < n.position");
 	bool of_lease = says(text, "FROM sla.lease l WHERE l.owner = $1");
 	struct instant now = database_clock(database);
@@ -941,16 +939,16 @@ claim(struct database *database, struct db_session *session, const char *text, c
 	(void)session;
 	answer_add(&answer, result_new(14));
 	/* Rows stand in the order of their positions. */
-	DB_EACH(struct db_delivery, d, &database->data, DB_DELIVERIES)
-	{
+	DB_EACH (struct db_delivery, d, &database->data, DB_DELIVERIES) {
 		const struct db_lease *lease = &database->data.leases[d->ticket % SHARDS];
 		bool ours = lease->owner == name && is_before(now, lease->expires_at);
 		if (d->claimed_by != NULL || (of_lease && !ours) || PQntuples(answer.results[0]) >= limit ||
-		    (in_order && is_behind(&database->data, d, name, token)))
+		    (in_order && is_behind(&database->data, d, &hand)))
 			continue;
 		d->claimed_by = name;
-		d->claim = token;
-		world_trace(database->world, "%s claims %s", name, d->key);
+		d->claim = hand.claim;
+		d->claim_session = hand.claim_session;
+		world_trace(database->world, "%s claims %s, %s", name, d->key, d->claim);
 		row_add_delivery(&row, &database->data, d);
 		result_add(answer.results[0], &row);
 	}
@@ -961,17 +959,19 @@ claim(struct database *database, struct db_session *session, const char *text, c
 static struct db_answer
 outcomes(struct database *database, struct db_session *session, const char *text, const char *const *params)
 {
-	struct columns o = columns_split(database, params, 6);
+	struct columns o = columns_split(database, params, 7);
+	bool of_hand = says(text, "d.claim = o.claim AND o.outcome <> 'retry'");
 	struct db_list *list = &database->data.tables[DB_DELIVERIES];
 	(void)session;
 	(void)text;
 	for (size_t i = 0; i < o.n; i++)
 		for (size_t k = 0; k < list->n; k++) {
 			struct db_delivery *d = (struct db_delivery *)list->items + k;
-			if (d->key != o.items[0][i])
+			if (d->key != o.items[0][i] || (of_hand && d->claim != o.items[6][i]))
 				continue;
 			d->attempts = (int32_t)strtol(o.items[2][i], NULL, 10);
-			world_trace(database->world, "%s: %s", d->key, o.items[1][i]);
+			world_trace(database->world, "%s: %s, claimed by %s, %s", d->key, o.items[1][i],
+			            d->claimed_by == NULL ? "nobody" : d->claimed_by, d->claim);
 			if (same(o.items[1][i], "retry")) {
 				d->next_attempt_at = instant_of(o.items[3][i]);
 				break;
@@ -1022,9 +1022,9 @@ database_execute(struct database *database, struct db_session *session, const ch
 	    {"WITH said AS (UPDATE sla.instance", 3, leave},
 	    {"INSERT INTO sla.configuration", 3, configuration},
 	    {"WITH fence AS", 84, flush},
-	    {"WITH next AS", 4, claim},
-	    {"WITH o AS MATERIALIZED", 6, outcomes},
-	    {"UPDATE sla.delivery d SET claimed_by = NULL", 2, release},
+	    {"WITH next AS", 5, claim},
+	    {"WITH o AS MATERIALIZED", 7, outcomes},
+	    {"UPDATE sla.delivery d SET claimed_by = NULL", 3, release},
 	    {"SELECT sla.apply_reassessments()", 0, reassess},
 	};
 	for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
