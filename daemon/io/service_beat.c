@@ -34,8 +34,9 @@ static const char beat_sql[] =
     "excluded.shards, "
     "  poll_only = excluded.poll_only, tickets = excluded.tickets, next_at = excluded.next_at, lag = excluded.lag, "
     "  refused = excluded.refused, last_error = excluded.last_error, last_error_at = excluded.last_error_at) "
-    "SELECT a.mine, a.r[1], a.r[2], a.r[3] FROM ("
-    "  SELECT CASE WHEN $14 = 'share' THEN sla.share_lease($1, $2::uuid, $3::interval)::text END AS mine, "
+    "SELECT a.mine, a.r[1], a.r[2], a.r[3], a.had FROM ("
+    "  SELECT CASE WHEN $14 = 'share' THEN (SELECT count(*) FROM sla.lease WHERE owner = $1) END AS had, "
+    "  CASE WHEN $14 = 'share' THEN sla.share_lease($1, $2::uuid, $3::interval)::text END AS mine, "
     "  CASE WHEN $14 = 'renew' THEN sla.renew_lease($1, $2::uuid, $3::interval) END AS r OFFSET 0) AS a";
 
 static const char configuration_sql[] = "INSERT INTO sla.configuration (digest, source, instance) VALUES ($1, $2, $3) "
@@ -49,17 +50,17 @@ note_server_error(struct service *service, const char *what, PGresult *result)
 	service_problem(service, what, text);
 }
 
-/* The shards that are ours from now on; none of them is in memory yet. */
+/* The shards that are ours from now on, `had` of them before; none of them is in memory yet. */
 static void
-take_share(struct service *service, const char *list)
+take_share(struct service *service, const char *list, unsigned had)
 {
 	const struct shards former = service->shards;
 	if (!shards_read(list, &service->shards)) {
 		service_begin_anew(service, "the database's answer on the lease could not be read");
 		return;
 	}
-	/* Others have been at work on what was not ours in between. */
-	if (strcmp(former.list, service->shards.list) != 0)
+	/* Others have been at work on what was not ours in between; a clock that was set ahead ends leases at once. */
+	if (had < service->shards.n || strcmp(former.list, service->shards.list) != 0)
 		service_let_go(service);
 	bool stood_by = service->stands_by;
 	service->stands_by = service->shards.n == 0;
@@ -100,7 +101,7 @@ on_beat_answer(struct service *service, PGresult *result)
 		service->lease_until = service->beat_sent + LEASE_LASTS_US;
 	service_note(service, HEARTBEAT_WRITE);
 	if (!PQgetisnull(result, 0, 0))
-		take_share(service, PQgetvalue(result, 0, 0));
+		take_share(service, PQgetvalue(result, 0, 0), (unsigned)result_number(result, 0, 4));
 	else if (!PQgetisnull(result, 0, 1))
 		compare_share(service, result);
 }

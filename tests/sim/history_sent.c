@@ -114,14 +114,21 @@ check_lanes(struct history *history, const struct ticket_log *log)
 	free(lanes);
 }
 
-/* Whether a delivery came before one that stands after it. What was lost may have come in another order before, also
- * from a daemon that had not heard of the loss yet; it comes again, in order. */
+/* Whether one that was lost came first from a daemon that had not heard of the loss yet: that one's order is not the
+ * database's, and it comes again. */
+static bool
+is_of_the_lost(const struct alert *alert)
+{
+	return alert->forgiven && alert->anew == alert->first;
+}
+
+/* Whether a delivery came before one that stands after it; what was lost may have come in another order before. */
 static bool
 is_in_order(const struct alert *former, const struct alert *alert)
 {
 	size_t former_anew = former->anew > 0 ? former->anew : former->first;
 	size_t anew = alert->anew > 0 ? alert->anew : alert->first;
-	bool lost = former->forgiven || alert->forgiven;
+	bool lost = is_of_the_lost(former) || is_of_the_lost(alert);
 	return former->first < alert->first || former_anew < anew || (lost && former->last < alert->last);
 }
 

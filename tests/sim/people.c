@@ -127,8 +127,12 @@ on_next(void *arg)
 		if (ticket != NULL)
 			touch_ticket(people, ticket, change->xid);
 	}
-	world_set(world, &change->end, world_about(world, 200, world_chance(world, 100000) ? 8 * US_PER_S : 20000),
-	          on_end, change);
+	int64_t open_for = world_about(world, 200, 20000);
+	if (world_chance(world, 100000))
+		open_for = world_about(world, 200, 8 * US_PER_S);
+	else if (world_chance(world, 2000))
+		open_for = world_between(world, 1, 30) * US_PER_MIN;
+	world_set(world, &change->end, open_for, on_end, change);
 	world_set(world, &people->next, world_between(world, 1000, 6 * US_PER_S), on_next, people);
 }
 

@@ -148,13 +148,19 @@ listen_(struct database *database, struct db_session *session, const char *text,
 	return answer;
 }
 
+static void
+take_view(struct database *database, struct db_session *session)
+{
+	session->view = must(calloc(1, sizeof(*session->view)));
+	db_data_copy(&database->data, session->view);
+}
+
 static struct db_answer
 begin(struct database *database, struct db_session *session, const char *text, const char *const *params)
 {
 	(void)text;
 	(void)params;
-	session->view = must(calloc(1, sizeof(*session->view)));
-	db_data_copy(&database->data, session->view);
+	take_view(database, session);
 	return answer_of(PGRES_COMMAND_OK);
 }
 
@@ -189,7 +195,9 @@ snapshot(struct database *database, struct db_session *session, const char *text
 	struct row row;
 	db_session_end(&(struct db_session){.view = session->view});
 	session->view = NULL;
-	(void)begin(database, session, text, params);
+	take_view(database, session);
+	(void)text;
+	(void)params;
 	row_clear(&row);
 	row_add_text(&row, snapshot_text(database, session->view));
 	row_add_instant(&row, database_clock(database));
@@ -500,13 +508,17 @@ beat(struct database *database, struct db_session *session, const char *text, co
 	int64_t lasts = strtoll(params[2], NULL, 10) * US_PER_S;
 	struct db_instance *self = NULL;
 	const char *mine = NULL;
-	char numbers[3][16];
+	char numbers[4][16];
+	unsigned had = 0;
 	bool renew = same(params[13], "renew");
 	(void)session;
 	(void)text;
 	DB_EACH (struct db_instance, instance, &database->data, DB_INSTANCES)
 		if (instance->name == name)
 			self = instance;
+	for (unsigned i = 0; i < SHARDS; i++)
+		had += database->data.leases[i].owner == name;
+	(void)snprintf(numbers[3], sizeof(numbers[3]), "%u", had);
 	if (same(params[13], "share"))
 		mine = share_lease(database, name, run, lasts);
 	if (renew) {
@@ -528,9 +540,10 @@ beat(struct database *database, struct db_session *session, const char *text, co
 		self = db_add(&database->data.tables[DB_INSTANCES]);
 	*self = (struct db_instance){name, database_clock(database), false};
 	database->data.next_xid++;
-	answer_add(&answer, result_of_texts((const char *[]){mine, renew ? numbers[0] : NULL, renew ? numbers[1] : NULL,
-	                                                     renew ? numbers[2] : NULL},
-	                                    4));
+	answer_add(&answer,
+	           result_of_texts((const char *[]){mine, renew ? numbers[0] : NULL, renew ? numbers[1] : NULL,
+	                                            renew ? numbers[2] : NULL, mine == NULL ? NULL : numbers[3]},
+	                           5));
 	return answer;
 }
 
@@ -869,12 +882,13 @@ release(struct database *database, struct db_session *session, const char *text,
 {
 	const char *name = keep(database, params[0]), *claim = keep(database, params[1]);
 	const char *number = keep(database, params[2]);
+	bool strays = says(text, "(claim, claim_session) IS DISTINCT FROM");
 	struct instant now = database_clock(database);
 	(void)session;
 	(void)text;
 	DB_EACH (struct db_delivery, d, &database->data, DB_DELIVERIES) {
 		const struct db_lease *lease = &database->data.leases[d->ticket % SHARDS];
-		if ((d->claimed_by == name && (d->claim != claim || d->claim_session != number)) ||
+		if ((strays && d->claimed_by == name && (d->claim != claim || d->claim_session != number)) ||
 		    lease->owner != d->claimed_by || !is_before(now, lease->expires_at))
 			d->claimed_by = NULL;
 	}

@@ -364,7 +364,7 @@ def test_stuck(bench, client):
     """The database answers, but takes nothing: before the lease has run out, the daemon says so."""
     holder = bench.session()
     holder.run("BEGIN; LOCK TABLE sla.lease IN ACCESS EXCLUSIVE MODE")
-    check_ready(bench, client, 503, ["lease", "ledger"], "a ledger that takes nothing")
+    check_ready(bench, client, 503, ["lease", "tickets", "ledger"], "a ledger that takes nothing")
     holder.run("COMMIT")
     check_ready(bench, client, 200, [], "a ledger that takes something again")
 
