@@ -183,7 +183,7 @@ show_clocks(struct show *show)
 	    {"STARTED", TABLE_RIGHT, 6},
 	    {"DUE", TABLE_RIGHT, 0},
 	    {"LEFT", TABLE_RIGHT, 0},
-	    {"USED", 0, 0},
+	    {"USED", 0, 1},
 	    {"", TABLE_RIGHT, 0},
 	};
 	struct table *table;
