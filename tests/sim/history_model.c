@@ -98,6 +98,17 @@ is_own_level(const struct entry *entry, const struct entry *step)
 	return entry->kind == MILESTONE_AT_RISK && level != NULL && strcmp(level, step->texts[TEXT_TRIGGER]) == 0;
 }
 
+/* Whether nobody was there when both came, or both were caught up with as somebody came back: of a ticket whose first
+ * event was committed long after it, say. */
+static bool
+covers(const struct absence *absence, struct instant begin, const struct entry *own, const struct entry *graver)
+{
+	if (absence->from.us <= begin.us && graver->at.us <= absence->to.us)
+		return true;
+	return absence->from.us <= own->recorded_at.us && own->recorded_at.us == graver->recorded_at.us &&
+	       graver->recorded_at.us <= absence->to.us;
+}
+
 /* A graver alert of the step's clock had taken its place, in the same stretch between two events. */
 static bool
 is_superseded(const struct history *history, const struct ticket_log *log, const struct entry *step)
@@ -115,9 +126,8 @@ is_superseded(const struct history *history, const struct ticket_log *log, const
 		if (!alerts || !is_of_clock(graver, step) || instant_before(graver->at, own->at))
 			continue;
 		struct instant begin = graver->kind == MILESTONE_AT_RISK ? instant_min(own->at, step->at) : step->at;
-		for (size_t j = 0; j < history->n_absences; j++)
-			if (history->absences[j].from.us <= begin.us && begin.us <= graver->at.us &&
-			    graver->at.us <= history->absences[j].to.us && !has_event(log, begin, graver->at))
+		for (size_t j = 0; j < history->n_absences && begin.us <= graver->at.us; j++)
+			if (covers(&history->absences[j], begin, own, graver) && !has_event(log, begin, graver->at))
 				return true;
 	}
 	return false;
