@@ -293,6 +293,7 @@ history_forgive_receipt(struct history *history, const char *key)
 	struct alert *alert = find_alert(history, key);
 	alert->forgiven = true;
 	alert->anew = 0;
+	alert->lost = history->n_receipts;
 }
 
 void

@@ -84,6 +84,7 @@ struct alert {
 	bool strayed;            /* its receipts came on several */
 	size_t first, last;      /* receipts, counted from 1 */
 	size_t anew;             /* the first since it was forgiven, or 0 */
+	size_t lost;             /* the last receipt before that */
 	struct instant first_at;
 	unsigned times;
 	UT_hash_handle hh;

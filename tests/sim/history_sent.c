@@ -114,22 +114,17 @@ check_lanes(struct history *history, const struct ticket_log *log)
 	free(lanes);
 }
 
-/* Whether one that was lost came first from a daemon that had not heard of the loss yet: that one's order is not the
- * database's, and it comes again. */
-static bool
-is_of_the_lost(const struct alert *alert)
-{
-	return alert->forgiven && alert->anew == alert->first;
-}
-
-/* Whether a delivery came before one that stands after it; what was lost may have come in another order before. */
+/* Whether a delivery came before one that stands after it. What was lost may have come in another order before. Where
+ * only one of them had come before, it may come once more from a daemon that has not heard of the loss yet; in the end
+ * it comes again, in order. */
 static bool
 is_in_order(const struct alert *former, const struct alert *alert)
 {
 	size_t former_anew = former->anew > 0 ? former->anew : former->first;
 	size_t anew = alert->anew > 0 ? alert->anew : alert->first;
-	bool lost = is_of_the_lost(former) || is_of_the_lost(alert);
-	return former->first < alert->first || former_anew < anew || (lost && former->last < alert->last);
+	bool apart =
+	    (alert->forgiven && former->first > alert->lost) || (former->forgiven && alert->first > former->lost);
+	return former->first < alert->first || former_anew < anew || (apart && former->last < alert->last);
 }
 
 /* On each channel, by their first receipts. */
