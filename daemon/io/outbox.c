@@ -151,6 +151,26 @@ batch_is_empty(const struct batch *batch)
 	return batch->next[0].len == 0 && batch->sent[0].len == 0;
 }
 
+/* Whether an array's text has that element, which has nothing in it that would have to be escaped. */
+static bool
+text_has(const struct text *array, const char *element)
+{
+	size_t len = strlen(element);
+	const char *end = array->data + array->len;
+	for (const char *at = array->data;
+	     array->len > 0 && (at = memmem(at, (size_t)(end - at), element, len)) != NULL; at++)
+		if (at[-1] == '"' && at + len < end && at[len] == '"')
+			return true;
+	return false;
+}
+
+/* Whether a delivery's outcome waits to be written. */
+static bool
+batch_has(const struct batch *batch, const char *key)
+{
+	return text_has(&batch->next[0], key) || text_has(&batch->sent[0], key);
+}
+
 static void
 batch_free(struct batch *batch)
 {
@@ -452,6 +472,9 @@ on_claimed(void *arg, PGresult *result)
 	for (unsigned i = 0; i < outbox->n_claimed; i++) {
 		struct delivery delivery;
 		int r = read_claim(result, (int)i, &delivery);
+		/* It came to its end while the claim was on its way. */
+		if (r == 0 && batch_has(&outbox->outcomes, delivery.key))
+			continue;
 		if (r == 0)
 			r = courier_add(outbox->courier, &delivery);
 		if (r < 0)
