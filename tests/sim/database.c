@@ -23,20 +23,12 @@ static const size_t sizes[DB_TABLES] = {
     [DB_OPEN] = sizeof(uint64_t),
 };
 
-static void *
-must(void *memory)
-{
-	if (memory == NULL)
-		abort();
-	return memory;
-}
-
 void *
 db_add(struct db_list *list)
 {
 	if (list->n == list->room) {
 		list->room = list->room == 0 ? 16 : 2 * list->room;
-		list->items = must(realloc(list->items, list->room * list->size));
+		list->items = world_must(realloc(list->items, list->room * list->size));
 	}
 	void *item = (char *)list->items + list->n++ * list->size;
 	memset(item, 0, list->size);
@@ -64,7 +56,7 @@ db_data_copy(const struct db_data *from, struct db_data *to)
 	for (unsigned i = 0; i < DB_TABLES; i++) {
 		struct db_list *list = &to->tables[i];
 		list->room = list->n + 16;
-		list->items = must(malloc(list->room * list->size));
+		list->items = world_must(malloc(list->room * list->size));
 		if (list->n > 0)
 			memcpy(list->items, from->tables[i].items, list->n * list->size);
 	}
@@ -73,7 +65,7 @@ db_data_copy(const struct db_data *from, struct db_data *to)
 struct database *
 database_new(struct world *world)
 {
-	struct database *database = must(calloc(1, sizeof(*database)));
+	struct database *database = world_must(calloc(1, sizeof(*database)));
 	database->world = world;
 	database->data.next_xid = 700 + world_below(world, 100);
 	database->data.next_ticket = 1 + (int64_t)world_below(world, 1000);

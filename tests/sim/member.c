@@ -43,14 +43,6 @@ struct member {
 	struct service *service; /* NULL: it does not run */
 };
 
-static void *
-must(void *memory)
-{
-	if (memory == NULL)
-		abort();
-	return memory;
-}
-
 /* Receivers ----------------------------------------------------------------------------------------------------------
  */
 
@@ -86,7 +78,7 @@ receiver_send(struct channel *channel, const struct delivery *delivery, struct c
 {
 	struct receivers *receivers = ((struct receiver *)channel)->receivers;
 	struct world *world = receivers->world;
-	struct attempt *attempt = must(calloc(1, sizeof(*attempt)));
+	struct attempt *attempt = world_must(calloc(1, sizeof(*attempt)));
 	bool slow = world_chance(world, receivers->faults.slow);
 	bool refused = world_chance(world, receivers->faults.refused);
 	bool silent = world_chance(world, receivers->faults.silent);
@@ -130,7 +122,7 @@ struct receivers *
 receivers_new(struct world *world, struct database *database, struct history *history)
 {
 	static char names[RECEIVERS][6] = {"chat", "pager"};
-	struct receivers *receivers = must(calloc(1, sizeof(*receivers)));
+	struct receivers *receivers = world_must(calloc(1, sizeof(*receivers)));
 	receivers->world = world;
 	receivers->database = database;
 	receivers->history = history;
@@ -205,7 +197,7 @@ struct member *
 member_new(struct world *world, struct wire *wire, struct receivers *receivers, struct config *config, const char *name,
            bool pooled)
 {
-	struct member *member = must(calloc(1, sizeof(*member)));
+	struct member *member = world_must(calloc(1, sizeof(*member)));
 	*member = (struct member){world, wire, receivers, config, name, pooled, sim_loop_new(world), NULL};
 	return member;
 }
@@ -242,8 +234,8 @@ connect(struct member *member, const struct pg_callbacks *callbacks)
 void
 member_start(struct member *member)
 {
-	struct service *service = must(calloc(1, sizeof(*service)));
-	struct known_config *known = must(calloc(1, sizeof(*known)));
+	struct service *service = world_must(calloc(1, sizeof(*service)));
+	struct known_config *known = world_must(calloc(1, sizeof(*known)));
 	struct channel *channels[RECEIVERS];
 	int64_t off = loop_host_clock(member->loop).us - world_now(member->world);
 	world_trace(member->world, "%s starts", member->name);

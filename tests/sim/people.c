@@ -105,9 +105,7 @@ on_next(void *arg)
 {
 	struct people *people = arg;
 	struct world *world = people->world;
-	struct change *change = calloc(1, sizeof(*change));
-	if (change == NULL)
-		abort();
+	struct change *change = world_must(calloc(1, sizeof(*change)));
 	change->people = people;
 	change->xid = database_begin(people->database);
 	LIST_INSERT_HEAD(&people->changes, change, link);
@@ -139,9 +137,7 @@ on_next(void *arg)
 struct people *
 people_new(struct world *world, struct database *database, unsigned tickets)
 {
-	struct people *people = calloc(1, sizeof(*people));
-	if (people == NULL)
-		abort();
+	struct people *people = world_must(calloc(1, sizeof(*people)));
 	people->world = world;
 	people->database = database;
 	people->left = tickets;

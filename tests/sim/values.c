@@ -6,20 +6,12 @@
 #define PG_EPOCH_US (INT64_C(946684800) * US_PER_S)
 enum { OID_TEXT = 25, OID_INSTANT = 1184 };
 
-static void *
-must(void *memory)
-{
-	if (memory == NULL)
-		abort();
-	return memory;
-}
-
 const char **
 values_split(struct world *world, const char *text, size_t *ret_n)
 {
 	size_t n = 0, room = 16;
-	const char **items = must(calloc(room, sizeof(items[0])));
-	char *word = must(malloc(text == NULL ? 1 : strlen(text) + 1));
+	const char **items = world_must(calloc(room, sizeof(items[0])));
+	char *word = world_must(malloc(text == NULL ? 1 : strlen(text) + 1));
 	const char *c = text == NULL ? "{}" : text;
 	if (*c++ != '{')
 		abort();
@@ -34,7 +26,7 @@ values_split(struct world *world, const char *text, size_t *ret_n)
 		c += quoted;
 		if (n == room) {
 			room *= 2;
-			items = must(realloc(items, room * sizeof(items[0])));
+			items = world_must(realloc(items, room * sizeof(items[0])));
 		}
 		bool null = !quoted && len == 4 && memcmp(word, "NULL", 4) == 0;
 		items[n++] = null ? NULL : world_keep(world, word, len);
@@ -197,7 +189,7 @@ result_new(unsigned columns)
 	memset(attributes, 0, sizeof(attributes));
 	for (unsigned i = 0; i < columns; i++)
 		attributes[i].name = name;
-	PGresult *result = must(PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK));
+	PGresult *result = world_must(PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK));
 	if (!PQsetResultAttrs(result, (int)columns, attributes))
 		abort();
 	return result;
@@ -234,9 +226,9 @@ result_of_texts(const char *const *texts, unsigned n)
 static char *
 copy_message(struct db_answer *answer, size_t len)
 {
-	answer->copy = must(realloc(answer->copy, (answer->n_copy + 1) * sizeof(answer->copy[0])));
+	answer->copy = world_must(realloc(answer->copy, (answer->n_copy + 1) * sizeof(answer->copy[0])));
 	struct db_copy *message = &answer->copy[answer->n_copy++];
-	*message = (struct db_copy){must(calloc(1, len)), len};
+	*message = (struct db_copy){world_must(calloc(1, len)), len};
 	return message->data;
 }
 

@@ -56,14 +56,6 @@ struct pg {
 
 static void try_(struct pg *pg);
 
-static void *
-must(void *memory)
-{
-	if (memory == NULL)
-		abort();
-	return memory;
-}
-
 /* Messages -----------------------------------------------------------------------------------------------------------
  */
 
@@ -266,15 +258,15 @@ pg_send(struct pg *pg, const struct pg_query *query)
 	struct world *world = wire->world;
 	if (pg->state != STATE_READY)
 		return -EBUSY;
-	struct message *message = must(calloc(1, sizeof(*message)));
+	struct message *message = world_must(calloc(1, sizeof(*message)));
 	message->wire = wire;
 	message->pg = pg;
 	message->session = (struct db_session){.pid = pg->session.pid, .epoch = pg->session.epoch};
-	message->text = must(strdup(query->text));
+	message->text = world_must(strdup(query->text));
 	message->n_params = query->n_params;
-	message->params = must(calloc((size_t)query->n_params + 1, sizeof(char *)));
+	message->params = world_must(calloc((size_t)query->n_params + 1, sizeof(char *)));
 	for (int i = 0; i < query->n_params; i++)
-		message->params[i] = query->params[i] == NULL ? NULL : must(strdup(query->params[i]));
+		message->params[i] = query->params[i] == NULL ? NULL : world_must(strdup(query->params[i]));
 	LIST_INSERT_HEAD(&wire->messages, message, link);
 	pg->message = message;
 	pg->query = *query;
@@ -316,7 +308,7 @@ struct pg *
 wire_connect(struct wire *wire, const char *name, bool pooled, struct duration timeout, struct pg_server *newest,
              const struct pg_callbacks *callbacks)
 {
-	struct pg *pg = must(calloc(1, sizeof(*pg)));
+	struct pg *pg = world_must(calloc(1, sizeof(*pg)));
 	pg->wire = wire;
 	pg->name = name;
 	pg->pooled = pooled;
@@ -400,7 +392,7 @@ on_server_hint(void *arg, const char *payload)
 struct wire *
 wire_new(struct world *world, struct database *database)
 {
-	struct wire *wire = must(calloc(1, sizeof(*wire)));
+	struct wire *wire = world_must(calloc(1, sizeof(*wire)));
 	wire->world = world;
 	wire->database = database;
 	wire->next_pid = 1000;

@@ -36,8 +36,8 @@ struct timer {
 	void *arg;
 };
 
-static void *
-must(void *memory)
+void *
+world_must(void *memory)
 {
 	if (memory == NULL)
 		abort();
@@ -47,7 +47,7 @@ must(void *memory)
 struct world *
 world_new(uint64_t seed, FILE *trace)
 {
-	struct world *world = must(calloc(1, sizeof(*world)));
+	struct world *world = world_must(calloc(1, sizeof(*world)));
 	world->random = seed;
 	world->trace = trace;
 	world->now = INT64_C(1800000000) * US_PER_S;
@@ -131,7 +131,7 @@ world_set(struct world *world, struct happening *happening, int64_t after, void 
 	world_unset(world, happening);
 	if (world->n_queue + 2 > world->room) {
 		world->room = world->room == 0 ? 256 : 2 * world->room;
-		world->queue = must(realloc(world->queue, world->room * sizeof(world->queue[0])));
+		world->queue = world_must(realloc(world->queue, world->room * sizeof(world->queue[0])));
 	}
 	*happening = (struct happening){world->now + (after < 0 ? 0 : after), world->n++, 0, fire, arg};
 	sift_up(world, ++world->n_queue, happening);
@@ -205,7 +205,7 @@ world_keep(struct world *world, const char *text, size_t len)
 	HASH_FIND(hh, world->kept, text, len, kept);
 	if (kept != NULL)
 		return kept->text;
-	kept = must(calloc(1, sizeof(*kept) + len + 1));
+	kept = world_must(calloc(1, sizeof(*kept) + len + 1));
 	memcpy(kept->text, text, len);
 	kept->len = len;
 	HASH_ADD(hh, world->kept, text, len, kept);
@@ -233,7 +233,7 @@ world_trace(struct world *world, const char *format, ...)
 struct loop *
 sim_loop_new(struct world *world)
 {
-	struct loop *loop = must(calloc(1, sizeof(*loop)));
+	struct loop *loop = world_must(calloc(1, sizeof(*loop)));
 	loop->world = world;
 	loop->ticks_off = world_between(world, 0, 30 * US_PER_DAY) - world->now;
 	return loop;
@@ -298,7 +298,7 @@ loop_end(struct loop *loop)
 int
 timer_new(struct loop *loop, void (*fire)(void *arg), void *arg, struct timer **ret)
 {
-	*ret = must(calloc(1, sizeof(**ret)));
+	*ret = world_must(calloc(1, sizeof(**ret)));
 	(*ret)->world = loop->world;
 	(*ret)->fire = fire;
 	(*ret)->arg = arg;

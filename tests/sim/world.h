@@ -11,6 +11,9 @@
 
 struct world;
 
+/* Ends the program where memory is out: this is a test. */
+void *world_must(void *memory);
+
 /* Whatever waits for its time; part of a struct of its owner's. Zeroed: not set. */
 struct happening {
 	int64_t at;
