@@ -34,7 +34,7 @@ COPIES = """
 SET session_replication_role = replica;
 INSERT INTO sla.ticket (source, external_id, org, plan, severity, event_seq, last_event_at, opened_at)
 SELECT 'load', n::text, 'org ' || n % 2000, CASE n % 2 WHEN 0 THEN 'one' ELSE 'two' END, 'normal', 1, at, at
-FROM generate_series({first}, {last}) AS n, LATERAL (SELECT now() - n * 7919 % 900000 * interval '1 s' AS at) AS s;
+FROM generate_series({first}, {last}) AS n, LATERAL (SELECT now() - n::bigint * 7919 % 900000 * interval '1 s' AS at) AS s;
 CREATE TEMP TABLE made AS SELECT t.id, t.org, p.ticket_id AS like_id, t.opened_at, p.opened_at - t.opened_at AS ago
 FROM sla.ticket t JOIN sla.ticket_state p ON p.plan = t.plan AND p.ticket_id IN
     (SELECT id FROM sla.ticket WHERE source = 'prototype') WHERE t.source = 'load' AND t.external_id::bigint >= {first};
