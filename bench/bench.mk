@@ -36,3 +36,13 @@ EXTRA_DIST += bench/run bench/bench.py bench/table_calendar.py bench/table_repla
 EXTRA_DIST += bench/calendar_perl.pl bench/calendar_sql.sh bench/replay.conf
 EXTRA_DIST += bench/node/calendar_moment.js bench/node/package.json bench/node/package-lock.json
 EXTRA_DIST += bench/results
+
+# What measures the daemon with PostgreSQL: the clients that are its peers, and a receiver of webhooks.
+bench_programs += bench/pg_peer bench/http_sink
+bench_pg_peer_SOURCES = bench/pg_peer.c
+bench_pg_peer_CPPFLAGS = $(AM_CPPFLAGS) $(LIBPQ_CFLAGS)
+bench_pg_peer_LDADD = $(LIBPQ_LIBS)
+bench_http_sink_SOURCES = bench/http_sink.c
+bench_http_sink_LDADD = $(LIBEVENT_LIBS)
+EXTRA_DIST += bench/database.py bench/table_writes.py bench/table_burst.py bench/table_change.py
+EXTRA_DIST += bench/table_deliveries.py bench/table_growth.py bench/table_start.py bench/node/queue.mjs bench/post.lua

@@ -81,6 +81,8 @@ class Bench:
         self.folder = folder
         self.rounds = rounds
         self.quick = quick
+        self.tickets = 0
+        self.place = "/tmp"
         self.left_out = []
 
     def make(self, *programs):

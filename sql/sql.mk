@@ -13,7 +13,9 @@ SQL_MIGRATIONS = \
 	sql/0009_api.sql \
 	sql/0010_shards.sql \
 	sql/0011_overtaken.sql \
-	sql/0012_claims.sql
+	sql/0012_claims.sql \
+	sql/0013_changes.sql \
+	sql/0014_inlined.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 

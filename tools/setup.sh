@@ -21,7 +21,7 @@ setup_build_packages=(gcc libc6-dev make pkg-config autoconf automake libevent-d
 setup_test_packages=(libcriterion-dev postgresql-15 python3 python3-jsonschema python3-yaml prometheus-alertmanager openssl nodejs
 	npm pgbouncer prometheus python3-prometheus-client python3-pyte zsh mandoc chromium fonts-dejavu-core)
 # Peers of bench/run.
-setup_bench_packages=(libuv1-dev libev-dev libbusiness-hours-perl postgresql-15 nodejs npm)
+setup_bench_packages=(libuv1-dev libev-dev libbusiness-hours-perl postgresql-15 nodejs npm wrk)
 setup_deb_packages=(debhelper dpkg-dev git)
 setup_box_packages=(lintian mmdebstrap systemd-container)
 

@@ -77,7 +77,7 @@ r|INSERT INTO sla.reply (ticket_id, author) VALUES (1, 'agent')
 r|SELECT source FROM sla.configuration
 r|UPDATE sla.lease SET owner = 'r'
 nobody|SELECT * FROM sla.ticket
-nobody|SELECT sla.given_at()
+nobody|SELECT sla.hint_is_due()
 ROWS
 
 # A writer's own functions and temporary tables never run as the owner: each would stop the statement.

@@ -4,6 +4,7 @@
 #   . "$srcdir/tests/system/pg.sh"
 #   pg_start            # or: pg_start -c wal_level=logical
 #
+# PG_PLACE is where the temporary folder is made, instead of /tmp.
 # Sets PG_BIN (the server's programs), PG_DIR (scratch folder, removed as well) and PG_CONNINFO. A test with clean-up of
 # its own defines pg_at_exit().
 
@@ -58,7 +59,7 @@ pg_start() {
 		return 1
 	fi
 	# The socket's path must stay below 108 bytes and its folders searchable by the server's user.
-	PG_DIR=$(mktemp -d /tmp/slated-pg.XXXXXX) || return 1
+	PG_DIR=$(mktemp -d "${PG_PLACE:-/tmp}/slated-pg.XXXXXX") || return 1
 	trap pg_exit EXIT
 	trap 'exit 129' HUP
 	trap 'exit 130' INT

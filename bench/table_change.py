@@ -1,0 +1,186 @@
+"""With many tickets loaded: from a change to its clock, deadlines that move nearer, many changes, a backlog, idleness."""
+import contextlib
+import socket
+import threading
+import time
+
+from bench import cell, in_turn, number, table
+from database import Database, percentile
+
+CHANGE = r"""
+\set half random(:least, :most)
+UPDATE sla.ticket SET status = CASE status WHEN 'open' THEN 'pending' ELSE 'open' END WHERE id = 2 * (:half / 2) + :odd;
+"""
+NEARER = r"""
+\set half random(:least, :most)
+UPDATE sla.ticket SET severity = 'critical' WHERE id = 2 * (:half / 2) + :odd;
+"""
+# From the commit of a change to that of what came of it, in seconds; by the instants that the server keeps.
+TOOK = """
+SELECT array_agg(extract(epoch FROM pg_xact_commit_timestamp(m.xmin) - pg_xact_commit_timestamp(e.xid::xid))) AS took
+FROM sla.event e JOIN sla.milestone m ON m.ticket_id = e.ticket_id AND m.at = e.at AND m.milestone IN {milestones}
+WHERE e.recorded_at > '{since}' AND e.kind = '{kind}'
+"""
+MANY = """
+UPDATE sla.ticket SET status = CASE status WHEN 'open' THEN 'pending' ELSE 'open' END
+WHERE id BETWEEN {least} AND {most}
+"""
+BEHIND = """
+SELECT count(*) FROM sla.ticket t JOIN sla.ticket_state s ON s.ticket_id = t.id
+WHERE t.id BETWEEN {least} AND {most} AND t.event_seq > s.applied_seq
+"""
+NOTES = """
+- {tickets:,} tickets with {clocks:,} clocks are loaded.
+- A change: a status that pauses or resumes clocks; its milestones, clocks and the ticket's state are one transaction. From
+  the instant of the writer's commit to that of the daemon's, as the server keeps them. Lone: three changes a second.
+- A deadline that moves nearer: a severity whose target has run out already, so the breach is written at once. The wheel
+  is armed before that, by less than the time shown.
+- LISTEN: from sending NOTIFY on one connection until another has it.
+- Not listening: the longest that `/-/healthy` took to be answered over a unix socket, asked again and again meanwhile.
+"""
+MANY_NOTES = """
+- Sustained: {rate:,} changes a second for {seconds} s, {each:,} in a statement; then how long until all were taken in. Backlog:
+  {backlog:,} changes while the daemon was away; from its start until all of them were taken in, the load included, and
+  without the load.
+- Of the core: the daemon's processor time by the time that passed. Idle: over {idle} s in which nothing is due.
+"""
+
+
+class Watch:
+    """Asks the daemon again and again; how long the longest answer took."""
+
+    def __init__(self, data):
+        self.data = data
+        self.longest = 0.0
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.ask, daemon=True)
+
+    def ask(self):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self.data.folder / "http"))
+            while not self.over.wait(0.002):
+                begin = time.monotonic()
+                connection.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                if b"200" not in connection.recv(4096):
+                    return
+                self.longest = max(self.longest, time.monotonic() - begin)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+
+class Loaded:
+    def __init__(self, data, quick):
+        self.data, self.quick = data, quick
+        self.least, self.most = (data.db.value(f"SELECT {what}(id) FROM sla.ticket WHERE source = 'load'")
+                                 for what in ("min", "max"))
+        self.odd = data.first_ids("one")[0] % 2
+        self.turn = 0
+
+    def bounds(self):
+        return ("-D", f"least={self.least}", "-D", f"most={self.most - 2}", "-D", f"odd={self.odd}")
+
+    def latency(self, script, kind, milestones, rate, seconds):
+        data = self.data
+        since = data.db.value("SELECT clock_timestamp()::text")
+        with Watch(data) as watch:
+            data.pgbench(script, "-c", 4, "-j", 1, "-R", rate, "-T", seconds, *self.bounds())
+        took = []
+
+        def all_there():
+            took[:] = data.db.value(TOOK.format(since=since, kind=kind, milestones=milestones)) or []
+            return len(took) >= 0.8 * data.db.value(
+                f"SELECT count(*) FROM sla.event WHERE recorded_at > '{since}' AND kind = '{kind}'")
+        data.harness.wait_until("what comes of the changes", all_there)
+        return {"half": percentile(took, 0.5) * 1000, "most": percentile(took, 0.99) * 1000,
+                "gap": watch.longest * 1000}
+
+    def change(self, rate):
+        seconds = 1 if self.quick else 10
+        return lambda: self.latency(CHANGE, "status", "('paused', 'resumed')", rate, seconds)
+
+    def nearer(self):
+        return self.latency(NEARER, "severity", "('breached')", 50, 1 if self.quick else 5)
+
+    def listen(self):
+        half, most = self.data.peer("listen", 200 if self.quick else 2000)
+        return {"half": half * 1000, "most": most * 1000}
+
+    def span(self, count):
+        """The next so many tickets, so that rounds do not work on the same."""
+        least = self.least + self.turn % max(1, (self.most - self.least + 1) // count) * count
+        self.turn += 1
+        return {"least": least, "most": least + count - 1}
+
+    def caught_up(self, span):
+        self.data.harness.wait_until("the changes to be taken in", lambda: not self.data.db.value(BEHIND.format(**span)), 300)
+
+    def sustained(self, rate, seconds, each):
+        data, spans = self.data, []
+        used, begin = data.processor(), time.monotonic()
+        with Watch(data) as watch:
+            for turn in range(rate * seconds // each):
+                spans.append(self.span(each))
+                data.db.run(MANY.format(**spans[-1]))
+                time.sleep(max(0.0, begin + (turn + 1) * each / rate - time.monotonic()))
+            written = time.monotonic()
+            for span in spans:
+                self.caught_up(span)
+        end = time.monotonic()
+        return {"rate": rate * seconds / (end - begin), "behind": end - written,
+                "core": (data.processor() - used) / (end - begin), "gap": watch.longest * 1000}
+
+    def backlog(self, count):
+        data, span = self.data, self.span(count)
+        data.stop()
+        data.db.run(MANY.format(**span))
+        begin = time.monotonic()
+        data.start()
+        loaded = time.monotonic()
+        with Watch(data) as watch:
+            self.caught_up(span)
+        end = time.monotonic()
+        return {"rate": count / (end - begin), "after": count / (end - loaded), "core": data.processor() / (end - begin),
+                "gap": watch.longest * 1000}
+
+    def idle(self, seconds):
+        data = self.data
+        data.harness.wait_until("nothing to do", lambda: data.daemon.log.find("^loaded "))
+        used, sessions, begin = data.processor(), data.sessions_processor(), time.monotonic()
+        data.db.run(f"SELECT pg_sleep({seconds})")
+        took = time.monotonic() - begin
+        return {"core": (data.processor() - used) / took * 100, "sessions": (data.sessions_processor() - sessions) / took * 100}
+
+
+def run(bench):
+    quick = bench.quick
+    rate, seconds, each, idle = (2000, 1, 500, 1) if quick else (25000, 6, 5000, 10)
+    backlog = 1000 if quick else min(bench.tickets // 2, 200000)
+    with contextlib.ExitStack() as stack:
+        data = Database(bench, stack)
+        data.load(bench.tickets)
+        data.start()
+        loaded = Loaded(data, quick)
+        clocks = data.clocks()
+        took = in_turn(bench.rounds, {
+            "idle": lambda: loaded.idle(idle), "LISTEN alone": loaded.listen, "a lone change": loaded.change(10 if quick else 3),
+            "200 changes a second": loaded.change(200), "a deadline that moves nearer, 50 a second": loaded.nearer,
+            "sustained": lambda: loaded.sustained(rate, seconds, each), "backlog": lambda: loaded.backlog(backlog)})
+        names = ["LISTEN alone", "a lone change", "200 changes a second", "a deadline that moves nearer, 50 a second"]
+        rows = [[name, *(cell(took[name].get(what, [])) for what in ("half", "most", "gap"))] for name in names]
+        text = "\n" + table(["milliseconds", "half of all", "99 of 100", "not listening"], rows)
+        text += NOTES.format(tickets=bench.tickets, clocks=clocks)
+        many, late, rest = took["sustained"], took["backlog"], took["idle"]
+        text += "\n" + table(["many changes", "events a second", "of the core", "not listening, ms"], [
+            [f"sustained, {number(rate)} a second written", cell(many["rate"]), cell(many["core"]), cell(many["gap"])],
+            ["backlog, with the load", cell(late["rate"]), cell(late["core"]), "-"],
+            ["backlog, after the load", cell(late["after"]), "-", cell(late["gap"])]])
+        text += "\n" + table(["idle", "per cent of a core"], [
+            ["the daemon", cell(rest["core"])], ["its sessions in the server", cell(rest["sessions"])]])
+        text += MANY_NOTES.format(rate=rate, seconds=seconds, each=each, backlog=backlog, idle=idle)
+        bench.report("change", "Changes, with many tickets loaded", text, data.versions())

@@ -1,0 +1,82 @@
+"""Deliveries: webhooks to a receiver on this machine, beside wrk posting as much to the same receiver."""
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import time
+
+from bench import HERE, Missing, cell, in_turn, output, package, table
+from database import Database
+from table_burst import FORGET, OPENED
+
+SOLVE = "UPDATE sla.ticket SET status = 'solved' WHERE source = '{run}'"
+# How many messages of a ticket ended before one that was to go before them.
+DISORDER = """
+SELECT count(*) FROM (SELECT finished_at < lag(finished_at) OVER (PARTITION BY ticket_id, channel ORDER BY position) AS wrong
+    FROM sla.delivery_log) l WHERE wrong
+"""
+NOTES = """
+- {count:,} webhooks of about {size:,} bytes, signed, to a receiver that answers 204 (bench/http_sink.c); `outbox.concurrency` as
+  it is by default. The breach of {half:,} tickets is told of, then that they are solved.
+- Breaches: from the first delivery's row to the last outcome's commit, so the burst that makes them goes on meanwhile.
+  Solved: from the change to the last outcome's.
+- wrk posts bodies of that length over 16 connections and writes nothing down. slated claims each delivery, and moves it to
+  the log with its outcome.
+- In disorder: messages of a ticket whose outcome came before that of an earlier one.
+"""
+
+
+def run(bench):
+    count = 400 if bench.quick else 50000
+    half = count // 2
+    with contextlib.ExitStack() as stack:
+        bench.make("bench/http_sink")
+        sink = subprocess.Popen([bench.build / "bench" / "http_sink"], stdout=subprocess.PIPE, text=True)
+        stack.callback(sink.wait)
+        stack.callback(sink.terminate)
+        port = int(sink.stdout.readline())
+        data = Database(bench, stack, port)
+        data.start()
+        runs = iter(range(1000))
+
+        def slated():
+            db, run_name = data.db, f"deliveries {next(runs)}"
+            begin = db.value(f"SELECT (clock_timestamp() + interval '{max(3, half // 2500)} s')::text")
+            db.run(OPENED.format(run=run_name, begin=begin, count=half, spread=0))
+            db.wait(f"(SELECT count(*) FROM sla.delivery_log) = {half}", 300)
+            took = db.value("SELECT extract(epoch FROM max(finished_at) - min(created_at)) FROM sla.delivery_log")
+            sent = time.monotonic()
+            db.run(SOLVE.format(run=run_name))
+            db.wait(f"(SELECT count(*) FROM sla.delivery_log) = {2 * half}", 300)
+            numbers = {"breached": half / took, "solved": half / (time.monotonic() - sent),
+                       "disorder": db.value(DISORDER), "size": db.value("SELECT avg(length(payload::text)) FROM sla.delivery_log"),
+                       "dead": db.value("SELECT count(*) FROM sla.delivery_log WHERE state <> 'delivered'")}
+            data.stop()
+            db.run(FORGET.format(run=run_name))
+            data.start()
+            return numbers
+
+        def wrk():
+            said = output("wrk", "-t", 1, "-c", 16, "-d", "1s" if bench.quick else "5s", "-s", HERE / "post.lua",
+                          f"http://127.0.0.1:{port}/", env=os.environ | {"BENCH_BYTES": "1400"})
+            return {"rate": float(re.search(r"Requests/sec:\s+([0-9.]+)", said).group(1))}
+
+        peers = {"slated": slated}
+        if bench.has("wrk", look_for_wrk):
+            peers["wrk"] = wrk
+        took = in_turn(bench.rounds, peers)
+        mine, bare = took["slated"], took.get("wrk", {}).get("rate", [])
+        rows = [["wrk, bare posts", cell(bare), "1", "-", "-"]] if bare else []
+        for what in ("breached", "solved"):
+            shares = [rate / least for rate, least in zip(mine[what], bare)]
+            rows.append([f"slated, {what}", cell(mine[what]), cell(shares), cell(mine["disorder"]), cell(mine["dead"])])
+        text = "\n" + table(["", "a second", "of bare", "in disorder", "not delivered"], rows)
+        text += NOTES.format(count=count, half=half, size=round(mine["size"][0]))
+        bench.report("deliveries", "Webhooks to a receiver on the same machine", text,
+                     data.versions() + ([f"wrk {package('wrk')}"] if bare else []))
+
+
+def look_for_wrk():
+    if shutil.which("wrk") is None:
+        raise Missing("package wrk is not installed")

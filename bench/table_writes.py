@@ -1,0 +1,91 @@
+"""Ticket writes: what the triggers take, with and without the daemon, beside a table without triggers and NOTIFY."""
+import contextlib
+import os
+
+from bench import cell, in_turn, table
+from database import Database
+
+CHANGE = r"""
+\set id random(:least, :most)
+UPDATE {table} SET status = CASE status WHEN 'open' THEN 'pending' ELSE 'open' END WHERE id = :id;
+"""
+PEERS = """
+CREATE TABLE public.bare (LIKE sla.ticket INCLUDING ALL);
+INSERT INTO public.bare OVERRIDING SYSTEM VALUE SELECT * FROM sla.ticket;
+CREATE TABLE public.notifying (LIKE sla.ticket INCLUDING ALL);
+INSERT INTO public.notifying OVERRIDING SYSTEM VALUE SELECT * FROM sla.ticket;
+CREATE FUNCTION public.tell() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('bench', NEW.id::text);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER tell AFTER UPDATE ON public.notifying FOR EACH ROW EXECUTE FUNCTION public.tell();
+"""
+COMMITS = {"commits that cost nothing": 0, "commits of 2 ms": 2000}
+NOTES = """
+- 16 clients of pgbench change the status of random tickets, of {tickets:,}, one in each transaction.
+- Commits that cost nothing: the data lie in memory. Of 2 ms: `commit_delay` = 2000 with `commit_siblings` = 0 has
+  whoever flushes the log wait for so long, while others queue up behind it as behind a slow disk.
+- With the daemon: it takes the events in and writes clocks and milestones on the same {cores} cores, so its share is
+  taken from the writers.
+- A change of a ticket without triggers writes {bare:.0f} bytes of WAL; with them {ticket:.0f}, and what the daemon
+  writes for it makes {all:.0f} (one writer, full pages left out).
+"""
+
+
+def wal(data, script, *options):
+    """Bytes of WAL a transaction without full pages, with those that the daemon writes for it if it runs."""
+    changes = 200 if data.bench.quick else 4000
+    before = data.db.value("SELECT pg_current_wal_insert_lsn()::text")
+    data.pgbench(script, "-c", 1, "-t", changes, *options)
+    if data.runs():
+        data.db.wait("NOT EXISTS (SELECT FROM sla.ticket t JOIN sla.ticket_state s ON s.ticket_id = t.id "
+                     "WHERE t.event_seq > s.applied_seq)")
+    return data.db.value("SELECT sum(record_length - fpi_length) FROM pg_get_wal_records_info("
+                         f"'{before}', pg_current_wal_flush_lsn())") / changes
+
+
+def run(bench):
+    tickets = min(bench.tickets, 100000)
+    seconds = 1 if bench.quick else 3
+    commits = dict(list(COMMITS.items())[:1]) if bench.quick else COMMITS
+    with contextlib.ExitStack() as stack:
+        data = Database(bench, stack)
+        data.load(tickets)
+        data.db.run(PEERS)
+        data.db.run("CREATE EXTENSION pg_walinspect")
+        least, most = data.db.value("SELECT min(id) FROM sla.ticket WHERE source = 'load'"), tickets
+        bounds = ("-D", f"least={least}", "-D", f"most={most}")
+        data.db.run("VACUUM ANALYZE")
+
+        def write(where, daemon=False):
+            def measure():
+                if daemon:
+                    data.start()
+                rates = {}
+                for commit, delay in commits.items():
+                    data.set(commit_delay=delay, commit_siblings=0)
+                    rates[commit] = data.tps(CHANGE.format(table=where), seconds, *bounds)
+                if daemon:
+                    data.stop()
+                return rates
+            return measure
+
+        rates = in_turn(bench.rounds, {
+            "no trigger": write("public.bare"), "sla.ticket, no daemon": write("sla.ticket"),
+            "sla.ticket, with the daemon": write("sla.ticket", True),
+            "NOTIFY for each row": write("public.notifying")})
+        written = {"bare": wal(data, CHANGE.format(table="public.bare"), *bounds),
+                   "ticket": wal(data, CHANGE.format(table="sla.ticket"), *bounds)}
+        data.start()
+        written["all"] = wal(data, CHANGE.format(table="sla.ticket"), *bounds)
+        rows = []
+        for name, took in rates.items():
+            row = [name]
+            for commit, values in took.items():
+                shares = [value / bare for value, bare in zip(values, rates["no trigger"][commit])]
+                row += [cell(values), cell(shares)]
+            rows.append(row)
+        head = ["transactions a second"] + [word for commit in commits for word in (commit, "of bare")]
+        text = "\n" + table(head, rows) + NOTES.format(tickets=tickets, cores=os.cpu_count(), **written)
+        bench.report("writes", "Ticket writes", text, data.versions())
