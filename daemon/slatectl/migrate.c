@@ -100,7 +100,11 @@ static bool
 count_applied(PGconn *db, size_t *ret)
 {
 	bool ok = false;
-	PGresult *rows = PQexec(db, "SELECT to_regclass('sla.migration') IS NOT NULL");
+	/* From the rows of the catalog: to_regclass() would answer from the session's cache, which does not hear while
+	 * it waits for the lock that another one has just made the schema. */
+	PGresult *rows =
+	    PQexec(db, "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+	               "WHERE n.nspname = 'sla' AND c.relname = 'migration')");
 	if (PQresultStatus(rows) == PGRES_TUPLES_OK && strcmp(PQgetvalue(rows, 0, 0), "t") != 0) {
 		*ret = 0;
 		ok = true;

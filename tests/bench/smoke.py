@@ -16,7 +16,7 @@ ROWS = {
                  rf"with the holidays as settings \| {FIGURE}"],
     "replay": [rf"slatectl simulate, bench/replay.conf \| {FIGURE} \| {FIGURE} \| [0-9,]+",
                rf"the engine from memory, conf/policies/neon.conf \| {FIGURE} \| - \| [0-9,]+"],
-    "writes": [rf"sla.ticket, with the daemon \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
+    "writes": [rf"sla.ticket, with the daemon \| {FIGURE} \| {FIGURE}"],
     "start": [rf"slated, until it has loaded \| {FIGURE} \| {FIGURE}"],
     "change": [rf"a lone change \| {FIGURE} \| {FIGURE} \| {FIGURE}", rf"backlog, after the load \| {FIGURE}"],
     "burst": [rf"slated \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
