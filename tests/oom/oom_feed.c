@@ -28,6 +28,11 @@ static struct {
 	int n;
 } written;
 
+/* A connection that is always idle. */
+static struct pg {
+	char nothing;
+} idle;
+
 bool
 pg_is_idle(const struct pg *pg)
 {
@@ -233,7 +238,7 @@ on_written(void *arg, const struct ledger_result *result, const char *error)
 static int
 flush(struct driver *driver)
 {
-	int r = ledger_flush(driver->ledger, NULL, "run", "instance", on_written, driver);
+	int r = ledger_flush(driver->ledger, &idle, "run", "instance", on_written, driver);
 	if (r == 0)
 		answer(PGRES_TUPLES_OK);
 	return r;
@@ -361,7 +366,7 @@ try_refusal(const struct config *config)
 		driver_reset(&driver);
 		ledger_add_seen(driver.ledger, 7, 1);
 		oom_begin(n, OOM_LASTING);
-		int r = ledger_flush(driver.ledger, NULL, "run", "instance", on_written, &driver);
+		int r = ledger_flush(driver.ledger, &idle, "run", "instance", on_written, &driver);
 		if (r == 0)
 			answer(PGRES_FATAL_ERROR);
 		bool hit = oom_end();
