@@ -25,7 +25,7 @@ api_order(struct api *api, struct desk *desk, struct http_call *call, int64_t nu
 {
 	struct api_request *request = calloc(1, sizeof(*request));
 	if (!request) {
-		http_answer_busy(call, "slated is out of memory");
+		http_answer_busy(call, http_no_memory);
 		return;
 	}
 	*request = (struct api_request){api, call, number};

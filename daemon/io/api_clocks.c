@@ -164,7 +164,7 @@ read_patterns(struct http_call *call, struct clock_query *query)
 		query->patterns[i] = clock_list_pattern(glob);
 		query->params[i] = query->patterns[i];
 		if (!query->patterns[i]) {
-			http_answer_busy(call, "slated is out of memory");
+			http_answer_busy(call, http_no_memory);
 			return false;
 		}
 	}

@@ -257,7 +257,7 @@ ask_for_rows(struct api *api)
 	order.params[CLOCK_LIST_NOW] = now;
 	api->asking = true;
 	if (tickets.failed)
-		on_rows_failed(api, 503, "slated is out of memory");
+		on_rows_failed(api, 503, http_no_memory);
 	else
 		desk_put(api->reads, &order);
 	free(tickets.data);

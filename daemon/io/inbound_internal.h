@@ -29,8 +29,6 @@ struct inbound {
 	struct desk *desk;
 };
 
-extern const char inbound_no_memory[];
-
 /* 200 for PagerDuty, with why nothing was done. */
 void inbound_answer_pager(struct http_call *call, const char *note);
 
