@@ -9,6 +9,7 @@
 #include "api_internal.h"
 #include "slated/delivery_row.h"
 #include "slated/policy.h"
+#include "slated/text.h"
 
 /* Requests --------------------------------------------------------------------------------------------------------- */
 
@@ -25,7 +26,7 @@ api_order(struct api *api, struct desk *desk, struct http_call *call, int64_t nu
 {
 	struct api_request *request = calloc(1, sizeof(*request));
 	if (!request) {
-		http_answer_busy(call, http_no_memory);
+		http_answer_busy(call, text_no_memory);
 		return;
 	}
 	*request = (struct api_request){api, call, number};

@@ -24,7 +24,7 @@ read_object(struct http_call *call, const char *const *members, const char *exam
 	const char *body = http_call_body(call, &len), *key;
 	json_t *object = NULL, *value;
 	if (jsonr_read(body, len, JSON_REJECT_DUPLICATES, &object) == -ENOMEM) {
-		http_answer_busy(call, http_no_memory);
+		http_answer_busy(call, text_no_memory);
 		return NULL;
 	}
 	if (!json_is_object(object)) {
@@ -68,7 +68,7 @@ read_line(struct http_call *call, const json_t *object, const char *key, size_t 
 	if (!text)
 		http_answer_error(call, 400, "\"%s\" is missing, empty or no text of at most %zu bytes", key, max);
 	else if (!copy)
-		http_answer_busy(call, http_no_memory);
+		http_answer_busy(call, text_no_memory);
 	return copy;
 }
 
@@ -165,7 +165,7 @@ api_serve_assess(void *arg, struct http_call *call)
 		if (index < 0) {
 			answer_severities(call, set);
 		} else if (names.text.failed) {
-			http_answer_busy(call, http_no_memory);
+			http_answer_busy(call, text_no_memory);
 		} else {
 			api_number(ticket, id);
 			http_call_origin(call, origin);
@@ -293,7 +293,7 @@ api_serve_silence(void *arg, struct http_call *call)
 			              .done = on_silenced,
 			          });
 		else
-			http_answer_busy(call, http_no_memory);
+			http_answer_busy(call, text_no_memory);
 	}
 	free(match);
 	free(by);

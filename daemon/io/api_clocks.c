@@ -7,6 +7,7 @@
 #include "api_internal.h"
 #include "slated/calendar.h"
 #include "slated/policy.h"
+#include "slated/text.h"
 #include "slated/zone.h"
 
 #define PAGE_MAX     1000
@@ -164,7 +165,7 @@ read_patterns(struct http_call *call, struct clock_query *query)
 		query->patterns[i] = clock_list_pattern(glob);
 		query->params[i] = query->patterns[i];
 		if (!query->patterns[i]) {
-			http_answer_busy(call, http_no_memory);
+			http_answer_busy(call, text_no_memory);
 			return false;
 		}
 	}

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "api_internal.h"
+#include "slated/text.h"
 
 #define SUBSCRIBERS_MAX 64
 #define MOMENT          ((struct timeval){0, 250000})
@@ -257,7 +258,7 @@ ask_for_rows(struct api *api)
 	order.params[CLOCK_LIST_NOW] = now;
 	api->asking = true;
 	if (tickets.failed)
-		on_rows_failed(api, 503, http_no_memory);
+		on_rows_failed(api, 503, text_no_memory);
 	else
 		desk_put(api->reads, &order);
 	free(tickets.data);

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "slated/http_server.h"
 #include "slated/pg.h"
+#include "slated/text.h"
 
 struct job {
 	struct desk_order order;
@@ -127,7 +127,7 @@ on_result(void *arg, PGresult *result)
 		} else if (!job->results[job->n]) {
 			job->results[job->n] = PQcopyResult(result, PG_COPYRES_ATTRS | PG_COPYRES_TUPLES);
 			if (!job->results[job->n])
-				job_fail(job, 503, http_no_memory);
+				job_fail(job, 503, text_no_memory);
 		}
 		return;
 	}
@@ -175,7 +175,7 @@ desk_put(struct desk *desk, const struct desk_order *order)
 	else if (desk->n_waiting >= DESK_WAITING_MAX)
 		obstacle = "too many requests are waiting";
 	else if ((job = job_new(order)) == NULL)
-		obstacle = http_no_memory;
+		obstacle = text_no_memory;
 	if (obstacle) {
 		order->failed(order->arg, 503, obstacle);
 		return;

@@ -27,8 +27,6 @@
 #define TIMESTAMP_TOLERANCE 300
 #define MESSAGE_ID_MAX      200
 
-const char http_no_memory[] = "slated is out of memory";
-
 /* The request ------------------------------------------------------------------------------------------------------ */
 
 const char *
@@ -453,7 +451,7 @@ call_is_allowed(struct http_call *call, const struct http_route *route)
 	if (authority == AUTHORITY_GRANTED)
 		return true;
 	if (authority == AUTHORITY_UNKNOWN) {
-		http_answer_busy(call, http_no_memory);
+		http_answer_busy(call, text_no_memory);
 		return false;
 	}
 	http_call_add_header(call, "WWW-Authenticate", "Bearer");
@@ -529,7 +527,7 @@ call_route(struct http_call *call, const char *path)
 				continue;
 			call->segment = segment ? strndup(segment, len) : NULL;
 			if (segment && !call->segment) {
-				http_answer_busy(call, http_no_memory);
+				http_answer_busy(call, text_no_memory);
 				return;
 			}
 			if (call_is_allowed(call, route))
@@ -570,7 +568,7 @@ call_read(struct http_call *call, const char *query)
 		return false;
 	}
 	if (!call->body || (query && evhttp_parse_query_str(query, &call->query) < 0)) {
-		http_answer_busy(call, http_no_memory);
+		http_answer_busy(call, text_no_memory);
 		return false;
 	}
 	return true;

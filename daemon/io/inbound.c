@@ -184,7 +184,7 @@ read_body(const struct http_call *call, struct ask *ask)
 	json_t *value;
 	json_t *object = NULL;
 	if (jsonr_read(len > 0 ? body : "{}", len > 0 ? len : 2, JSON_REJECT_DUPLICATES, &object) == -ENOMEM)
-		problem = http_no_memory;
+		problem = text_no_memory;
 	else if (!json_is_object(object))
 		problem = "the body is not a JSON object like {\"by\": \"Ann\", \"for\": \"2h\"}";
 	json_object_foreach(object, key, value)
@@ -204,7 +204,7 @@ read_body(const struct http_call *call, struct ask *ask)
 		problem = "\"by\" is not a text of at most 200 bytes";
 	if (!problem) {
 		ask->by = ask_name(by ? json_string_value(by) : "", "agent");
-		problem = ask->by ? NULL : http_no_memory;
+		problem = ask->by ? NULL : text_no_memory;
 	}
 	if (!problem && hold &&
 	    (!json_is_string(hold) || period_parse(json_string_value(hold), &period) < 0 || period.business_days > 0))
@@ -237,7 +237,7 @@ read_ticket(const struct http_call *call, struct ask *ask)
 		return "external_id or source is not well-formed UTF-8";
 	ask->external_id = strdup(external);
 	ask->source = strdup(source);
-	return ask->external_id && ask->source ? NULL : http_no_memory;
+	return ask->external_id && ask->source ? NULL : text_no_memory;
 }
 
 static void
@@ -246,7 +246,7 @@ serve_acknowledge(void *arg, struct http_call *call)
 	struct ask *ask = calloc(1, sizeof(*ask));
 	const char *message = http_call_message_id(call);
 	if (!ask) {
-		http_answer_busy(call, http_no_memory);
+		http_answer_busy(call, text_no_memory);
 		return;
 	}
 	ask->call = call;
@@ -258,10 +258,10 @@ serve_acknowledge(void *arg, struct http_call *call)
 		problem = "webhook-id is not well-formed UTF-8";
 	if (!problem && message && asprintf(&ask->message_id, "webhook:%s", message) < 0) {
 		ask->message_id = NULL;
-		problem = http_no_memory;
+		problem = text_no_memory;
 	}
 	if (problem) {
-		if (problem == http_no_memory)
+		if (problem == text_no_memory)
 			http_answer_busy(call, problem);
 		else
 			http_answer_error(call, 400, "%s", problem);

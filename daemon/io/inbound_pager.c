@@ -11,6 +11,7 @@
 #include "slated/log.h"
 #include "slated/policy.h"
 #include "slated/signature.h"
+#include "slated/text.h"
 
 #define EVENT_ID_MAX 200
 
@@ -97,7 +98,7 @@ read_event(const json_t *event, struct ask *ask)
 	ask->by = ask_name(agent ? agent : "", "PagerDuty");
 	if (asprintf(&ask->message_id, "pagerduty:%s", id) < 0)
 		ask->message_id = NULL;
-	return ask->by && ask->message_id ? NULL : http_no_memory;
+	return ask->by && ask->message_id ? NULL : text_no_memory;
 }
 
 static void
@@ -114,14 +115,14 @@ serve_event(struct inbound *inbound, struct http_call *call, const json_t *event
 	}
 	struct ask *ask = calloc(1, sizeof(*ask));
 	if (!ask) {
-		http_answer_busy(call, http_no_memory);
+		http_answer_busy(call, text_no_memory);
 		return;
 	}
 	ask->call = call;
 	ask->pager = true;
 	(void)snprintf(ask->origin, sizeof(ask->origin), "pagerduty");
 	const char *problem = read_event(event, ask);
-	if (problem == http_no_memory) {
+	if (problem == text_no_memory) {
 		http_answer_busy(call, problem); /* it comes again */
 		ask_free(ask);
 	} else if (problem) {
@@ -158,7 +159,7 @@ inbound_serve_pager(void *arg, struct http_call *call)
 	}
 	json_t *object = NULL;
 	if (status == 503 || jsonr_read(body, len, 0, &object) == -ENOMEM) {
-		http_answer_busy(call, http_no_memory);
+		http_answer_busy(call, text_no_memory);
 		return;
 	}
 	const json_t *event = json_object_get(object, "event");

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+const char text_no_memory[] = "slated is out of memory";
+
 /* RFC 3629 section 4: per lead byte the length, and the range of the second byte that shuts out overlong forms,
  * surrogates and what lies above U+10FFFF. */
 static const struct {

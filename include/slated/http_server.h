@@ -83,8 +83,6 @@ void http_answer_error(struct http_call *call, int status, const char *format, .
     __attribute__((format(printf, 3, 4)));
 /* 503: `why` keeps it from being done now. */
 void http_answer_busy(struct http_call *call, const char *why);
-/* What is answered so where memory is out. */
-extern const char http_no_memory[];
 /* What a desk's order has failed with. */
 void http_answer_failure(struct http_call *call, int status, const char *why);
 /* Takes the text, which is JSON. */

@@ -18,6 +18,9 @@ size_t text_clean(char *text, size_t len);
  * header or a command (RFC 5321's Dot-string, section 4.1.2, without IP addresses). */
 bool text_is_mail_address(const char *text);
 
+/* What whoever asked is told where memory is out. */
+extern const char text_no_memory[];
+
 /* The text of a UUID of version 4 (RFC 9562, section 5.4) from 128 random bits. */
 #define TEXT_UUID_SIZE 37
 void text_uuid(const uint64_t random[static 2], char ret[static TEXT_UUID_SIZE]);
