@@ -16,7 +16,6 @@
 #include "slated/render.h"
 #include "slated/result.h"
 #include "slated/shards.h"
-#include "slated/text.h"
 
 /* So many deliveries the courier may hold in all, and of one channel, so that one that stands still leaves the others
  * room; the rest wait in the table. */
@@ -255,7 +254,7 @@ outbox_set_connection(struct outbox *outbox, struct pg *pg)
 int
 outbox_restore(struct outbox *outbox, const char *const *channels, size_t n)
 {
-	outbox->restored.len = 0;
+	text_empty(&outbox->restored);
 	for (size_t i = 0; i < n; i++)
 		pg_array_add(&outbox->restored, channels[i]);
 	if (n > 0)
@@ -319,14 +318,16 @@ outbox_undrain(struct outbox *outbox)
 static void
 batch_clear(struct batch *batch)
 {
-	for (unsigned i = 0; i < OUTCOME_COLUMNS; i++)
-		batch->next[i].len = batch->sent[i].len = 0;
+	for (unsigned i = 0; i < OUTCOME_COLUMNS; i++) {
+		text_empty(&batch->next[i]);
+		text_empty(&batch->sent[i]);
+	}
 }
 
 void
 outbox_let_go(struct outbox *outbox)
 {
-	text_uuid((const uint64_t[]){loop_random(outbox->loop), loop_random(outbox->loop)}, outbox->claim);
+	loop_uuid(outbox->loop, outbox->claim);
 	outbox->session++;
 	outbox->released = false;
 }
@@ -489,7 +490,7 @@ on_restored(void *arg, PGresult *result)
 	struct outbox *outbox = arg;
 	if (result == NULL) {
 		if (ended_well(outbox)) {
-			outbox->restored.len = 0;
+			text_empty(&outbox->restored);
 			outbox_step(outbox);
 		}
 		return;
@@ -519,7 +520,7 @@ on_written(struct outbox *outbox, PGresult *result, struct batch *batch)
 	if (!ended_well(outbox))
 		return; /* the sweep writes them again: twice is harmless */
 	for (unsigned i = 0; i < OUTCOME_COLUMNS; i++)
-		batch->sent[i].len = 0;
+		text_empty(&batch->sent[i]);
 	outbox_step(outbox);
 	if (outbox_is_settled(outbox))
 		outbox->hooks.settled(outbox->hooks.arg);

@@ -183,16 +183,11 @@ send_beat(struct service *service)
 		service->beat_wanted = service->renew_wanted = true;
 }
 
-/* Whether the lease is about to end without us, who would not be told. Deliveries that are in hand are the next one's
- * then. */
+/* Whether the lease is about to end without us, who would not be told. */
 static bool
-has_lapsed(struct service *service)
+lease_lapses(const struct service *service)
 {
-	if (service->lease_until == 0 || loop_ticks(service->loop) < service->lease_until - LET_GO_US)
-		return false;
-	service->lease_until = 0;
-	service_let_go(service);
-	return true;
+	return service->lease_until != 0 && loop_ticks(service->loop) >= service->lease_until - LET_GO_US;
 }
 
 void
@@ -201,10 +196,15 @@ service_beat(struct service *service)
 	/* A flush that outlived the feed's connection has ended without anybody who waited for it. */
 	if (service->state == SERVICE_DOWN)
 		service_begin(service);
-	bool lapsed = has_lapsed(service);
+	bool lapses = lease_lapses(service);
+	if (lapses) {
+		/* Deliveries that are in hand are the next owner's then. */
+		service->lease_until = 0;
+		service_let_go(service);
+	}
 	if (service->state != SERVICE_LIVE && service->state != SERVICE_LOADING)
 		return;
-	if (lapsed) {
+	if (lapses) {
 		service_begin_anew(service, "the lease could not be renewed in time");
 		return;
 	}

@@ -87,7 +87,7 @@ service_note_well(struct service *service)
 static void
 make_run(struct service *service)
 {
-	text_uuid((const uint64_t[]){loop_random(service->loop), loop_random(service->loop)}, service->run);
+	loop_uuid(service->loop, service->run);
 }
 
 void
@@ -161,16 +161,16 @@ on_retry(void *arg)
 	service_begin(arg);
 }
 
-/* After a promotion the former primary may still answer those who are connected to it. */
+/* A connection is up, which may have brought news of the server. */
 static void
-leave_former(struct service *service)
+note_server(struct service *service)
 {
+	/* After a promotion the former primary may still answer those who are connected to it. */
 	struct pg *all[] = {service->feed_pg, service->flush_pg, service->outbox_pg, service->http_pg, service->api_pg};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (all[i] != NULL)
 			pg_leave_former(all[i]);
-	/* What was sent, and told of, may belong to commits that are lost: they come again, and their end after them.
-	 */
+	/* What was sent may be of commits that are lost: they come again, and their end after them. */
 	if (service->served.timeline != 0 && (service->served.system != service->newest.system ||
 	                                      service->served.timeline != service->newest.timeline)) {
 		service_let_go(service);
@@ -182,7 +182,7 @@ leave_former(struct service *service)
 static void
 on_pg_ready(void *arg)
 {
-	leave_former(arg);
+	note_server(arg);
 	service_begin(arg);
 }
 
@@ -233,7 +233,7 @@ service_open_outbox(struct service *service)
 static void
 on_outbox_ready(void *arg)
 {
-	leave_former(arg);
+	note_server(arg);
 	service_open_outbox(arg);
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "slated/instant.h"
+#include "slated/text.h"
 
 struct event_base;
 struct loop;
@@ -23,6 +24,14 @@ struct instant loop_host_clock(const struct loop *loop);
 
 /* 64 even bits. */
 uint64_t loop_random(struct loop *loop);
+
+/* A UUID of version 4. */
+static inline void
+loop_uuid(struct loop *loop, char ret[static TEXT_UUID_SIZE])
+{
+	const uint64_t first = loop_random(loop);
+	text_uuid((const uint64_t[]){first, loop_random(loop)}, ret);
+}
 
 /* Ends the loop after the present turn. */
 void loop_end(struct loop *loop);

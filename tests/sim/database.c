@@ -74,7 +74,6 @@ database_new(struct world *world)
 		database->data.tables[i].size = sizes[i];
 	for (unsigned i = 0; i < SHARDS; i++)
 		database->data.leases[i].expires_at = (struct instant){INT64_MIN};
-	database->next_pid = 1000;
 	database->hinted_at = INT64_MIN / 2;
 	database_replicate(database);
 	return database;

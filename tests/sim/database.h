@@ -111,7 +111,6 @@ struct db_data {
 	uint64_t next_xid;
 	int64_t next_ticket;
 	int64_t next_position;
-	unsigned configurations;
 };
 
 struct database;

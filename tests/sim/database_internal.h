@@ -13,7 +13,6 @@ struct database {
 	int64_t hinted_at;
 	unsigned epoch;
 	unsigned timeline;
-	unsigned next_pid;
 	void (*hint)(void *arg, const char *payload);
 	void *hint_arg;
 };

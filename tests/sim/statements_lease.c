@@ -145,9 +145,9 @@ struct db_answer
 statement_configuration(struct database *database, struct db_session *session, const char *text,
                         const char *const *params)
 {
+	(void)database;
 	(void)session;
 	(void)text;
 	(void)params;
-	database->data.configurations = 1;
 	return db_answer_of(PGRES_COMMAND_OK);
 }
