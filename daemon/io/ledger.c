@@ -98,12 +98,18 @@ enum column {
 	COLUMN_COUNT,
 };
 
-enum { FIXED_PARAMS = 4, LAST_PARAMS = 4, PARAM_COUNT = FIXED_PARAMS + COLUMN_COUNT + LAST_PARAMS };
+enum {
+	FIXED_PARAMS = 4,
+	LAST_PARAMS = 4,
+	PARAM_COUNT = FIXED_PARAMS + COLUMN_COUNT + LAST_PARAMS,
+	PLAIN_PARAMS = FIXED_PARAMS + N_TICKET, /* of ledger_plain_sql */
+};
 
 struct batch {
 	struct text columns[COLUMN_COUNT];
 	size_t rows;
 	struct instant latest_timer;
+	bool tells; /* or notes, or asks: what ledger_plain_sql cannot write */
 	bool shards[SHARDS];
 	struct batch *next;
 };
@@ -156,6 +162,7 @@ batch_clear(struct batch *batch)
 		text_empty(&batch->columns[i]);
 	memset(batch->shards, 0, sizeof(batch->shards));
 	batch->rows = 0;
+	batch->tells = false;
 	batch->latest_timer = (struct instant){0};
 }
 
@@ -416,16 +423,22 @@ add_clock(struct text *text, const struct policy_set *set, const struct ticket *
 	text_add_string(text, "}");
 }
 
+/* Whether somebody may have to be told. */
+static bool
+milestone_tells(const struct milestone *m)
+{
+	return m->kind == MILESTONE_ESCALATED || m->kind == MILESTONE_MET || m->kind == MILESTONE_WITHDRAWN;
+}
+
 /* Its form is told at the head of channels/message.c. */
 static void
 put_payload(struct ledger *ledger, const struct policy_set *set, const struct ticket *ticket, const struct milestone *m,
             struct instant now)
 {
 	struct text *text = &ledger->scratch;
-	bool tells = m->kind == MILESTONE_ESCALATED || m->kind == MILESTONE_MET || m->kind == MILESTONE_WITHDRAWN;
 	const struct clock *clock = m->metric != METRIC_COUNT ? ticket_clock(ticket, m->metric) : NULL;
 	struct duration late = instant_since(now, m->at);
-	if (!tells) {
+	if (!milestone_tells(m)) {
 		put_text(ledger, M_PAYLOAD, NULL);
 		return;
 	}
@@ -453,6 +466,8 @@ ledger_add_milestone(struct ledger *ledger, const struct policy_set *set, const 
 	bool has_clock = m->metric != METRIC_COUNT;
 	bool escalated = m->kind == MILESTONE_ESCALATED;
 	note_row(ledger, ticket->id);
+	if (milestone_tells(m))
+		ledger->open->tells = true;
 	if (m->by_timer)
 		ledger->open->latest_timer = instant_max(ledger->open->latest_timer, m->at);
 	put_number(ledger, M_TICKET, (int64_t)ticket->id);
@@ -493,6 +508,7 @@ ledger_add_reassessment(struct ledger *ledger, const struct policy_set *set, con
 	struct text *list = &ledger->scratch;
 	bool hook = rule_has_hook(r->rule);
 	note_row(ledger, ticket->id);
+	ledger->open->tells = true;
 	put_number(ledger, R_TICKET, (int64_t)ticket->id);
 	list->len = 0;
 	for (size_t i = 0; i <= from->n_aliases; i++)
@@ -515,6 +531,7 @@ void
 ledger_add_event_note(struct ledger *ledger, int64_t ticket, int64_t seq, const char *refusal, bool late)
 {
 	note_row(ledger, (uint64_t)ticket);
+	ledger->open->tells = true;
 	put_number(ledger, N_TICKET, ticket);
 	put_number(ledger, N_SEQ, seq);
 	put_text(ledger, N_REFUSED, refusal);
@@ -525,6 +542,7 @@ void
 ledger_add_seen(struct ledger *ledger, int64_t ticket, int64_t seq)
 {
 	note_row(ledger, (uint64_t)ticket);
+	ledger->open->tells = true;
 	put_number(ledger, V_TICKET, ticket);
 	put_number(ledger, V_SEQ, seq);
 }
@@ -533,6 +551,7 @@ void
 ledger_add_acknowledgement(struct ledger *ledger, int64_t ticket, int64_t seq)
 {
 	note_row(ledger, (uint64_t)ticket);
+	ledger->open->tells = true;
 	put_number(ledger, A_TICKET, ticket);
 	put_number(ledger, A_SEQ, seq);
 }
@@ -687,6 +706,7 @@ ledger_flush(struct ledger *ledger, struct pg *pg, const char *run, const char *
 		return -EBUSY;
 	struct batch *batch = ledger->full != NULL ? take_full(ledger) : ledger->open;
 	char *shards = shard_list(batch);
+	bool plain = !batch->tells;
 	(void)instant_format(batch->latest_timer, latest);
 	params[0] = run;
 	params[1] = instance;
@@ -710,8 +730,8 @@ ledger_flush(struct ledger *ledger, struct pg *pg, const char *run, const char *
 	ledger->result = (struct ledger_result){0};
 	ledger->refused = false;
 	if (r == 0)
-		r = pg_send(pg, &(struct pg_query){.text = ledger_flush_sql,
-		                                   .n_params = PARAM_COUNT,
+		r = pg_send(pg, &(struct pg_query){.text = plain ? ledger_plain_sql : ledger_flush_sql,
+		                                   .n_params = plain ? PLAIN_PARAMS : PARAM_COUNT,
 		                                   .params = params,
 		                                   .result = on_flushed,
 		                                   .arg = ledger});

@@ -112,6 +112,7 @@ database_execute(struct database *database, struct db_session *session, const ch
 	    {"WITH said AS (UPDATE sla.instance", 3, statement_leave},
 	    {"INSERT INTO sla.configuration", 3, statement_configuration},
 	    {"WITH fence AS", 84, statement_flush},
+	    {"WITH fence AS", 63, statement_flush_plain},
 	    {"WITH next AS", 5, statement_claim},
 	    {"WITH o AS MATERIALIZED", 7, statement_outcomes},
 	    {"UPDATE sla.delivery d SET claimed_by = NULL", 3, statement_release},

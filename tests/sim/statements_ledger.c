@@ -270,3 +270,14 @@ statement_flush(struct database *database, struct db_session *session, const cha
 	db_answer_add(&answer, result_of_texts((const char *[]){n_text, "0"}, 2));
 	return answer;
 }
+
+/* The same without what comes after the states. */
+struct db_answer
+statement_flush_plain(struct database *database, struct db_session *session, const char *text,
+                      const char *const *params)
+{
+	const char *all[84];
+	for (size_t i = 0; i < 84; i++)
+		all[i] = i < 63 ? params[i] : "{}";
+	return statement_flush(database, session, text, all);
+}
