@@ -366,8 +366,20 @@ has_identity(const struct entry *entry)
 	       entry->kind != MILESTONE_RETARGETED;
 }
 
+/* Whether a timer of the ticket was recorded at this instant, and not before it. */
+static bool
+was_reached(const struct ticket_log *log, struct instant at)
+{
+	for (size_t i = 0; i < log->n_recorded; i++) {
+		const struct entry *entry = &log->recorded[i];
+		if (instant_equal(entry->at, at) && !instant_before(entry->recorded_at, at))
+			return true;
+	}
+	return false;
+}
+
 /* A timer's must not be recorded before its time has come. An event's stands at the event's instant, or a late one's
- * at the ticket's last, which a clock that was set back may come to later. */
+ * at the ticket's last, an event's or a timer's, which a clock that was set back may come to later. */
 static bool
 is_early(const struct ticket_log *log, const struct entry *entry)
 {
@@ -375,9 +387,12 @@ is_early(const struct ticket_log *log, const struct entry *entry)
 	    entry->kind == MILESTONE_AT_RISK || entry->kind == MILESTONE_BREACHED || entry->kind == MILESTONE_ESCALATED;
 	if (!fired || !instant_before(entry->recorded_at, entry->at))
 		return false;
-	for (size_t i = 0; i < log->n_events; i++)
-		if (instant_equal(log->events[i].event.at, entry->at))
+	for (size_t i = 0; i < log->n_events; i++) {
+		const struct noted_event *noted = &log->events[i];
+		if (instant_equal(noted->event.at, entry->at) ||
+		    (noted->late && instant_before(noted->event.at, entry->at) && was_reached(log, entry->at)))
 			return false;
+	}
 	return true;
 }
 
