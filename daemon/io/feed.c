@@ -17,10 +17,12 @@
 #include "slated/shards.h"
 #include "slated/timebase.h"
 
-/* While events come, after the last, and whatever happens. */
+/* While events come, after the last, and whatever happens. So many looks after the last take longer than the tenth of a
+ * second in which writers send no second hint. */
 #define POLL_BUSY  ((struct duration){4000})
-#define POLL_AFTER ((struct duration){150000})
+#define POLL_AFTER ((struct duration){10000})
 #define POLL_IDLE  ((struct duration){US_PER_S})
+enum { LOOKS_AFTER = 15 };
 
 /* A hint may be missing by chance: PostgreSQL's queue was full, or the event came with the poll. */
 #define UNTOLD_MAX 3
@@ -85,14 +87,14 @@ struct feed {
 	bool in_copy;
 	bool wanted; /* a poll, as soon as the connection is idle */
 	bool got_events;
-	bool after;   /* the look 150 ms after the last events is still to come */
-	bool resting; /* and is what the timer waits for */
-	bool probing; /* a NOTIFY to oneself is still to be sent */
-	bool judging; /* it has been sent: it must be there once the next poll has been answered */
-	bool heard;   /* it came */
-	bool hinted;  /* since the last poll */
-	bool idling;  /* the timer waits since nothing came: what it finds should have been told of */
-	int untold;   /* such finds without a hint, in a row */
+	unsigned after; /* looks after the last events that are still to come */
+	bool resting;   /* and one is what the timer waits for */
+	bool probing;   /* a NOTIFY to oneself is still to be sent */
+	bool judging;   /* it has been sent: it must be there once the next poll has been answered */
+	bool heard;     /* it came */
+	bool hinted;    /* since the last poll */
+	bool idling;    /* the timer waits since nothing came: what it finds should have been told of */
+	int untold;     /* such finds without a hint, in a row */
 	int64_t listener;
 	bool poll_only;
 };
@@ -104,8 +106,8 @@ static void
 on_timer(void *arg)
 {
 	struct feed *feed = arg;
-	if (feed->resting)
-		feed->after = false;
+	if (feed->resting && feed->after > 0)
+		feed->after--;
 	feed_wake(feed);
 }
 
@@ -395,14 +397,15 @@ take_events(struct feed *feed, PGresult *result)
 }
 
 /* Writers send one hint per tenth of a second, so what comes just after events may come without one. Other polls on the
- * way do not stand in for the look after them. */
+ * way do not stand in for the looks after them. */
 static void
 plan_poll(struct feed *feed)
 {
-	struct duration pause = feed->got_events ? POLL_BUSY : feed->after ? POLL_AFTER : POLL_IDLE;
-	feed->resting = feed->after && !feed->got_events;
-	feed->idling = !feed->after && !feed->got_events;
-	feed->after |= feed->got_events;
+	struct duration pause = feed->got_events ? POLL_BUSY : feed->after > 0 ? POLL_AFTER : POLL_IDLE;
+	feed->resting = feed->after > 0 && !feed->got_events;
+	feed->idling = feed->after == 0 && !feed->got_events;
+	if (feed->got_events)
+		feed->after = LOOKS_AFTER;
 	timer_set(feed->timer, pause);
 }
 
