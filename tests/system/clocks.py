@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 from harness import HERE, run
 from history import History, write_config
@@ -52,10 +53,24 @@ def test_host(bench, history, path, skew):
     history.wait_alive()
     skew.set(0)
     history.wait_alive()
+    test_set(bench, history, daemon)
     bench.check(daemon.log.find("clock was stepped") is None, "the host's clock: hours off, and nobody cares",
                 daemon.log.find("clock was stepped"))
     history.stop_writers()
     return daemon
+
+
+def test_set(bench, history, daemon):
+    """The kernel cancels a timer (TFD_TIMER_CANCEL_ON_SET) whenever the clock is set, be it to what it shows already."""
+    since = len(daemon.log.lines)
+    try:
+        time.clock_settime(time.CLOCK_REALTIME, time.clock_gettime(time.CLOCK_REALTIME))
+    except PermissionError:
+        bench.note("no right to set the host's clock here: the daemon was not seen to notice that")
+        return
+    daemon.log.wait("the host's clock was set", since)
+    took = history.wait_alive()
+    bench.check(took < 5, "the host's clock is set: noticed, and a ticket is taken up within 5 s", f"{took:.1f} s")
 
 
 def test_database(bench, history, daemon, skew):
