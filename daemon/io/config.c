@@ -415,6 +415,7 @@ loader_finish(struct loader *loader, struct config **ret)
 		loader_severities(loader);
 		loader_calendars(loader);
 		loader_service(loader);
+		loader_channels(loader);
 		loader_ladders(loader);
 		loader_policies(loader);
 		loader_rules(loader);

@@ -131,6 +131,7 @@ void loader_each(struct loader *loader, const char *key, void (*each)(struct loa
 void loader_severities(struct loader *loader);
 void loader_calendars(struct loader *loader);
 void loader_service(struct loader *loader);
+void loader_channels(struct loader *loader);
 void loader_ladders(struct loader *loader);
 void loader_policies(struct loader *loader);
 void loader_rules(struct loader *loader);

@@ -166,3 +166,15 @@ loader_secret_url(struct loader *loader, const config_setting_t *group)
 	free(url);
 	return NULL;
 }
+
+char *
+loader_either_url(struct loader *loader, const config_setting_t *group)
+{
+	if (setting_member(group, "url") == NULL)
+		return loader_secret_url(loader, group);
+	if (setting_member(group, "url_credential") != NULL)
+		loader_problem(loader, group, "url_credential", "cannot stand beside url");
+	if (setting_member(group, "url_file") != NULL)
+		loader_problem(loader, group, "url_file", "cannot stand beside url");
+	return loader_url(loader, group, "url", "http");
+}

@@ -15,6 +15,9 @@ char **loader_signing_secrets(struct loader *loader, const config_setting_t *gro
 /* The address in url_credential or url_file. */
 char *loader_secret_url(struct loader *loader, const config_setting_t *group);
 
+/* An address that is given as url itself or as such a secret, but not both. */
+char *loader_either_url(struct loader *loader, const config_setting_t *group);
+
 /* Whether a URL has that scheme, or that and an "s", and a host. */
 bool url_is(const char *url, const char *scheme);
 

@@ -79,6 +79,7 @@ libslated_io_a_SOURCES += \
 	include/slated/config.h \
 	daemon/io/config.c \
 	daemon/io/config_calendar.c \
+	daemon/io/config_channel.c \
 	daemon/io/config_check.c \
 	daemon/io/config_ladder.c \
 	daemon/io/config_load.h \
