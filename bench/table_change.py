@@ -83,7 +83,8 @@ class Loaded:
         self.turn = 0
 
     def bounds(self):
-        return ("-D", f"least={self.least}", "-D", f"most={self.most - 2}", "-D", f"odd={self.odd}")
+        # An id of the other kind may be rounded down by one: not to the tickets that the loaded ones are copies of.
+        return ("-D", f"least={self.least + 1}", "-D", f"most={self.most - 2}", "-D", f"odd={self.odd}")
 
     def latency(self, script, kind, milestones, rate, seconds):
         data = self.data

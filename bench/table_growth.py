@@ -2,45 +2,78 @@
 import contextlib
 
 from bench import cell, table
-from database import Database
+from database import Database, median
+from table_burst import Peers
 from table_change import CHANGE, Loaded
 
-NOTES = """
-- Start, of the processor: the daemon's own time until it has loaded. Memory: resident, less what it has without tickets. A
-  change: from the writer's commit to the daemon's. Backlog: {backlog:,} changes taken in, without the load.
-- Each size is loaded onto the one before, so sizes do not take turns; all that is measured of one comes in rounds.
+# What a ticket takes on disk, indexes included, and what it wrote there when it was opened.
+SIZE = """
+SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c
+WHERE c.relnamespace = 'sla'::regnamespace AND c.relname IN ('ticket', 'ticket_state', 'clock')
 """
+STARTED, TAKEN, RESIDENT, DISK = ("start, ms", "start, of the processor, us a ticket", "memory, bytes a ticket",
+                                  "disk, bytes a ticket")
+NOTES = """
+- The last column: the median with the most tickets by that with the fewest. To be flat is to be near 1. A start has as
+  much more to do as there are tickets, so its milliseconds are to grow as they do, by {times:g}.
+- Start: until the daemon has loaded; its processor time and its memory are less what they are without tickets
+  ({milliseconds:.0f} ms, {megabytes:.1f} MB).
+- Disk: tables and indexes of tickets, states and clocks, as they are loaded.
+- A change: from the writer's commit to the daemon's, as in results/change.md. Its processor time has the polls of the
+  time in it, at {rate} changes a second. Backlog: {backlog:,} changes taken in, without the load.
+- Deadlines: {burst:,} tickets beside the others are due in one instant; until the last is durable, as in results/burst.md.
+- Each size is loaded onto the one before, so sizes do not take turns; all that is measured of one comes in rounds.
+- 5,000,000 and more: `bench/run growth --tickets 5000000` (8 GB in --place, half an hour).
+"""
+RATE = 200
 
 
-def measure(data, loaded, empty, tickets, quick, backlog):
-    waited = data.start()
-    took = {"start, seconds": waited, "start, of the processor, us a ticket": data.processor() / tickets * 1e6,
-            "memory, bytes a ticket": (data.memory() - empty) / tickets}
-    for rate, name in ((3, "a lone change, half, ms"), (200, "200 changes a second, half, ms")):
-        took[name] = loaded.latency(CHANGE, "status", "('paused', 'resumed')", rate, 2 if quick else 5)["half"]
-    late = loaded.backlog(backlog)
-    took["backlog, events a second"] = late["after"]
+def started(data, empty, tickets):
+    took = {STARTED: data.start() * 1000, TAKEN: (data.processor() - empty["processor"]) / tickets * 1e6,
+            RESIDENT: (data.memory() - empty["memory"]) / tickets}
+    took[DISK] = data.db.value(SIZE) / tickets
+    return took
+
+
+def changed(data, loaded, quick):
+    seconds = 1 if quick else 5
+    took = {"a lone change, half, ms": loaded.latency(CHANGE, "status", "('paused', 'resumed')", 3, seconds)["half"]}
+    used, sessions = data.processor(), data.sessions_processor()
+    took[f"{RATE} changes a second, half, ms"] = loaded.latency(
+        CHANGE, "status", "('paused', 'resumed')", RATE, seconds)["half"]
+    took["a change, of the daemon's processor, us"] = (data.processor() - used) / RATE / seconds * 1e6
+    took["a change, of its sessions' in the server, us"] = (data.sessions_processor() - sessions) / RATE / seconds * 1e6
+    return took
+
+
+def measure(data, loaded, peers, empty, tickets, quick, backlog, burst):
+    took = started(data, empty, tickets)
+    took.update(changed(data, loaded, quick))
+    took["deadlines in one instant, the last, ms"] = peers.slated(burst, 2 if quick else 3, 0)[-1] * 1000
+    took["backlog, us a change"] = 1e6 / loaded.backlog(backlog)["after"]
     data.stop()
     return took
 
 
 def run(bench):
     sizes = [500, bench.tickets] if bench.quick else [10000, 100000, bench.tickets]
-    backlog = 300 if bench.quick else 10000
+    backlog, burst = (300, 100) if bench.quick else (10000, 2000)
     with contextlib.ExitStack() as stack:
         data = Database(bench, stack)
         data.start()
-        empty = data.memory()
+        empty = {"memory": data.memory(), "processor": data.processor()}
         data.stop()
-        columns = []
+        peers, columns = Peers(data), []
         for tickets in sizes:
             data.load(tickets)
-            took = {}
+            loaded, took = Loaded(data, bench.quick), {}
             for _ in range(bench.rounds):
-                loaded = Loaded(data, bench.quick)
-                for name, value in measure(data, loaded, empty, tickets, bench.quick, backlog).items():
+                for name, value in measure(data, loaded, peers, empty, tickets, bench.quick, backlog, burst).items():
                     took.setdefault(name, []).append(value)
             columns.append(took)
-        rows = [[name, *(cell(took[name]) for took in columns)] for name in columns[0]]
-        text = "\n" + table(["", *(f"{tickets:,} tickets" for tickets in sizes)], rows) + NOTES.format(backlog=backlog)
+        rows = [[name, *(cell(took[name]) for took in columns), f"{median(columns[-1][name]) / median(columns[0][name]):.2f}"]
+                for name in columns[0]]
+        text = "\n" + table(["", *(f"{tickets:,} tickets" for tickets in sizes), "last by first"], rows)
+        text += NOTES.format(backlog=backlog, burst=burst, rate=RATE, times=sizes[-1] / sizes[0],
+                             milliseconds=empty["processor"] * 1000, megabytes=empty["memory"] / 1e6)
         bench.report("growth", "Growth with the number of open tickets", text, data.versions())
