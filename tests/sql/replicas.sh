@@ -56,3 +56,37 @@ reply
 status" \
 	"SELECT count(*) = max(seq) FROM sla.event GROUP BY ticket_id ORDER BY ticket_id DESC LIMIT 1;
 	UPDATE sla.ticket SET status = 'open' WHERE external_id = 's2'; $(events s2 kind)" -d restored
+
+# A database that had row triggers before 0013_changes.sql replaced what they call.
+createdb upgraded
+for name in $names; do
+	number=${name%%_*}
+	[ "$number" -le 12 ] || continue
+	psql -X -q -1 -v ON_ERROR_STOP=1 -d upgraded -f "$here/../../sql/$name.sql" -c "INSERT INTO sla.migration (number, name, checksum)
+		VALUES ($number, '$name', '$(sha256sum <"$here/../../sql/$name.sql" | cut -d' ' -f1)')" >"$PG_DIR/out" 2>&1 || cat "$PG_DIR/out"
+done
+expect "before the upgrade, what is applied becomes events" "opened
+status" \
+	"DO \$\$ BEGIN PERFORM sla.use_row_triggers('sla.ticket'), sla.use_row_triggers('sla.reply'); END \$\$;
+	$apply INSERT INTO sla.ticket (external_id, plan) VALUES ('u1', 'gold');
+	UPDATE sla.ticket SET status = 'pending' WHERE external_id = 'u1';
+	$(events u1 kind)" -d upgraded
+same "the upgrade takes the rest" "$up_to_date" "$(migrate upgraded | grep -v ' applied$')"
+expect "after it, too, and each once" "opened
+status
+changed
+severity
+reply" \
+	"$apply UPDATE sla.ticket SET severity = 'low', plan = NULL WHERE external_id = 'u1';
+	INSERT INTO sla.reply (ticket_id, author) SELECT id, 'agent' FROM sla.ticket WHERE external_id = 'u1';
+	$(events u1 kind)" -d upgraded
+expect "new tickets, applied and written here" "applied opened
+here opened
+here status" \
+	"$apply INSERT INTO sla.ticket (external_id) VALUES ('applied'); RESET session_replication_role;
+	INSERT INTO sla.ticket (external_id) VALUES ('here'); UPDATE sla.ticket SET status = 'solved' WHERE external_id = 'here';
+	SELECT external_id, kind FROM sla.event JOIN sla.ticket t ON t.id = ticket_id WHERE external_id IN ('applied', 'here')
+	ORDER BY external_id, seq" -d upgraded -F ' '
+triggers="SELECT tgrelid::regclass, tgname, tgenabled, tgfoid::regproc, tgargs FROM pg_trigger
+	WHERE tgrelid IN ('sla.ticket'::regclass, 'sla.reply'::regclass) AND NOT tgisinternal ORDER BY 1, 2"
+expect "its triggers are those of a new database" "$(sql -d replica -c "$triggers")" "$triggers" -d upgraded
