@@ -151,6 +151,10 @@ class Database:
         rows = self.db.rows("SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'slated%'")
         return sum(processor(row["pid"]) for row in rows)
 
+    def both_processors(self):
+        """Seconds that the daemon and its sessions have run so far."""
+        return self.processor() + self.sessions_processor()
+
     def pgbench(self, script, *options):
         """Runs one transaction again and again; what pgbench says."""
         path = self.folder / "script.sql"

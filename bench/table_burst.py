@@ -65,6 +65,7 @@ class Peers:
     def __init__(self, data):
         self.data = data
         self.runs = 0
+        self.used = 0.0  # of the processor, by the daemon and its sessions, in the last run
 
     def begin(self, lead):
         return self.data.db.value(f"SELECT (clock_timestamp() + interval '{lead} s')::text")
@@ -78,8 +79,10 @@ class Peers:
         data.db.wait(f"(SELECT count(*) FROM sla.clock WHERE policy = 'burst') = {count}", 300)
         if data.db.value(f"SELECT clock_timestamp() > '{begin}'"):
             raise data.harness.Failure(f"{count} tickets were not there in {lead} s")
+        used = data.both_processors()
         data.db.run(f"SELECT pg_sleep(extract(epoch FROM '{begin}'::timestamptz - clock_timestamp()) + {spread})")
         data.db.wait(f"(SELECT count(*) FROM sla.milestone WHERE milestone = 'breached') = {count}", 300)
+        self.used = data.both_processors() - used
         late = data.db.value(LATE.format(run=run))
         data.stop()
         data.db.run(FORGET.format(run=run))

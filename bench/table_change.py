@@ -142,12 +142,12 @@ class Loaded:
         data.db.run(MANY.format(**span))
         begin = time.monotonic()
         data.start()
-        loaded = time.monotonic()
+        loaded, used = time.monotonic(), data.both_processors()
         with Watch(data) as watch:
             self.caught_up(span)
         end = time.monotonic()
         return {"rate": count / (end - begin), "after": count / (end - loaded), "core": data.processor() / (end - begin),
-                "gap": watch.longest * 1000}
+                "each": (data.both_processors() - used) / count, "gap": watch.longest * 1000}
 
     def idle(self, seconds):
         data = self.data

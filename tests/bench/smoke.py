@@ -20,7 +20,7 @@ ROWS = {
     "start": [rf"slated, until it has loaded \| {FIGURE} \| {FIGURE}"],
     "change": [rf"a lone change \| {FIGURE} \| {FIGURE} \| {FIGURE}", rf"backlog, after the load \| {FIGURE}"],
     "burst": [rf"slated \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
-    "growth": [rf"backlog, us a change \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
+    "growth": [rf"a change of a backlog, us \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
     "deliveries": [rf"slated, solved \| {FIGURE} \| .* \| 0 \| 0 \|"],
 }
 passed = failed = 0
