@@ -320,6 +320,9 @@ clock_end(struct engine *engine, struct ticket *ticket, struct clock *clock, enu
 {
 	if (clock->state == CLOCK_RUNNING)
 		clock_close_span(engine, clock, now);
+	else if (clock->state == CLOCK_BREACHED) /* reports tell how long it took in all */
+		clock->consumed =
+		    duration_plus(clock->consumed, calendar_between(clock->target->calendar, clock->breached_at, now));
 	clock->state = state;
 	clock->ended_at = now;
 	clock->dirty = true;
