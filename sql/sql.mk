@@ -16,6 +16,9 @@ SQL_MIGRATIONS = \
 	sql/0012_claims.sql \
 	sql/0013_changes.sql \
 	sql/0014_inlined.sql
+# Views of what was kept, for reports.
+SQL_MIGRATIONS += \
+	sql/0021_reports.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 

@@ -194,16 +194,14 @@ serve_deliveries(void *arg, struct http_call *call)
 
 /* Attainment ------------------------------------------------------------------------------------------------------- */
 
-/* A clock counts once: missed in the week of its breach, in time in the week in which it was met. One that began
- * breached, after a reopening, has counted in the cycle before; it has no due. */
+/* What counts, and in which week, is said by sla.outcome. */
 static const char attainment_sql[] =
-    "SELECT to_char(date_trunc('week', m.at AT TIME ZONE $2), 'YYYY-MM-DD'), m.policy, m.metric, "
-    "count(*) FILTER (WHERE m.milestone = 'met'), count(*) FILTER (WHERE m.milestone = 'breached') "
-    "FROM sla.milestone m WHERE m.milestone IN ('met', 'breached') "
-    "AND (m.milestone = 'breached' OR (m.late_by IS NULL AND m.due_at IS NOT NULL)) "
-    "AND m.at >= (date_trunc('week', (to_timestamp(0) + $5::bigint * interval '1 microsecond') AT TIME ZONE $2) "
+    "SELECT to_char(date_trunc('week', o.at AT TIME ZONE $2), 'YYYY-MM-DD'), o.policy, o.metric, "
+    "count(*) FILTER (WHERE o.verdict = 'in_time'), count(*) FILTER (WHERE o.verdict = 'missed') "
+    "FROM sla.outcome o WHERE o.verdict <> 'withdrawn' "
+    "AND o.at >= (date_trunc('week', (to_timestamp(0) + $5::bigint * interval '1 microsecond') AT TIME ZONE $2) "
     "  - ($1::int - 1) * interval '1 week') AT TIME ZONE $2 "
-    "AND ($3::text IS NULL OR m.policy = $3) AND ($4::text IS NULL OR m.metric = $4) "
+    "AND ($3::text IS NULL OR o.policy = $3) AND ($4::text IS NULL OR o.metric = $4) "
     "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3";
 
 static void
