@@ -215,6 +215,7 @@ system_tests = \
 	tests/system/reassess.py \
 	tests/system/reconnect.py \
 	tests/system/reload.py \
+	tests/system/report.py \
 	tests/system/roles.py
 dist_check_SCRIPTS += $(system_tests)
 TESTS += $(system_tests)

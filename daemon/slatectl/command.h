@@ -77,6 +77,7 @@ extern const struct command command_due;
 extern const struct command command_list;
 extern const struct command command_migrate;
 extern const struct command command_replay;
+extern const struct command command_report;
 extern const struct command command_settings;
 extern const struct command command_show;
 extern const struct command command_silence;

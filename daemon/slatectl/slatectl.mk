@@ -86,3 +86,9 @@ slatectl_SOURCES += daemon/slatectl/top_term.c
 slatectl_SOURCES += daemon/slatectl/top_term.h
 slatectl_SOURCES += daemon/slatectl/list.h
 slatectl_SOURCES += daemon/slatectl/status.h
+# slatectl report
+slatectl_SOURCES += daemon/slatectl/attainment.c
+slatectl_SOURCES += daemon/slatectl/attainment.h
+slatectl_SOURCES += daemon/slatectl/attainment_write.c
+slatectl_SOURCES += daemon/slatectl/html.c
+slatectl_SOURCES += daemon/slatectl/html.h
