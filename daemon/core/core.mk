@@ -46,3 +46,6 @@ libslated_core_a_SOURCES += include/slated/retry.h
 libslated_core_a_SOURCES += daemon/core/retry.c
 libslated_core_a_SOURCES += include/slated/gate.h
 libslated_core_a_SOURCES += daemon/core/gate.c
+# Texts of explanations.
+libslated_core_a_SOURCES += include/slated/words.h
+libslated_core_a_SOURCES += daemon/core/words.c

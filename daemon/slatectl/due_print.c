@@ -8,10 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "Mon 2026-03-02 09:00:00.250000 -08:00" with its NUL, with room for any year. */
-#define LOCAL_SIZE  64
-#define LENGTH_SIZE 64
-#define TARGET_SIZE 96
+#include "slated/words.h"
 
 enum {
 	COLUMN_METRIC,
@@ -36,66 +33,6 @@ struct level_at {
 	const struct level *level;
 	struct duration point;
 };
-
-static void
-offset_format(int32_t offset, char text[static LOCAL_SIZE])
-{
-	int32_t away = offset < 0 ? -offset : offset;
-	int len = snprintf(text, LOCAL_SIZE, "%c%02d:%02d", offset < 0 ? '-' : '+', away / 3600, away / 60 % 60);
-
-	if (away % 60 != 0)
-		(void)snprintf(text + len, LOCAL_SIZE - (size_t)len, ":%02d", away % 60);
-}
-
-static void
-local_format(const struct zone *zone, struct instant at, char text[static LOCAL_SIZE])
-{
-	static const char weekdays[7][4] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
-	char offset[LOCAL_SIZE], fraction[16] = "";
-	struct wall wall = zone_wall(zone, at);
-	struct date date = date_of_wall(wall);
-	int64_t us = wall.us - date_begin(date).us;
-	int year, month, day;
-
-	date_to_civil(date, &year, &month, &day);
-	offset_format(zone_offset(zone, at), offset);
-	if (us % US_PER_S != 0)
-		(void)snprintf(fraction, sizeof fraction, ".%06d", (int)(us % US_PER_S));
-	(void)snprintf(text, LOCAL_SIZE, "%s %04d-%02d-%02d %02d:%02d:%02d%s %.9s", weekdays[date_weekday(date)], year,
-	               month, day, (int)(us / US_PER_H), (int)(us / US_PER_MIN % 60), (int)(us / US_PER_S % 60),
-	               fraction, offset);
-}
-
-/* "36h30m", "15s", "0.25s". */
-static void
-length_format(struct duration length, char text[static LENGTH_SIZE])
-{
-	int64_t hours = length.us / US_PER_H;
-	int minutes = (int)(length.us / US_PER_MIN % 60);
-	int seconds = (int)(length.us / US_PER_S % 60);
-	int fraction = (int)(length.us % US_PER_S);
-	int len = 0;
-
-	text[0] = '\0';
-	if (hours > 0)
-		len += snprintf(text, LENGTH_SIZE, "%lldh", (long long)hours);
-	if (minutes > 0)
-		len += snprintf(text + len, LENGTH_SIZE - (size_t)len, "%dm", minutes);
-	if (fraction > 0)
-		(void)snprintf(text + len, LENGTH_SIZE - (size_t)len, "%d.%06ds", seconds, fraction);
-	else if (seconds > 0 || len == 0)
-		(void)snprintf(text + len, LENGTH_SIZE - (size_t)len, "%ds", seconds);
-}
-
-/* As the file writes it: "within 3bd same_time". */
-static void
-target_format(const struct target *target, char text[static TARGET_SIZE])
-{
-	const char *reading = business_day_names[target->business_day];
-
-	(void)snprintf(text, TARGET_SIZE, "%s %s%s%s", target->under ? "under" : "within", target->text,
-	               reading != NULL ? " " : "", reading != NULL ? reading : "");
-}
 
 /* The levels inside the budget in the order in which they fire. */
 static size_t
@@ -129,10 +66,10 @@ cell_set(struct libscols_line *line, size_t column, const char *text)
 static int
 cells_set_instant(struct libscols_line *line, const struct target *target, struct instant at)
 {
-	char utc[INSTANT_TEXT_SIZE], local[LOCAL_SIZE];
+	char utc[INSTANT_TEXT_SIZE], local[WORDS_SIZE];
 
 	instant_format(at, utc);
-	local_format(calendar_zone(target->calendar), at, local);
+	words_local(calendar_zone(target->calendar), at, local);
 	int r = cell_set(line, COLUMN_DUE, utc);
 	return r < 0 ? r : cell_set(line, COLUMN_LOCAL, local);
 }
@@ -164,7 +101,7 @@ due_table_add_levels(struct libscols_table *table, const struct due_answer *answ
 		struct libscols_line *line = scols_table_new_line(table, NULL);
 		struct calendar *calendar = answer->target->calendar;
 		struct instant at = calendar_add(calendar, answer->opened, levels[i].point);
-		char text[TARGET_SIZE];
+		char text[WORDS_SIZE];
 
 		if (line == NULL)
 			return -ENOMEM;
@@ -181,11 +118,11 @@ due_table_add(struct libscols_table *table, const struct due_answer *answer)
 {
 	const struct target *target = answer->target;
 	struct libscols_line *line = scols_table_new_line(table, NULL);
-	char text[TARGET_SIZE];
+	char text[WORDS_SIZE];
 
 	if (line == NULL)
 		return -ENOMEM;
-	target_format(target, text);
+	words_target(target, text);
 	int r = cell_set(line, COLUMN_METRIC, metric_names[target->metric]);
 	if (r == 0)
 		r = cell_set(line, COLUMN_POLICY, answer->policy->name);
@@ -212,10 +149,10 @@ span_describe(const struct due_span *span, const struct zone *zone, char *text, 
 		len += snprintf(text + len, room - (size_t)len, "%sbusiness day %d", len > 0 ? "; " : "",
 		                (int)span->business_day);
 	if (!instant_equal(span->change, INSTANT_NEVER)) {
-		char at[LOCAL_SIZE], before[LOCAL_SIZE], after[LOCAL_SIZE];
-		local_format(zone, span->change, at);
-		offset_format(span->offset_before, before);
-		offset_format(span->offset_after, after);
+		char at[WORDS_SIZE], before[WORDS_SIZE], after[WORDS_SIZE];
+		words_local(zone, span->change, at);
+		words_offset(span->offset_before, before);
+		words_offset(span->offset_after, after);
 		(void)snprintf(text + len, room - (size_t)len, "%sclocks change from %s to %s at %s",
 		               len > 0 ? "; " : "", before, after, at);
 	}
@@ -225,14 +162,14 @@ static int
 explain_add(struct libscols_table *table, const struct zone *zone, const struct due_span *span)
 {
 	struct libscols_line *line = scols_table_new_line(table, NULL);
-	char text[256], from[LOCAL_SIZE], to[LOCAL_SIZE], length[LENGTH_SIZE], sum[LENGTH_SIZE];
+	char text[256], from[WORDS_SIZE], to[WORDS_SIZE], length[WORDS_SIZE], sum[WORDS_SIZE];
 
 	if (line == NULL)
 		return -ENOMEM;
-	local_format(zone, span->from, from);
-	local_format(zone, span->to, to);
-	length_format(instant_since(span->to, span->from), length);
-	length_format(span->sum, sum);
+	words_local(zone, span->from, from);
+	words_local(zone, span->to, to);
+	words_length(instant_since(span->to, span->from), length);
+	words_length(span->sum, sum);
 	span_describe(span, zone, text, sizeof text);
 	const char *const cells[] = {
 	    [COLUMN_COUNTED] = span->counted ? "counted" : "skipped",
@@ -256,7 +193,7 @@ due_explain_print(const struct due_answer *answer, const struct due_span *spans,
 	static const char *const names[] = {"", "FROM", "TO", "LENGTH", "SUM", "WHY"};
 	const struct target *target = answer->target;
 	struct libscols_table *table = scols_new_table();
-	char text[TARGET_SIZE];
+	char text[WORDS_SIZE];
 	int r = table == NULL ? -ENOMEM : 0;
 
 	for (size_t i = 0; r == 0 && i < sizeof names / sizeof *names; i++) {
@@ -267,7 +204,7 @@ due_explain_print(const struct due_answer *answer, const struct due_span *spans,
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = explain_add(table, calendar_zone(target->calendar), &spans[i]);
 	if (r == 0) {
-		target_format(target, text);
+		words_target(target, text);
 		printf("\n%s %s, calendar %s, time zone %s", metric_names[target->metric], text,
 		       calendar_name(target->calendar), zone_name(calendar_zone(target->calendar)));
 		if (answer->channel != NULL)
@@ -328,12 +265,12 @@ static json_t *
 change_json(const struct due_span *span, int *error)
 {
 	json_t *change = json_object();
-	char text[LOCAL_SIZE];
+	char text[WORDS_SIZE];
 
 	member_add(change, "at", instant_json(span->change), error);
-	offset_format(span->offset_before, text);
+	words_offset(span->offset_before, text);
 	member_add(change, "from", json_string(text), error);
-	offset_format(span->offset_after, text);
+	words_offset(span->offset_after, text);
 	member_add(change, "to", json_string(text), error);
 	return change;
 }
@@ -394,14 +331,14 @@ int
 due_json_print(const struct due_answer *answer, const struct due_span *spans, size_t n)
 {
 	const struct target *target = answer->target;
-	char text[TARGET_SIZE];
+	char text[WORDS_SIZE];
 	int error = 0;
 	json_t *object = head_json(answer->plan, answer->severity, answer->channel, &error);
 
 	member_add(object, "metric", json_string(metric_names[target->metric]), &error);
 	member_add(object, "policy", json_string(answer->policy->name), &error);
 	member_add(object, "calendar", json_string(calendar_name(target->calendar)), &error);
-	target_format(target, text);
+	words_target(target, text);
 	member_add(object, "target", json_string(text), &error);
 	if (!instant_equal(answer->due, INSTANT_NEVER)) {
 		member_add(object, "due_at", instant_json(answer->due), &error);
