@@ -431,3 +431,67 @@ calendar_day_note(const struct calendar *calendar, struct date date)
 	}
 	return NULL;
 }
+
+bool
+calendar_last_holiday(const struct calendar *calendar, struct date *ret)
+{
+	bool any = calendar->holidays.n > 0;
+	struct date last = {any ? calendar->holidays.at[calendar->holidays.n - 1].key : 0};
+
+	for (size_t i = 0; i < calendar->n_closures; i++) {
+		struct date date = date_of_wall(zone_wall(calendar->zone, calendar->closures[i].from));
+		if (!any || date.day > last.day)
+			last = date;
+		any = true;
+	}
+	for (size_t i = 0; i < calendar->exceptions.n; i++) {
+		const struct special *exception = &calendar->exceptions.at[i];
+		if (exception->hours.n > 0)
+			continue;
+		if (!any || exception->key > last.day)
+			last.day = exception->key;
+		any = true;
+	}
+	if (any)
+		*ret = last;
+	return any;
+}
+
+bool
+calendar_has_holiday(const struct calendar *calendar, struct date from, struct date to)
+{
+	size_t first = specials_index(&calendar->holidays, from.day);
+
+	if (first < calendar->holidays.n && calendar->holidays.at[first].key < to.day)
+		return true;
+	for (size_t i = 0; i < calendar->n_closures; i++) {
+		struct date date = date_of_wall(zone_wall(calendar->zone, calendar->closures[i].from));
+		if (date.day >= from.day && date.day < to.day)
+			return true;
+	}
+	for (size_t i = 0; i < calendar->exceptions.n; i++) {
+		const struct special *exception = &calendar->exceptions.at[i];
+		if (exception->hours.n == 0 && exception->key >= from.day && exception->key < to.day)
+			return true;
+	}
+	return false;
+}
+
+bool
+calendar_has_yearly_holiday(const struct calendar *calendar)
+{
+	return calendar->yearly.n > 0;
+}
+
+size_t
+calendar_members(const struct calendar *calendar, struct calendar *const **ret)
+{
+	*ret = calendar->members;
+	return calendar->n_members;
+}
+
+bool
+calendar_is_intersection(const struct calendar *calendar)
+{
+	return calendar->kind == CALENDAR_INTERSECTION;
+}

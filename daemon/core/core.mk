@@ -49,3 +49,6 @@ libslated_core_a_SOURCES += daemon/core/gate.c
 # Texts of explanations.
 libslated_core_a_SOURCES += include/slated/words.h
 libslated_core_a_SOURCES += daemon/core/words.c
+# Example tickets for the linter.
+libslated_core_a_SOURCES += include/slated/witness.h
+libslated_core_a_SOURCES += daemon/core/witness.c

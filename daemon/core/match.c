@@ -174,7 +174,7 @@ condition_text(const struct condition *condition, const struct facts *facts)
 	return NULL;
 }
 
-static bool
+bool
 condition_holds(const struct policy_set *set, const struct condition *condition, const struct facts *facts)
 {
 	const struct severity *severity = NULL;

@@ -228,14 +228,19 @@ policy_set_severity(const struct policy_set *set, const char *name)
 	return -1;
 }
 
+bool
+policy_is_in_effect(const struct policy *policy, struct instant opened_at)
+{
+	return !instant_before(opened_at, policy->effective_from) && instant_before(opened_at, policy->effective_until);
+}
+
 const struct policy *
 policy_set_choose(const struct policy_set *set, const struct facts *facts, struct instant opened_at)
 {
 	for (size_t i = 0; i < set->n_policies; i++) {
 		const struct policy *policy = &set->policies[i];
 
-		if (!instant_before(opened_at, policy->effective_from) &&
-		    instant_before(opened_at, policy->effective_until) && match_holds(set, &policy->match, facts))
+		if (policy_is_in_effect(policy, opened_at) && match_holds(set, &policy->match, facts))
 			return policy;
 	}
 	return NULL;

@@ -104,6 +104,18 @@ bool calendar_interval(struct calendar *calendar, struct instant at, struct inst
  * "holiday", "exception", or NULL. Of a union or intersection: what the first member says that has something to say. */
 const char *calendar_day_note(const struct calendar *calendar, struct date date);
 
+/* Of a calendar's own dates (not its members'): the latest one that a holiday with its year closes; false where there
+ * is none. */
+bool calendar_last_holiday(const struct calendar *calendar, struct date *ret);
+
+/* Whether such a holiday lies in [from, to); whether there is one of every year. */
+bool calendar_has_holiday(const struct calendar *calendar, struct date from, struct date to);
+bool calendar_has_yearly_holiday(const struct calendar *calendar);
+
+/* The calendars of which a union or intersection is made; none of others. */
+size_t calendar_members(const struct calendar *calendar, struct calendar *const **ret);
+bool calendar_is_intersection(const struct calendar *calendar);
+
 /* Aborts where an invariant of the compiled table does not hold; for tests. */
 void calendar_check(const struct calendar *calendar);
 

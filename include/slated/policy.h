@@ -258,8 +258,14 @@ struct facts {
 	enum status status;
 };
 
+/* Whether the facts fit one condition. */
+bool condition_holds(const struct policy_set *set, const struct condition *condition, const struct facts *facts);
+
 /* Whether every condition holds. */
 bool match_holds(const struct policy_set *set, const struct match *match, const struct facts *facts);
+
+/* Whether a ticket opened then can get the policy. */
+bool policy_is_in_effect(const struct policy *policy, struct instant opened_at);
 
 /* The first policy in file order that matches and is in effect at `opened_at`, or NULL. */
 const struct policy *policy_set_choose(const struct policy_set *set, const struct facts *facts,
