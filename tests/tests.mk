@@ -493,3 +493,6 @@ endif
 # A short form of each benchmark of bench/run.
 dist_check_SCRIPTS += tests/bench/smoke.py
 TESTS += tests/bench/smoke.py
+# The linter.
+dist_check_SCRIPTS += tests/slatectl/lint.py
+TESTS += tests/slatectl/lint.py

@@ -1,7 +1,7 @@
 /* Example tickets by search over cases.
  *
  *   dimension      plan               channel         severity    opened_at
- *   values         gold silver other  console other   0 1 2 3     1970 2024-09-02
+ *   values         gold silver other  console other   0 1 2 3     now 2027-01-01
  *   of each value, one bit for each policy: whether all that the policy asks of this dimension holds
  *
  * A ticket is one value of each dimension, and the policies that match it are the AND of their bits. A search wants
@@ -34,6 +34,7 @@ struct dimension {
 
 struct witness_space {
 	const struct policy_set *set;
+	struct instant now;
 	size_t n_words; /* of a bit set over policies */
 	struct dimension *dimensions;
 	size_t n;
@@ -240,28 +241,29 @@ values_add_texts(const struct policy_set *set, struct dimension *dimension)
 }
 
 static int
-values_add_opened(const struct policy_set *set, struct dimension *dimension)
+values_add_opened(const struct policy_set *set, struct instant now, struct dimension *dimension)
 {
-	int r = value_add(dimension, (struct value){.opened_at = {INT64_MIN}});
+	int r = value_add(dimension, (struct value){.opened_at = now});
 
 	for (size_t i = 0; r == 0 && i < set->n_policies; i++) {
 		const struct policy *policy = &set->policies[i];
-		if (policy->effective_from.us != INT64_MIN)
+		if (instant_before(now, policy->effective_from))
 			r = value_add(dimension, (struct value){.opened_at = policy->effective_from});
-		if (r == 0 && !instant_equal(policy->effective_until, INSTANT_NEVER))
+		if (r == 0 && instant_before(now, policy->effective_until) &&
+		    !instant_equal(policy->effective_until, INSTANT_NEVER))
 			r = value_add(dimension, (struct value){.opened_at = policy->effective_until});
 	}
 	return r;
 }
 
 static int
-values_add(const struct policy_set *set, struct dimension *dimension)
+values_add(const struct policy_set *set, struct instant now, struct dimension *dimension)
 {
 	size_t n = dimension->kind == DIMENSION_SEVERITY ? set->n_severities : STATUS_COUNT;
 	int r = 0;
 
 	if (dimension->kind == DIMENSION_OPENED)
-		return values_add_opened(set, dimension);
+		return values_add_opened(set, now, dimension);
 	if (dimension->kind == DIMENSION_ATTRIBUTE || dimension->kind == DIMENSION_CUSTOM)
 		return values_add_texts(set, dimension);
 	for (unsigned i = 0; r == 0 && i < n; i++)
@@ -315,7 +317,7 @@ value_holds(const struct policy_set *set, const struct dimension *dimension, con
 static int
 dimension_finish(struct witness_space *space, struct dimension *dimension)
 {
-	int r = values_add(space->set, dimension);
+	int r = values_add(space->set, space->now, dimension);
 
 	for (size_t i = 0; r == 0 && i < dimension->n; i++) {
 		struct value *value = &dimension->values[i];
@@ -351,7 +353,7 @@ dimension_add_custom(struct witness_space *space, const char *key)
 }
 
 int
-witness_space_new(const struct policy_set *set, struct witness_space **ret)
+witness_space_new(const struct policy_set *set, struct instant now, struct witness_space **ret)
 {
 	struct witness_space *space = calloc(1, sizeof *space);
 	int r = 0;
@@ -359,6 +361,7 @@ witness_space_new(const struct policy_set *set, struct witness_space **ret)
 	if (space == NULL)
 		return -ENOMEM;
 	space->set = set;
+	space->now = now;
 	space->n_words = set->n_policies / 64 + 1;
 	for (int i = 0; r == 0 && i < ATTRIBUTE_COUNT; i++)
 		r = dimension_add(space,
@@ -521,7 +524,7 @@ search_tell(const struct search *search, struct witness *ret)
 	for (size_t i = 0; i < space->n; i++) {
 		const struct value *taken = search->choices[i].taken;
 		facts_take(&witness.facts, &space->dimensions[i], taken, witness.custom);
-		if (space->dimensions[i].kind == DIMENSION_OPENED && taken->opened_at.us != INT64_MIN)
+		if (space->dimensions[i].kind == DIMENSION_OPENED && !instant_equal(taken->opened_at, space->now))
 			witness.opened_at = taken->opened_at;
 	}
 	*ret = witness;

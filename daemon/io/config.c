@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "config_load.h"
+#include "slated/lint.h"
 
 /* A configuration of this size is a mistake. */
 #define FILE_SIZE_MAX (16U << 20)
@@ -401,6 +402,13 @@ problem_order(const void *a, const void *b)
 	return strcmp(x->setting, y->setting);
 }
 
+static void
+problems_sort(struct config_problems *problems)
+{
+	if (problems->n > 0)
+		qsort(problems->items, problems->n, sizeof *problems->items, problem_order);
+}
+
 /* Checks and builds what the sources say. */
 static int
 loader_finish(struct loader *loader, struct config **ret)
@@ -422,8 +430,14 @@ loader_finish(struct loader *loader, struct config **ret)
 		r = loader->error;
 	}
 	if (r == 0 && problems->n > 0) {
-		qsort(problems->items, problems->n, sizeof *problems->items, problem_order);
+		problems_sort(problems);
 		r = -EINVAL;
+	}
+	if (r == 0 && loader->lint != NULL) {
+		loader->problems = &loader->lint->findings;
+		loader_lint(loader);
+		problems_sort(loader->problems);
+		r = loader->error;
 	}
 	if (r == 0)
 		r = source_keep(loader);
@@ -450,6 +464,22 @@ config_load(const char *path, struct instant now, unsigned flags, struct config_
 
 	sources_read(&loader);
 	return loader_finish(&loader, ret);
+}
+
+int
+config_lint(const char *path, struct instant now, struct config_problems *problems, struct lint *ret)
+{
+	struct lint lint = {0};
+	struct loader loader = {
+	    .now = now, .flags = CONFIG_NO_SECRETS, .main_path = path, .problems = problems, .lint = &lint};
+
+	sources_read(&loader);
+	int r = loader_finish(&loader, &lint.config);
+	if (r < 0)
+		lint_clear(&lint);
+	else
+		*ret = lint;
+	return r;
 }
 
 int

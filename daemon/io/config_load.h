@@ -8,6 +8,9 @@
 #include "config_table.h"
 #include "slated/config.h"
 #include "slated/policy.h"
+#include "slated/render.h"
+
+struct lint;
 
 /* One file that was read. The root setting's hook points to it, so that any setting tells its place. */
 struct source {
@@ -44,7 +47,8 @@ struct loader {
 	struct config *config;
 	struct policy_set *set;
 	struct config_problems *problems;
-	int error; /* the first -errno that is no problem of the configuration's, else 0 */
+	struct lint *lint; /* where findings go, or NULL: none are looked for */
+	int error;         /* the first -errno that is no problem of the configuration's, else 0 */
 };
 
 /* Notes a problem of `setting`, or where `key` is given, of its member `key` (absent or not). */
@@ -52,6 +56,9 @@ void loader_problem(struct loader *loader, const config_setting_t *setting, cons
     __attribute__((format(printf, 4, 5)));
 void loader_problem_at(struct loader *loader, const struct source *source, unsigned line, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* Notes what the check called `check` found, with the text, which it empties. */
+void loader_finding(struct loader *loader, const char *check, const config_setting_t *setting, const char *key,
+                    struct text *text);
 const struct source *setting_source(const config_setting_t *setting);
 
 /* Copies that set `error` and give NULL when memory is out. */
@@ -135,6 +142,8 @@ void loader_channels(struct loader *loader);
 void loader_ladders(struct loader *loader);
 void loader_policies(struct loader *loader);
 void loader_rules(struct loader *loader);
+/* Of a configuration without problems: fills in loader->lint. */
+void loader_lint(struct loader *loader);
 
 /* What they share of the model. */
 int loader_zone(struct loader *loader, const char *name, const struct zone **ret);

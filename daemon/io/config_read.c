@@ -18,7 +18,10 @@ config_problems_print(const struct config_problems *problems, FILE *out)
 			fprintf(out, ":%u", problem->line);
 		if (*problem->setting != '\0')
 			fprintf(out, ": %s", problem->setting);
-		fprintf(out, ": %s\n", problem->message);
+		fprintf(out, ": %s", problem->message);
+		if (problem->check != NULL)
+			fprintf(out, " [%s]", problem->check);
+		fputc('\n', out);
 	}
 }
 
@@ -29,6 +32,7 @@ config_problems_clear(struct config_problems *problems)
 		free(problems->items[i].file);
 		free(problems->items[i].setting);
 		free(problems->items[i].message);
+		free(problems->items[i].witness);
 	}
 	free(problems->items);
 	*problems = (struct config_problems){0};
@@ -98,6 +102,22 @@ loader_problem(struct loader *loader, const config_setting_t *setting, const cha
 	va_end(args);
 	problem_add(loader, setting_source(setting), config_setting_source_line(member != NULL ? member : setting),
 	            setting_path(loader, setting, key), message);
+}
+
+void
+loader_finding(struct loader *loader, const char *check, const config_setting_t *setting, const char *key,
+               struct text *text)
+{
+	const config_setting_t *member = key != NULL ? config_setting_get_member(setting, key) : NULL;
+	size_t before = loader->problems->n;
+
+	if (text->failed)
+		loader->error = -ENOMEM;
+	problem_add(loader, setting_source(setting), config_setting_source_line(member != NULL ? member : setting),
+	            setting_path(loader, setting, key), text->failed ? NULL : loader_strdup(loader, text->data));
+	text_empty(text);
+	if (loader->problems->n > before)
+		loader->problems->items[before].check = check;
 }
 
 void

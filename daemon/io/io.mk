@@ -179,3 +179,9 @@ libslated_io_a_SOURCES += daemon/io/jsonr.c
 # The members of an event as JSON.
 libslated_io_a_SOURCES += daemon/io/event_members.c
 libslated_io_a_SOURCES += daemon/io/event_members.h
+# The linter.
+libslated_io_a_SOURCES += include/slated/lint.h
+libslated_io_a_SOURCES += daemon/io/lint.c
+libslated_io_a_SOURCES += daemon/io/lint_internal.h
+libslated_io_a_SOURCES += daemon/io/lint_ladders.c
+libslated_io_a_SOURCES += daemon/io/lint_words.c

@@ -14,7 +14,9 @@ struct config_problem {
 	unsigned line; /* 0: the file as a whole */
 	char *setting; /* "policies[2].targets[0].within", or "" */
 	char *message;
-	size_t source; /* for the order: files as they are read */
+	size_t source;     /* for the order: files as they are read */
+	const char *check; /* a finding of the linter (lint.h): which one found it; else NULL */
+	char *witness;     /* there: an example ticket as a JSON object, or NULL */
 };
 
 /* Starts as all zeroes. */
@@ -23,7 +25,7 @@ struct config_problems {
 	size_t n;
 };
 
-/* Writes one line a problem: "FILE:LINE: SETTING: MESSAGE". */
+/* Writes one line a problem: "FILE:LINE: SETTING: MESSAGE", a finding with its check behind it in brackets. */
 void config_problems_print(const struct config_problems *problems, FILE *out);
 
 /* Frees what the list holds and makes it empty. */

@@ -9,8 +9,9 @@
 
 struct witness_space;
 
-/* The values that the set's policies tell apart; the set is borrowed. 0 or -ENOMEM. */
-int witness_space_new(const struct policy_set *set, struct witness_space **ret) __attribute__((warn_unused_result));
+/* The values that the set's policies tell apart, of tickets opened from `now` on; the set is borrowed. 0 or -ENOMEM. */
+int witness_space_new(const struct policy_set *set, struct instant now, struct witness_space **ret)
+    __attribute__((warn_unused_result));
 
 /* Takes NULL. */
 void witness_space_free(struct witness_space *space);
@@ -24,7 +25,7 @@ struct witness_limits {
 /* One ticket. `custom` is what `facts.custom` points to: the caller frees it. */
 struct witness {
 	struct facts facts;
-	struct instant opened_at; /* INSTANT_NEVER: whenever */
+	struct instant opened_at; /* INSTANT_NEVER: now */
 	struct custom_attribute *custom;
 };
 
