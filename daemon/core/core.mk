@@ -46,7 +46,9 @@ libslated_core_a_SOURCES += include/slated/retry.h
 libslated_core_a_SOURCES += daemon/core/retry.c
 libslated_core_a_SOURCES += include/slated/gate.h
 libslated_core_a_SOURCES += daemon/core/gate.c
-# Texts of explanations.
+# Explanations.
+libslated_core_a_SOURCES += include/slated/stretches.h
+libslated_core_a_SOURCES += daemon/core/stretches.c
 libslated_core_a_SOURCES += include/slated/words.h
 libslated_core_a_SOURCES += daemon/core/words.c
 # Example tickets for the linter.

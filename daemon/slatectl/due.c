@@ -92,12 +92,12 @@ answer_print(const struct request *request, const struct due_answer *answer)
 {
 	const struct target *target = answer->target;
 	bool explained = request->explain && !instant_equal(answer->due, INSTANT_NEVER);
-	struct due_span *spans = NULL;
+	struct stretch *spans = NULL;
 	size_t n = 0;
 	int r = 0;
 
 	if (explained)
-		r = due_spans_make(target->calendar, answer->opened, answer->due, target->allowance.business_days > 0,
+		r = stretches_make(target->calendar, answer->opened, answer->due, target->allowance.business_days > 0,
 		                   &spans, &n);
 	if (r == 0 && request->json)
 		r = due_json_print(answer, spans, n);

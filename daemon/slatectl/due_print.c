@@ -141,7 +141,7 @@ due_table_add(struct libscols_table *table, const struct due_answer *answer)
 
 /* Why, which business day it is, and how the clocks change, as far as there is something to say. */
 static void
-span_describe(const struct due_span *span, const struct zone *zone, char *text, size_t room)
+span_describe(const struct stretch *span, const struct zone *zone, char *text, size_t room)
 {
 	int len = snprintf(text, room, "%s", span->why);
 
@@ -159,7 +159,7 @@ span_describe(const struct due_span *span, const struct zone *zone, char *text, 
 }
 
 static int
-explain_add(struct libscols_table *table, const struct zone *zone, const struct due_span *span)
+explain_add(struct libscols_table *table, const struct zone *zone, const struct stretch *span)
 {
 	struct libscols_line *line = scols_table_new_line(table, NULL);
 	char text[256], from[WORDS_SIZE], to[WORDS_SIZE], length[WORDS_SIZE], sum[WORDS_SIZE];
@@ -188,7 +188,7 @@ explain_add(struct libscols_table *table, const struct zone *zone, const struct 
 }
 
 int
-due_explain_print(const struct due_answer *answer, const struct due_span *spans, size_t n)
+due_explain_print(const struct due_answer *answer, const struct stretch *spans, size_t n)
 {
 	static const char *const names[] = {"", "FROM", "TO", "LENGTH", "SUM", "WHY"};
 	const struct target *target = answer->target;
@@ -262,7 +262,7 @@ levels_json(const struct due_answer *answer, int *error)
 }
 
 static json_t *
-change_json(const struct due_span *span, int *error)
+change_json(const struct stretch *span, int *error)
 {
 	json_t *change = json_object();
 	char text[WORDS_SIZE];
@@ -276,7 +276,7 @@ change_json(const struct due_span *span, int *error)
 }
 
 static json_t *
-spans_json(const struct due_span *spans, size_t n, int *error)
+spans_json(const struct stretch *spans, size_t n, int *error)
 {
 	json_t *array = json_array();
 
@@ -328,7 +328,7 @@ object_print(json_t *object, int error)
 }
 
 int
-due_json_print(const struct due_answer *answer, const struct due_span *spans, size_t n)
+due_json_print(const struct due_answer *answer, const struct stretch *spans, size_t n)
 {
 	const struct target *target = answer->target;
 	char text[WORDS_SIZE];

@@ -4,7 +4,7 @@
 
 #include "slated/policy.h"
 
-#include "due_spans.h"
+#include "slated/stretches.h"
 
 struct libscols_table;
 
@@ -27,11 +27,11 @@ struct libscols_table *due_table_new(bool with_channel);
 int due_table_add(struct libscols_table *table, const struct due_answer *answer) __attribute__((warn_unused_result));
 
 /* Prints the stretches as a table with a heading line. 0 or -ENOMEM. */
-int due_explain_print(const struct due_answer *answer, const struct due_span *spans, size_t n)
+int due_explain_print(const struct due_answer *answer, const struct stretch *spans, size_t n)
     __attribute__((warn_unused_result));
 
 /* Prints one JSON object and a newline; with `spans` (may be NULL) as "explain". 0 or -ENOMEM. */
-int due_json_print(const struct due_answer *answer, const struct due_span *spans, size_t n)
+int due_json_print(const struct due_answer *answer, const struct stretch *spans, size_t n)
     __attribute__((warn_unused_result));
 
 /* The same for a ticket without a target; `policy` (may be NULL) is the one that matches. 0 or -ENOMEM. */

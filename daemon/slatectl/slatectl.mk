@@ -18,8 +18,6 @@ slatectl_SOURCES = \
 	daemon/slatectl/due.c \
 	daemon/slatectl/due_print.c \
 	daemon/slatectl/due_print.h \
-	daemon/slatectl/due_spans.c \
-	daemon/slatectl/due_spans.h \
 	daemon/slatectl/main.c \
 	daemon/slatectl/settings.c \
 	daemon/slatectl/simulate.c

@@ -1,13 +1,13 @@
 /* Why a target is due when it is: the time between its start and its due, cut into stretches that count and stretches
  * that do not. */
-#ifndef SLATED_SLATECTL_DUE_SPANS_H
-#define SLATED_SLATECTL_DUE_SPANS_H
+#ifndef SLATED_STRETCHES_H
+#define SLATED_STRETCHES_H
 
 #include <stddef.h>
 
 #include "slated/calendar.h"
 
-struct due_span {
+struct stretch {
 	struct instant from;
 	struct instant to;
 	bool counted;
@@ -22,7 +22,7 @@ struct due_span {
 
 /* Cuts [start, due) at openings, closings and, but on `always`, local midnights. With `business_days` the counted
  * stretches are numbered. The caller frees *ret. 0 or -ENOMEM. */
-int due_spans_make(struct calendar *calendar, struct instant start, struct instant due, bool business_days,
-                   struct due_span **ret, size_t *ret_n) __attribute__((warn_unused_result));
+int stretches_make(struct calendar *calendar, struct instant start, struct instant due, bool business_days,
+                   struct stretch **ret, size_t *ret_n) __attribute__((warn_unused_result));
 
 #endif

@@ -1,5 +1,5 @@
 /* Walks from a target's start to its due, from one border to the next: an opening, a closing or a local midnight. */
-#include "due_spans.h"
+#include "slated/stretches.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 struct walk {
 	struct calendar *calendar;
-	struct due_span *spans;
+	struct stretch *stretches;
 	size_t n;
 	struct duration sum;
 	bool business_days;
@@ -50,7 +50,7 @@ date_is_closed(const struct walk *walk, struct instant at)
 }
 
 static void
-span_name(const struct walk *walk, struct due_span *span)
+span_name(const struct walk *walk, struct stretch *span)
 {
 	struct date date = local_date(walk, span->from);
 	const char *note = calendar_day_note(walk->calendar, date);
@@ -67,7 +67,7 @@ span_name(const struct walk *walk, struct due_span *span)
 }
 
 static void
-span_find_change(const struct walk *walk, struct due_span *span)
+span_find_change(const struct walk *walk, struct stretch *span)
 {
 	const struct zone *zone = calendar_zone(walk->calendar);
 	struct instant before = {span->from.us - 1};
@@ -84,13 +84,13 @@ span_find_change(const struct walk *walk, struct due_span *span)
 static int
 walk_add(struct walk *walk, struct instant from, struct instant to, bool counted)
 {
-	struct due_span *grown = reallocarray(walk->spans, walk->n + 1, sizeof *grown);
+	struct stretch *grown = reallocarray(walk->stretches, walk->n + 1, sizeof *grown);
 
 	if (grown == NULL)
 		return -ENOMEM;
-	walk->spans = grown;
-	struct due_span *span = &walk->spans[walk->n++];
-	*span = (struct due_span){.from = from, .to = to, .counted = counted, .business_day = -1};
+	walk->stretches = grown;
+	struct stretch *span = &walk->stretches[walk->n++];
+	*span = (struct stretch){.from = from, .to = to, .counted = counted, .business_day = -1};
 	if (counted) {
 		struct date date = local_date(walk, from);
 		walk->sum.us += to.us - from.us;
@@ -107,8 +107,8 @@ walk_add(struct walk *walk, struct instant from, struct instant to, bool counted
 }
 
 int
-due_spans_make(struct calendar *calendar, struct instant start, struct instant due, bool business_days,
-               struct due_span **ret, size_t *ret_n)
+stretches_make(struct calendar *calendar, struct instant start, struct instant due, bool business_days,
+               struct stretch **ret, size_t *ret_n)
 {
 	struct walk walk = {.calendar = calendar, .business_days = business_days, .business_day = -1};
 	bool always = calendar_is_always(calendar);
@@ -126,10 +126,10 @@ due_spans_make(struct calendar *calendar, struct instant start, struct instant d
 		at = end;
 	}
 	if (r < 0) {
-		free(walk.spans);
+		free(walk.stretches);
 		return r;
 	}
-	*ret = walk.spans;
+	*ret = walk.stretches;
 	*ret_n = walk.n;
 	return 0;
 }
