@@ -76,17 +76,11 @@ setup_tests() {
 		tr ' ' '\n'
 }
 
-# setup_check FOLDER TEST...: builds and runs them. What needs a database or measures time comes after the rest and alone,
-# so that the others' load does not disturb it. A failure shows in the logs, which setup_sum reads.
+# setup_check FOLDER TEST...: builds and runs them, as many side by side as there are cores: most of them wait for
+# deadlines, and each starts what it needs by itself. A failure shows in the logs, which setup_sum reads.
 setup_check() {
-	local folder=$root/$1 quick=() slow=() test
+	local folder=$root/$1
 	shift
-	for test in "$@"; do
-		case $test in
-		tests/sql/* | tests/system/* | tests/sim/* | tests/web/* | tests/bench/*) slow+=("$test") ;;
-		*) quick+=("$test") ;;
-		esac
-	done
 	find "$folder/tests" \( -name '*.trs' -o -name '*.log' \) -delete 2>/dev/null
 	rm -rf "$folder/sanitizer" && mkdir -p "$folder/sanitizer"
 	# Not every leak reaches criterion's exit status, and criterion 2.4 has one of its own; so the reports alone decide.
@@ -98,9 +92,7 @@ setup_check() {
 			tail -n 40 "$folder/check-build.log" >&2
 			exit 1
 		}
-		[ ${#quick[@]} -eq 0 ] ||
-			make -k -C "$folder" -j"$(nproc)" --no-print-directory check TESTS="${quick[*]}" 2>&1 </dev/null
-		[ ${#slow[@]} -eq 0 ] || make -k -C "$folder" -j1 --no-print-directory check TESTS="${slow[*]}" 2>&1 </dev/null
+		make -k -C "$folder" -j"$(nproc)" --no-print-directory check TESTS="$*" 2>&1 </dev/null
 	) | grep --line-buffered -E '^(PASS|FAIL|SKIP|XFAIL|XPASS|ERROR): |\*\*\*'
 	[ "${PIPESTATUS[0]}" -eq 0 ] || true
 	[ -f "$folder/slated" ]
