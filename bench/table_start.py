@@ -9,10 +9,10 @@ from database import Database
 STATES = ("COPY (SELECT s.ticket_id, s.applied_seq, s.severity, s.status, s.opened_at, s.last_at, s.requested, s.reassessed, "
           "s.ack_at, s.ladder, s.org, s.plan, s.channel, s.category, s.product, s.environment, s.version, s.assignee, s.team, "
           "CASE WHEN s.attributes <> '{}' THEN (SELECT jsonb_object_agg(key, value)::text FROM jsonb_each_text(s.attributes)) END "
-          "FROM sla.ticket_state s WHERE s.status <> 'closed' AND true) TO STDOUT (FORMAT binary)")
+          "FROM sla.ticket_state s WHERE NOT s.closed AND true) TO STDOUT (FORMAT binary)")
 CLOCKS = ("COPY (SELECT c.ticket_id, c.metric, c.cycle, c.state, c.started_at, c.due_at, c.policy, c.budget, c.consumed, "
           "c.paused_at, c.breached_at, c.ended_at, c.target, c.configuration, c.carried, c.spans, c.levels_fired "
-          "FROM sla.clock c JOIN sla.ticket_state s USING (ticket_id) WHERE s.status <> 'closed' AND true AND "
+          "FROM sla.clock c JOIN sla.ticket_state s USING (ticket_id) WHERE NOT s.closed AND true AND "
           "(c.ended_at IS NULL OR NOT EXISTS (SELECT FROM sla.clock l WHERE l.ticket_id = c.ticket_id AND "
           "l.metric = c.metric AND l.cycle > c.cycle))) TO STDOUT (FORMAT binary)")
 NOTES = """

@@ -19,6 +19,8 @@ SQL_MIGRATIONS = \
 # Views of what was kept, for reports.
 SQL_MIGRATIONS += \
 	sql/0021_reports.sql
+# What grows: the log of events can be trimmed, and updates stay within their pages.
+SQL_MIGRATIONS += sql/0023_growth.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 

@@ -42,7 +42,8 @@ EXTRA_DIST += \
 	tests/sql/migrate.sh \
 	tests/sql/refusals.sh \
 	tests/sql/replicas.sh \
-	tests/sql/roles.sh
+	tests/sql/roles.sh \
+	tests/sql/trim.sh
 # The courier, its channels and what they stand on.
 COURIER_LIBS = libslated-io.a libslated-core.a $(LIBEVENT_LIBS) $(LIBCURL_LIBS) $(JANSSON_LIBS) $(LIBCRYPTO_LIBS)
 if HAVE_CRITERION

@@ -48,11 +48,11 @@ static const char *const phase_sql[] = {
     [PHASE_SNAPSHOT] = "SELECT pg_current_snapshot()::text, clock_timestamp()",
     [PHASE_CONFIGURATIONS] = "SELECT digest, source FROM sla.configuration WHERE digest <> $1 AND digest IN "
                              "(SELECT c.configuration FROM sla.clock c JOIN sla.ticket_state s USING (ticket_id) "
-                             "WHERE s.status <> 'closed')",
-    [PHASE_STATES] = COPY("SELECT " STATE_COLUMNS " FROM sla.ticket_state s WHERE s.status <> 'closed' AND %s"),
+                             "WHERE NOT s.closed)",
+    [PHASE_STATES] = COPY("SELECT " STATE_COLUMNS " FROM sla.ticket_state s WHERE NOT s.closed AND %s"),
     [PHASE_CLOCKS] =
         COPY("SELECT " CLOCK_COLUMNS " FROM sla.clock c JOIN sla.ticket_state s USING (ticket_id) "
-             "WHERE s.status <> 'closed' AND %s AND (c.ended_at IS NULL OR NOT EXISTS (SELECT FROM sla.clock l "
+             "WHERE NOT s.closed AND %s AND (c.ended_at IS NULL OR NOT EXISTS (SELECT FROM sla.clock l "
              "WHERE l.ticket_id = c.ticket_id AND l.metric = c.metric AND l.cycle > c.cycle))"),
     [PHASE_EVENTS] =
         COPY("SELECT " EVENT_COLUMNS " FROM sla.ticket t LEFT JOIN sla.ticket_state s ON s.ticket_id = t.id "

@@ -42,4 +42,4 @@ expect "a poll by transaction uses the index" "t" \
 	"SET enable_seqscan = off;
 	CREATE FUNCTION pg_temp.plan() RETURNS SETOF text LANGUAGE plpgsql AS \$\$ BEGIN RETURN QUERY EXECUTE
 		'EXPLAIN SELECT * FROM sla.event WHERE xid >= ''1''::xid8 OR xid = ANY (ARRAY[''1'']::xid8[])'; END \$\$;
-	SELECT bool_or(plan ~ 'event_xid') FROM pg_temp.plan() plan"
+	SELECT bool_or(plan ~ 'event_rest_xid') FROM pg_temp.plan() plan"
