@@ -21,6 +21,7 @@ ROWS = {
     "change": [rf"a lone change \| {FIGURE} \| {FIGURE} \| {FIGURE}", rf"backlog, after the load \| {FIGURE}"],
     "burst": [rf"slated \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
     "growth": [rf"a change of a backlog, us \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
+    "month": [rf"sla.clock \| {FIGURE} .* \| {FIGURE} % \| {FIGURE}"],
     "deliveries": [rf"slated, solved \| {FIGURE} \| .* \| 0 \| 0 \|"],
 }
 passed = failed = 0
