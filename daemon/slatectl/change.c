@@ -39,8 +39,8 @@ change_say(const char *format, ...)
 	free(line);
 }
 
-static int
-load_in_force(const struct db *db, struct config **ret)
+int
+change_in_force(const struct db *db, struct config **ret)
 {
 	PGresult *rows = db_query(db, "the configuration in force",
 	                          "SELECT c.source FROM sla.instance i JOIN sla.configuration c ON c.digest = "
@@ -49,8 +49,7 @@ load_in_force(const struct db *db, struct config **ret)
 	if (rows == NULL)
 		return -EIO;
 	if (PQntuples(rows) == 0) {
-		fputs("slatectl: no daemon has left its configuration in this database: give it with --config\n",
-		      stderr);
+		fputs("slatectl: no daemon has left its configuration in this database: name a file instead\n", stderr);
 		PQclear(rows);
 		return -ENOENT;
 	}
@@ -68,6 +67,6 @@ int
 change_configuration(const struct change_options *options, const struct db *db, struct config **ret)
 {
 	if (options->config == NULL && options->conninfo != NULL)
-		return load_in_force(db, ret);
+		return change_in_force(db, ret);
 	return command_config(options->config != NULL ? options->config : CONFIG_DEFAULT, command_now(), ret);
 }

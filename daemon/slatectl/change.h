@@ -29,6 +29,10 @@ int change_open(const struct change_options *options, const char *role, struct d
 /* Prints one line to standard output, made fit for a terminal: it may hold what others wrote. */
 void change_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The configuration in force in the daemon that was seen last. 0, or a negative errno after the reason went to standard
+ * error. */
+int change_in_force(const struct db *db, struct config **ret) __attribute__((warn_unused_result));
+
 /* The configuration, without secrets: the file that was named or is the default; with nothing but a conninfo the one in
  * force in the daemon that was seen last. 0, or a negative errno after the reason went to standard error. */
 int change_configuration(const struct change_options *options, const struct db *db, struct config **ret)

@@ -70,6 +70,7 @@ struct command {
 
 extern const struct command command_ack;
 extern const struct command command_assess;
+extern const struct command command_backtest;
 extern const struct command command_check;
 extern const struct command command_completion;
 extern const struct command command_deliveries;

@@ -90,3 +90,12 @@ slatectl_SOURCES += daemon/slatectl/attainment.h
 slatectl_SOURCES += daemon/slatectl/attainment_write.c
 slatectl_SOURCES += daemon/slatectl/html.c
 slatectl_SOURCES += daemon/slatectl/html.h
+# slatectl backtest
+slatectl_SOURCES += daemon/slatectl/backtest.c
+slatectl_SOURCES += daemon/slatectl/backtest.h
+slatectl_SOURCES += daemon/slatectl/backtest_count.c
+slatectl_SOURCES += daemon/slatectl/backtest_html.c
+slatectl_SOURCES += daemon/slatectl/backtest_play.c
+slatectl_SOURCES += daemon/slatectl/backtest_source.c
+slatectl_SOURCES += daemon/slatectl/backtest_sum.c
+slatectl_SOURCES += daemon/slatectl/backtest_write.c
