@@ -163,6 +163,10 @@ endif
 TESTS += tests/sim/compare
 dist_check_SCRIPTS += tests/sim/compare
 EXTRA_DIST += tests/sim/compare.py tests/sim/generate.py tests/sim/oracle.py
+# backtest against simulate.
+TESTS += tests/sim/backtest
+dist_check_SCRIPTS += tests/sim/backtest
+EXTRA_DIST += tests/sim/backtest.py
 # slatectl status, list and show.
 TESTS += tests/system/ctl.sh
 dist_check_SCRIPTS += tests/system/ctl.sh
@@ -215,6 +219,7 @@ system_tests = \
 	tests/system/operate.py \
 	tests/system/reassess.py \
 	tests/system/reconnect.py \
+	tests/system/backtest.py \
 	tests/system/reload.py \
 	tests/system/report.py \
 	tests/system/roles.py
