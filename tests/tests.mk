@@ -220,6 +220,7 @@ system_tests = \
 	tests/system/reassess.py \
 	tests/system/reconnect.py \
 	tests/system/backtest.py \
+	tests/system/dry_run.py \
 	tests/system/reload.py \
 	tests/system/report.py \
 	tests/system/roles.py

@@ -77,6 +77,7 @@ extern const struct command command_deliveries;
 extern const struct command command_due;
 extern const struct command command_list;
 extern const struct command command_migrate;
+extern const struct command command_reload;
 extern const struct command command_replay;
 extern const struct command command_report;
 extern const struct command command_settings;
