@@ -360,7 +360,7 @@ dist_check_SCRIPTS += tests/web/board.py tests/web/pages.py tests/web/scale.py
 TESTS += tests/web/board.py tests/web/pages.py tests/web/scale.py
 EXTRA_DIST += tests/web/browser.py tests/web/stage.py
 # Fuzz targets of what comes from outside while the daemon runs.
-FUZZ_LIBS = $(COURIER_LIBS) $(LIBPQ_LIBS)
+FUZZ_LIBS = $(COURIER_LIBS) $(LIBPQ_LIBS) $(LIBCONFIG_LIBS) $(LIBICAL_LIBS)
 fuzz_http_rig = tests/fuzz/http_rig.c tests/fuzz/http_rig.h tests/fuzz/input.h
 EXTRA_DIST += tests/fuzz/corpus/api tests/fuzz/corpus/hook tests/fuzz/corpus/http tests/fuzz/corpus/rows \
 	tests/fuzz/corpus/signature tests/fuzz/corpus/value
@@ -503,3 +503,6 @@ TESTS += tests/bench/smoke.py
 # The linter.
 dist_check_SCRIPTS += tests/slatectl/lint.py
 TESTS += tests/slatectl/lint.py
+# Explanations.
+dist_check_SCRIPTS += tests/system/explain.py
+TESTS += tests/system/explain.py

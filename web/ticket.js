@@ -2,6 +2,7 @@
 
 import {byId, h, icon, setText} from "./dom.js";
 import {Problem, request} from "./api.js";
+import {explainNone, makeExplanation} from "./explain.js";
 import {acknowledge, assess, silence} from "./forms.js";
 import {formatDate, formatFull, formatLength, here, words, zoneName} from "./format.js";
 import {everySecond, followDaemon, now, readStatus, setNow} from "./page.js";
@@ -74,8 +75,7 @@ function makeClock(raw, milestones, at) {
 			`Policy ${clock.policy}, calendar ${clock.calendar ?? "–"} (${clock.timezone}), `,
 			`severity ${clock.severity ?? "–"}.`),
 		timeline.element,
-		h("details", {}, h("summary", {}, "Why"),
-			h("ul", {}, ...(clock.explanation ?? []).map((text) => h("li", {}, text)))));
+		makeExplanation(id, clock));
 	const tick = (time) => {
 		const urgency = URGENCIES[urgencyOf(clock, time)];
 		const name = isOpen ? urgency : clock.state;
@@ -107,6 +107,8 @@ function showClocks(raws, milestones, at) {
 		});
 	byId("clocks").replaceChildren(...(clocks.length > 0 ? clocks.map((each) => each.element) :
 		[h("p", {class: "hint"}, "No promise has been made on this ticket.")]));
+	if (clocks.length === 0)
+		explainNone(byId("clocks"), id).catch(() => {}); // where this fails the stream has failed, too
 	for (const {timeline} of clocks)
 		timeline.draw();
 }

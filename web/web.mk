@@ -10,6 +10,7 @@ WEB_FILES = \
 	web/board.js \
 	web/clock.js \
 	web/dom.js \
+	web/explain.js \
 	web/format.js \
 	web/forms.js \
 	web/list.js \

@@ -47,7 +47,9 @@ libslated_core_a_SOURCES += daemon/core/retry.c
 libslated_core_a_SOURCES += include/slated/gate.h
 libslated_core_a_SOURCES += daemon/core/gate.c
 # Explanations.
+libslated_core_a_SOURCES += include/slated/reasons.h
 libslated_core_a_SOURCES += include/slated/stretches.h
+libslated_core_a_SOURCES += daemon/core/reasons.c
 libslated_core_a_SOURCES += daemon/core/stretches.c
 libslated_core_a_SOURCES += include/slated/words.h
 libslated_core_a_SOURCES += daemon/core/words.c

@@ -49,6 +49,34 @@ date_is_closed(const struct walk *walk, struct instant at)
 	return !instant_before(next, to);
 }
 
+/* Whether it begins between two openings of one date. */
+static bool
+is_break(const struct walk *walk, const struct stretch *span)
+{
+	const struct zone *zone = calendar_zone(walk->calendar);
+	struct date date = local_date(walk, span->from);
+	struct instant first = calendar_next_open(walk->calendar, zone_instant(zone, date_begin(date), ZONE_FIRST));
+	struct instant next = calendar_next_open(walk->calendar, span->from);
+
+	return instant_before(first, span->from) && !instant_equal(next, INSTANT_NEVER) &&
+	       local_date(walk, next).day == date.day;
+}
+
+/* A break is lunch where it begins between 11:00 and 15:00. */
+static const char *
+closed_name(const struct walk *walk, const struct stretch *span)
+{
+	struct wall wall = zone_wall(calendar_zone(walk->calendar), span->from);
+	struct date date = date_of_wall(wall);
+	int64_t hour = (wall.us - date_begin(date).us) / US_PER_H;
+
+	if (date_is_closed(walk, span->from))
+		return date_weekday(date) >= 5 ? "weekend" : "closed day";
+	if (!is_break(walk, span))
+		return "outside hours";
+	return hour >= 11 && hour < 15 ? "lunch break" : "break";
+}
+
 static void
 span_name(const struct walk *walk, struct stretch *span)
 {
@@ -60,9 +88,7 @@ span_name(const struct walk *walk, struct stretch *span)
 		date_to_civil(date, &year, &month, &day);
 		(void)snprintf(span->why, sizeof span->why, "%.80s %04d-%02d-%02d", note, year, month, day);
 	} else if (!span->counted) {
-		bool closed = date_is_closed(walk, span->from);
-		const char *kind = date_weekday(date) >= 5 ? "weekend" : "closed day";
-		(void)snprintf(span->why, sizeof span->why, "%s", closed ? kind : "outside hours");
+		(void)snprintf(span->why, sizeof span->why, "%s", closed_name(walk, span));
 	}
 }
 

@@ -42,20 +42,22 @@ struct witness_space {
 
 /* Values ----------------------------------------------------------------------------------------------------------- */
 
+/* Adds a value with a copy of the text, unless another has that; NULL: the ticket lacks it, or it has none. */
 static int
-value_add(struct dimension *dimension, struct value value)
+value_add(struct dimension *dimension, struct value value, const char *text)
 {
-	for (size_t i = 0; value.text != NULL && i < dimension->n; i++)
-		if (dimension->values[i].text != NULL && strcasecmp(dimension->values[i].text, value.text) == 0) {
-			free(value.text);
+	for (size_t i = 0; text != NULL && i < dimension->n; i++)
+		if (dimension->values[i].text != NULL && strcasecmp(dimension->values[i].text, text) == 0)
 			return 0;
-		}
 	struct value *grown = reallocarray(dimension->values, dimension->n + 1, sizeof *grown);
-	if (grown == NULL) {
-		free(value.text);
+	if (grown == NULL)
 		return -ENOMEM;
-	}
 	dimension->values = grown;
+	if (text != NULL) {
+		value.text = strdup(text);
+		if (value.text == NULL)
+			return -ENOMEM;
+	}
 	grown[dimension->n++] = value;
 	return 0;
 }
@@ -63,9 +65,7 @@ value_add(struct dimension *dimension, struct value value)
 static int
 value_add_text(struct dimension *dimension, const char *text, const char *named)
 {
-	char *copy = strdup(text);
-
-	return copy != NULL ? value_add(dimension, (struct value){.text = copy, .named = named}) : -ENOMEM;
+	return value_add(dimension, (struct value){.named = named}, text);
 }
 
 /* `pattern` with `star` in the place of each star and "0" in that of each question mark. */
@@ -237,21 +237,21 @@ values_add_texts(const struct policy_set *set, struct dimension *dimension)
 		r = each_pattern(set, dimension, use_outer, set);
 	if (r == 0)
 		r = value_add_text(dimension, "~", NULL);
-	return r < 0 ? r : value_add(dimension, (struct value){0});
+	return r < 0 ? r : value_add(dimension, (struct value){0}, NULL);
 }
 
 static int
 values_add_opened(const struct policy_set *set, struct instant now, struct dimension *dimension)
 {
-	int r = value_add(dimension, (struct value){.opened_at = now});
+	int r = value_add(dimension, (struct value){.opened_at = now}, NULL);
 
 	for (size_t i = 0; r == 0 && i < set->n_policies; i++) {
 		const struct policy *policy = &set->policies[i];
 		if (instant_before(now, policy->effective_from))
-			r = value_add(dimension, (struct value){.opened_at = policy->effective_from});
+			r = value_add(dimension, (struct value){.opened_at = policy->effective_from}, NULL);
 		if (r == 0 && instant_before(now, policy->effective_until) &&
 		    !instant_equal(policy->effective_until, INSTANT_NEVER))
-			r = value_add(dimension, (struct value){.opened_at = policy->effective_until});
+			r = value_add(dimension, (struct value){.opened_at = policy->effective_until}, NULL);
 	}
 	return r;
 }
@@ -267,7 +267,7 @@ values_add(const struct policy_set *set, struct instant now, struct dimension *d
 	if (dimension->kind == DIMENSION_ATTRIBUTE || dimension->kind == DIMENSION_CUSTOM)
 		return values_add_texts(set, dimension);
 	for (unsigned i = 0; r == 0 && i < n; i++)
-		r = value_add(dimension, (struct value){.index = i});
+		r = value_add(dimension, (struct value){.index = i}, NULL);
 	return r;
 }
 

@@ -278,6 +278,7 @@ static const struct http_route routes[] = {
     {"GET", "/api/v1/clocks", HTTP_READ, api_serve_clocks},
     {"GET", "/api/v1/tickets", HTTP_READ, api_serve_ticket_by_name},
     {"GET", "/api/v1/tickets/{id}", HTTP_READ, api_serve_ticket},
+    {"GET", "/api/v1/tickets/{id}/explanation", HTTP_READ, api_serve_explanation},
     {"POST", "/api/v1/tickets/{id}/assess", HTTP_TOKEN, api_serve_assess},
     {"GET", "/api/v1/silences", HTTP_READ, serve_silences},
     {"POST", "/api/v1/silences", HTTP_TOKEN, api_serve_silence},

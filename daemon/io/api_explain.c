@@ -1,4 +1,4 @@
-/* Why a clock is as it is: in sentences, and as the spans and open hours that a timeline draws. */
+/* Why a clock is as it is: in an outline, with the spans and open hours that a timeline draws, and in full. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,166 +6,13 @@
 
 #include "api_internal.h"
 #include "slated/calendar.h"
+#include "slated/explain.h"
 #include "slated/policy.h"
-#include "slated/zone.h"
+#include "slated/story_row.h"
+#include "slated/text.h"
+#include "slated/ticket_row.h"
 
 #define INTERVALS_MAX 400
-
-/* Sentences -------------------------------------------------------------------------------------------------------- */
-
-static void
-end_sentence(struct jsonw *json, struct text *text)
-{
-	text_add_string(text, ".");
-	if (text->failed)
-		json->text.failed = true;
-	else
-		jsonw_text(json, NULL, text->data);
-	text->len = 0;
-}
-
-/* "3h20m", "45s", "2h"; rounded to seconds. */
-static void
-add_length(struct text *text, struct duration length)
-{
-	int64_t s = (length.us + US_PER_S / 2) / US_PER_S;
-	if (s >= 3600)
-		text_add_format(text, "%" PRId64 "h", s / 3600);
-	if (s / 60 % 60 > 0)
-		text_add_format(text, "%" PRId64 "m", s / 60 % 60);
-	if (s % 60 > 0 || s == 0)
-		text_add_format(text, "%" PRId64 "s", s % 60);
-}
-
-static void
-add_instant(struct text *text, struct instant at)
-{
-	char iso[INSTANT_TEXT_SIZE];
-	at.us -= at.us % US_PER_S;
-	(void)instant_format(at, iso);
-	text_add_string(text, iso);
-}
-
-static void
-add_patterns(struct text *text, const char *lead, char *const *patterns, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		text_add_format(text, "%s%s", i == 0 ? lead : " or ", patterns[i]);
-}
-
-static void
-add_condition(struct text *text, const struct condition *condition)
-{
-	switch (condition->kind) {
-	case CONDITION_ATTRIBUTE:
-		text_add_string(text, attribute_names[condition->attribute]);
-		break;
-	case CONDITION_SEVERITY:
-		text_add_string(text, "severity");
-		break;
-	case CONDITION_STATUS:
-		text_add_string(text, "status");
-		break;
-	case CONDITION_CUSTOM:
-		text_add_format(text, "attributes.%s", condition->key);
-		break;
-	}
-	add_patterns(text, " is ", condition->any_of, condition->n_any_of);
-	add_patterns(text, " is not ", condition->none_of, condition->n_none_of);
-	if (condition->at_least)
-		text_add_format(text, " is at least %s", condition->at_least);
-	if (condition->at_most)
-		text_add_format(text, " is at most %s", condition->at_most);
-	if (condition->present >= 0)
-		text_add_string(text, condition->present ? " is given" : " is not given");
-}
-
-static void
-tell_policy(struct jsonw *json, struct text *text, const struct policy *policy)
-{
-	const struct match *match = &policy->match;
-	text_add_format(text, "Policy %s was the first that fits", policy->name);
-	for (size_t i = 0; i < match->n_conditions; i++) {
-		text_add_string(text, i == 0 ? ": " : ", ");
-		add_condition(text, &match->conditions[i]);
-	}
-	if (match->n_conditions == 0)
-		text_add_string(text, ": it fits every ticket");
-	end_sentence(json, text);
-}
-
-static void
-tell_target(struct jsonw *json, struct text *text, const struct clock_row *clock, const struct target *target)
-{
-	const char *reading = business_day_names[target->business_day];
-	bool pauses = false;
-	text_add_format(text, "At severity %s it promises %s %s %s of calendar %s", clock->severity,
-	                metric_names[target->metric], target->under ? "under" : "within", target->text,
-	                clock->calendar);
-	if (reading)
-		text_add_format(text, ", counted by business days (%s)", reading);
-	if (!calendar_is_always(target->calendar))
-		text_add_format(text, ", whose hours are those of %s", zone_name(calendar_zone(target->calendar)));
-	for (int i = 0; i < STATUS_COUNT; i++) {
-		if ((target->pause_on >> i & 1) == 0)
-			continue;
-		text_add_format(text, "%s%s", pauses ? " or " : "; the clock stands still while the ticket is ",
-		                status_names[i]);
-		pauses = true;
-	}
-	end_sentence(json, text);
-}
-
-static void
-tell_use(struct jsonw *json, struct text *text, const struct clock_row *clock)
-{
-	text_add_string(text, "It started at ");
-	add_instant(text, clock->started_at);
-	text_add_string(text, " with ");
-	add_length(text, clock->budget);
-	text_add_string(text, " of open time, of which ");
-	add_length(text, clock->used);
-	text_add_string(text, clock->rough ? " (estimated: the calendar is not known any more)" : "");
-	text_add_string(text,
-	                instant_equal(clock->ended_at, INSTANT_NEVER) ? " have passed" : " had passed at its end");
-	if (clock->carried.us > 0) {
-		text_add_string(text, ", ");
-		add_length(text, clock->carried);
-		text_add_string(text, " of them carried over from before the ticket was reopened");
-	}
-	end_sentence(json, text);
-}
-
-static void
-tell_state(struct jsonw *json, struct text *text, const struct clock_row *clock)
-{
-	if (!instant_equal(clock->breached_at, INSTANT_NEVER)) {
-		text_add_string(text, "It breached at ");
-		add_instant(text, clock->breached_at);
-		if (clock->by_reassessment)
-			text_add_string(text, ", as the target of another severity had run out before");
-		else if (instant_equal(clock->due_at, INSTANT_NEVER))
-			text_add_string(text, ": all of it had been used up before the ticket was reopened");
-		end_sentence(json, text);
-	}
-	if (clock_row_is(clock, "running")) {
-		text_add_string(text, "If nothing pauses it, the rest of it has passed at ");
-		add_instant(text, clock->due_at);
-		end_sentence(json, text);
-	} else if (clock_row_is(clock, "paused")) {
-		int64_t left = clock->budget.us - clock->used.us;
-		text_add_string(text, "It has stood still since ");
-		add_instant(text, clock->paused_at);
-		text_add_string(text, ", with ");
-		add_length(text, (struct duration){left > 0 ? left : 0});
-		text_add_string(text, " left; it is due when that has passed after it goes on");
-		end_sentence(json, text);
-	} else if (!instant_equal(clock->ended_at, INSTANT_NEVER)) {
-		text_add_format(text, "It was %s at ", clock->state);
-		add_instant(text, clock->ended_at);
-		end_sentence(json, text);
-	}
-}
 
 /* Spans and hours -------------------------------------------------------------------------------------------------- */
 
@@ -219,19 +66,80 @@ write_open(struct jsonw *json, const struct clock_row *clock, struct calendar *c
 void
 api_explain(struct jsonw *json, const struct clock_row *clock, const struct policy_set *set, struct instant now)
 {
-	const struct policy *policy = policy_set_policy(set, clock->policy);
 	struct calendar *calendar = policy_set_calendar(set, clock->calendar);
-	struct text text = {0};
-	jsonw_open(json, "explanation", '[');
-	if (policy)
-		tell_policy(json, &text, policy);
-	if (policy && clock->target >= 0 && (size_t)clock->target < policy->n_targets)
-		tell_target(json, &text, clock, &policy->targets[clock->target]);
-	tell_use(json, &text, clock);
-	tell_state(json, &text, clock);
-	jsonw_close(json, ']');
-	free(text.data);
+	explain_write_outline(json, clock, set);
 	write_spans(json, clock);
 	if (calendar)
 		write_open(json, clock, calendar, now);
+}
+
+/* The explanation of a ticket -------------------------------------------------------------------------------------- */
+
+/* The statements, in order; each takes the ticket's id. */
+enum {
+	TICKET,
+	CLOCKS,
+	EVENTS,
+	CONFIGURATIONS,
+};
+
+static void
+on_explanation(void *arg, PGresult *const *results)
+{
+	struct api_request *request = arg;
+	const struct api *api = request->api;
+	const struct explain_source source = {
+	    .ticket = results[TICKET],
+	    .clocks = results[CLOCKS],
+	    .events = results[EVENTS],
+	    .configurations = results[CONFIGURATIONS],
+	    .config = api->config,
+	    .now = api->hooks.now(api->hooks.arg),
+	};
+	struct explain *explain;
+	struct jsonw json = {0};
+	if (PQntuples(results[TICKET]) == 0) {
+		http_answer_error(request->call, 404,
+		                  "there is no such ticket: {id} is its number in sla.ticket; by the "
+		                  "ticket system's own name: /api/v1/tickets?external_id=NAME");
+		free(request);
+		return;
+	}
+	if (explain_new(&source, &explain) < 0) {
+		http_answer_busy(request->call, text_no_memory);
+		free(request);
+		return;
+	}
+	jsonw_open(&json, NULL, '{');
+	jsonw_instant(&json, "now", source.now);
+	jsonw_number(&json, "ticket_id", request->number);
+	jsonw_text(&json, "source", result_text(source.ticket, 0, TICKET_ROW_SOURCE));
+	jsonw_text(&json, "external_id", result_text(source.ticket, 0, TICKET_ROW_EXTERNAL));
+	explain_write(&json, explain);
+	jsonw_close(&json, '}');
+	explain_free(explain);
+	http_answer_text(request->call, 200, &json.text);
+	free(request);
+}
+
+void
+api_serve_explanation(void *arg, struct http_call *call)
+{
+	static const char *const names[] = {NULL};
+	struct api *api = arg;
+	char id[API_NUMBER_SIZE];
+	int64_t number;
+	if (!api_query_is_known(call, names) || !api_path_number(call, &number))
+		return;
+	api_number(number, id);
+	api_order(api, api->reads, call, number,
+	          (struct desk_order){
+	              .sql = {[TICKET] = ticket_row_sql,
+	                      [CLOCKS] = clock_row_ticket_sql,
+	                      [EVENTS] = story_row_events.sql,
+	                      [CONFIGURATIONS] = explain_configurations_sql},
+	              .params = {id},
+	              .n_params = {[TICKET] = 1, [CLOCKS] = 1, [EVENTS] = 1, [CONFIGURATIONS] = 1},
+	              .done = on_explanation,
+	          });
 }

@@ -89,6 +89,7 @@ void api_stream_free(struct api *api);
 void api_serve_clocks(void *arg, struct http_call *call);
 void api_serve_ticket(void *arg, struct http_call *call);
 void api_serve_ticket_by_name(void *arg, struct http_call *call);
+void api_serve_explanation(void *arg, struct http_call *call);
 void api_serve_assess(void *arg, struct http_call *call);
 void api_serve_silence(void *arg, struct http_call *call);
 void api_serve_end_silence(void *arg, struct http_call *call);

@@ -420,6 +420,7 @@ loader_finish(struct loader *loader, struct config **ret)
 	r = loader->config != NULL ? policy_set_new(&loader->config->policies) : -ENOMEM;
 	if (r == 0) {
 		loader->set = loader->config->policies;
+		loader_tzdata(loader);
 		loader_severities(loader);
 		loader_calendars(loader);
 		loader_service(loader);

@@ -128,11 +128,37 @@ loader_severities(struct loader *loader)
 		severities_add_usual(loader);
 }
 
+static const char *
+zone_folder(void)
+{
+	const char *folder = getenv("TZDIR");
+
+	return folder != NULL && *folder != '\0' ? folder : "/usr/share/zoneinfo";
+}
+
+void
+loader_tzdata(struct loader *loader)
+{
+	char *path = NULL;
+
+	if (asprintf(&path, "%s/tzdata.zi", zone_folder()) < 0) {
+		loader->error = -ENOMEM;
+		return;
+	}
+	/* Its first line is "# version 2026f" (zishrink.awk of the time zone database). */
+	FILE *file = fopen(path, "re");
+	if (file != NULL) {
+		if (fscanf(file, "# version %15s", loader->config->tzdata) != 1)
+			loader->config->tzdata[0] = '\0';
+		(void)fclose(file); /* only read */
+	}
+	free(path);
+}
+
 /* 0, -ENOENT where there is no such zone, or another negative errno. */
 static int
 zone_make(const char *name, struct zone **ret)
 {
-	const char *folder = getenv("TZDIR");
 	char *path = NULL, *bytes = NULL;
 	size_t len;
 
@@ -141,9 +167,7 @@ zone_make(const char *name, struct zone **ret)
 		return r;
 	if (*name == '\0' || *name == '/' || strstr(name, "..") != NULL)
 		return -ENOENT;
-	if (folder == NULL || *folder == '\0')
-		folder = "/usr/share/zoneinfo";
-	if (asprintf(&path, "%s/%s", folder, name) < 0)
+	if (asprintf(&path, "%s/%s", zone_folder(), name) < 0)
 		return -ENOMEM;
 	r = file_read(path, ZONE_SIZE_MAX, &bytes, &len);
 	if (r == 0)

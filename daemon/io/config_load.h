@@ -145,6 +145,9 @@ void loader_rules(struct loader *loader);
 /* Of a configuration without problems: fills in loader->lint. */
 void loader_lint(struct loader *loader);
 
+/* Notes the version of the system's time zones. */
+void loader_tzdata(struct loader *loader);
+
 /* What they share of the model. */
 int loader_zone(struct loader *loader, const char *name, const struct zone **ret);
 struct calendar *loader_calendar(struct loader *loader, const config_setting_t *group, const char *key);

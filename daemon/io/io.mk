@@ -185,3 +185,9 @@ libslated_io_a_SOURCES += daemon/io/lint.c
 libslated_io_a_SOURCES += daemon/io/lint_internal.h
 libslated_io_a_SOURCES += daemon/io/lint_ladders.c
 libslated_io_a_SOURCES += daemon/io/lint_words.c
+# Explanations.
+libslated_io_a_SOURCES += include/slated/explain.h
+libslated_io_a_SOURCES += daemon/io/explain.c
+libslated_io_a_SOURCES += daemon/io/explain_internal.h
+libslated_io_a_SOURCES += daemon/io/explain_json.c
+libslated_io_a_SOURCES += daemon/io/explain_words.c

@@ -22,6 +22,7 @@ struct request {
 	struct custom_attribute *custom; /* what facts.custom points to */
 	char **keys;                     /* of all `attributes` */
 	struct command_list channels;
+	const struct config *loaded;
 	const struct policy_set *set;
 	struct libscols_table *table; /* unless `json` */
 };
@@ -107,11 +108,19 @@ answer_print(const struct request *request, const struct due_answer *answer)
 	return r;
 }
 
+static struct due_facts
+facts_given(const struct request *request, const struct facts *facts, const struct policy *policy)
+{
+	return (struct due_facts){
+	    .config = request->loaded, .facts = facts, .policy = policy, .opened = request->opened};
+}
+
 /* Calls `use` for each target that the facts get; *ret_n counts them. */
 static int
 each_target(const struct request *request, const struct facts *facts, const struct policy *policy,
             int (*use)(const struct request *, const struct due_answer *), size_t *ret_n)
 {
+	const struct due_facts given = facts_given(request, facts, policy);
 	size_t n = 0;
 	int r = 0;
 
@@ -128,6 +137,7 @@ each_target(const struct request *request, const struct facts *facts, const stru
 		    .target = target,
 		    .opened = request->opened,
 		    .due = target_due(target, request->opened),
+		    .given = request->explain ? &given : NULL,
 		};
 		if (!instant_equal(answer.due, INSTANT_NEVER))
 			answer.budget = calendar_between(target->calendar, answer.opened, answer.due);
@@ -169,13 +179,14 @@ none_describe(const struct request *request, const struct facts *facts, const st
 static int
 none_print(const struct request *request, const struct facts *facts, const struct policy *policy)
 {
+	const struct due_facts given = facts_given(request, facts, policy);
 	const char *channel = facts->attributes[ATTRIBUTE_CHANNEL];
 	char text[512];
 
 	none_describe(request, facts, policy, text, sizeof text);
 	if (request->json)
 		return due_json_print_none(facts->attributes[ATTRIBUTE_PLAN], request_severity(request), channel,
-		                           policy, text);
+		                           policy, text, request->explain ? &given : NULL);
 	if (request->channels.n > 1)
 		printf("channel %s: ", channel);
 	puts(text);
@@ -244,7 +255,10 @@ request_answer_text(struct request *request, size_t n_ways)
 	for (size_t i = 0; r == 0 && request->explain && i < n_ways; i++) {
 		struct facts facts = channel_facts(request, i);
 		const struct policy *policy = policy_set_choose(request->set, &facts, request->opened);
-		r = each_target(request, &facts, policy, answer_print, &n);
+		const struct due_facts given = facts_given(request, &facts, policy);
+		r = due_reasons_print(&given);
+		if (r == 0)
+			r = each_target(request, &facts, policy, answer_print, &n);
 	}
 	scols_unref_table(request->table);
 	return r;
@@ -260,6 +274,7 @@ request_run(struct request *request)
 
 	if (command_config(request->config, request->opened, &config) < 0)
 		return EXIT_PROBLEM;
+	request->loaded = config;
 	request->set = config->policies;
 	if (!read_severity(request)) {
 		status = EXIT_USAGE;
@@ -311,8 +326,10 @@ static const struct command_row rows[] = {
     FACT("assignee", "ASSIGNEE", ATTRIBUTE_ASSIGNEE),
     FACT("team", "TEAM", ATTRIBUTE_TEAM),
     {"attribute", "KEY=VALUE", "one of the ticket's own attributes", VALUE_LIST, offsetof(struct request, attributes)},
-    {"explain", NULL, "names every stretch of time, whether it counted, and why not", VALUE_FLAG,
-     offsetof(struct request, explain)},
+    {"explain", NULL,
+     "says which policy fits and why those before it do not, and names every stretch of time, "
+     "whether it counted, and why not",
+     VALUE_FLAG, offsetof(struct request, explain)},
     {"json", NULL, "one object a line", VALUE_FLAG, offsetof(struct request, json)},
     {"config", "FILE", "the configuration; " CONFIG_DEFAULT " where it is left out", VALUE_FILE,
      offsetof(struct request, config)},

@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "slated/config.h"
+#include "slated/reasons.h"
 #include "slated/words.h"
+#include "stretch_table.h"
 
 enum {
 	COLUMN_METRIC,
@@ -18,15 +21,6 @@ enum {
 	COLUMN_DUE,
 	COLUMN_LOCAL,
 	COLUMN_CHANNEL,
-};
-
-enum {
-	COLUMN_COUNTED,
-	COLUMN_FROM,
-	COLUMN_TO,
-	COLUMN_LENGTH,
-	COLUMN_SUM,
-	COLUMN_WHY,
 };
 
 struct level_at {
@@ -139,70 +133,17 @@ due_table_add(struct libscols_table *table, const struct due_answer *answer)
 	return r < 0 ? r : due_table_add_levels(table, answer);
 }
 
-/* Why, which business day it is, and how the clocks change, as far as there is something to say. */
-static void
-span_describe(const struct stretch *span, const struct zone *zone, char *text, size_t room)
-{
-	int len = snprintf(text, room, "%s", span->why);
-
-	if (span->business_day > 0)
-		len += snprintf(text + len, room - (size_t)len, "%sbusiness day %d", len > 0 ? "; " : "",
-		                (int)span->business_day);
-	if (!instant_equal(span->change, INSTANT_NEVER)) {
-		char at[WORDS_SIZE], before[WORDS_SIZE], after[WORDS_SIZE];
-		words_local(zone, span->change, at);
-		words_offset(span->offset_before, before);
-		words_offset(span->offset_after, after);
-		(void)snprintf(text + len, room - (size_t)len, "%sclocks change from %s to %s at %s",
-		               len > 0 ? "; " : "", before, after, at);
-	}
-}
-
-static int
-explain_add(struct libscols_table *table, const struct zone *zone, const struct stretch *span)
-{
-	struct libscols_line *line = scols_table_new_line(table, NULL);
-	char text[256], from[WORDS_SIZE], to[WORDS_SIZE], length[WORDS_SIZE], sum[WORDS_SIZE];
-
-	if (line == NULL)
-		return -ENOMEM;
-	words_local(zone, span->from, from);
-	words_local(zone, span->to, to);
-	words_length(instant_since(span->to, span->from), length);
-	words_length(span->sum, sum);
-	span_describe(span, zone, text, sizeof text);
-	const char *const cells[] = {
-	    [COLUMN_COUNTED] = span->counted ? "counted" : "skipped",
-	    [COLUMN_FROM] = from,
-	    [COLUMN_TO] = to,
-	    [COLUMN_LENGTH] = length,
-	    [COLUMN_SUM] = sum,
-	    [COLUMN_WHY] = text,
-	};
-	for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
-		int r = cell_set(line, i, cells[i]);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 int
 due_explain_print(const struct due_answer *answer, const struct stretch *spans, size_t n)
 {
-	static const char *const names[] = {"", "FROM", "TO", "LENGTH", "SUM", "WHY"};
 	const struct target *target = answer->target;
-	struct libscols_table *table = scols_new_table();
+	struct libscols_table *table = stretch_table_new();
 	char text[WORDS_SIZE];
 	int r = table == NULL ? -ENOMEM : 0;
 
-	for (size_t i = 0; r == 0 && i < sizeof names / sizeof *names; i++) {
-		int flags = i == COLUMN_LENGTH || i == COLUMN_SUM ? SCOLS_FL_RIGHT : 0;
-		if (scols_table_new_column(table, names[i], 0, flags) == NULL)
-			r = -ENOMEM;
-	}
 	for (size_t i = 0; r == 0 && i < n; i++)
-		r = explain_add(table, calendar_zone(target->calendar), &spans[i]);
+		r = stretch_table_add(table, calendar_zone(target->calendar), &spans[i],
+		                      spans[i].counted ? "counted" : "skipped", NULL);
 	if (r == 0) {
 		words_target(target, text);
 		printf("\n%s %s, calendar %s, time zone %s", metric_names[target->metric], text,
@@ -214,6 +155,51 @@ due_explain_print(const struct due_answer *answer, const struct stretch *spans, 
 			r = -ENOMEM;
 	}
 	scols_unref_table(table);
+	return r;
+}
+
+/* What a policy before the one that counts says to these facts. */
+static int
+mismatch_text(const struct due_facts *given, const struct policy *policy, struct text *text)
+{
+	text_empty(text);
+	reasons_add_mismatch(text, given->config->policies, policy, given->facts, given->opened);
+	return text->failed ? -ENOMEM : 0;
+}
+
+static size_t
+passed_over_count(const struct due_facts *given)
+{
+	const struct policy_set *set = given->config->policies;
+
+	return given->policy != NULL ? (size_t)(given->policy - set->policies) : set->n_policies;
+}
+
+int
+due_reasons_print(const struct due_facts *given)
+{
+	const struct policy_set *set = given->config->policies;
+	size_t n = passed_over_count(given);
+	struct text text = {0};
+	int r = 0;
+
+	putchar('\n');
+	if (given->policy != NULL) {
+		reasons_add_match(&text, &given->policy->match);
+		if (!text.failed)
+			printf("Policy %s was the first that fits: %s.\n", given->policy->name, text.data);
+		r = text.failed ? -ENOMEM : 0;
+	}
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		r = mismatch_text(given, &set->policies[i], &text);
+		if (r == 0)
+			printf("Policy %s does not fit: %s.\n", set->policies[i].name, text.data);
+	}
+	printf("Counted by configuration %.12s", given->config->digest);
+	if (given->config->tzdata[0] != '\0')
+		printf(", and version %s of the time zone data", given->config->tzdata);
+	puts(".");
+	free(text.data);
 	return r;
 }
 
@@ -327,6 +313,35 @@ object_print(json_t *object, int error)
 	return 0;
 }
 
+static json_t *
+passed_over_json(const struct due_facts *given, int *error)
+{
+	const struct policy_set *set = given->config->policies;
+	json_t *array = json_array();
+	struct text text = {0};
+
+	for (size_t i = 0; *error == 0 && i < passed_over_count(given); i++) {
+		json_t *policy = json_object();
+		*error = mismatch_text(given, &set->policies[i], &text);
+		member_add(policy, "policy", json_string(set->policies[i].name), error);
+		if (*error == 0)
+			member_add(policy, "why", json_string(text.data), error);
+		if (json_array_append_new(array, policy) < 0)
+			*error = -ENOMEM;
+	}
+	free(text.data);
+	return array;
+}
+
+static void
+given_json(json_t *object, const struct due_facts *given, int *error)
+{
+	member_add(object, "passed_over", passed_over_json(given, error), error);
+	member_add(object, "configuration", json_string(given->config->digest), error);
+	if (given->config->tzdata[0] != '\0')
+		member_add(object, "tzdata", json_string(given->config->tzdata), error);
+}
+
 int
 due_json_print(const struct due_answer *answer, const struct stretch *spans, size_t n)
 {
@@ -345,6 +360,8 @@ due_json_print(const struct due_answer *answer, const struct stretch *spans, siz
 		member_add(object, "budget_seconds", seconds_json(answer->budget), &error);
 	}
 	member_add(object, "levels", levels_json(answer, &error), &error);
+	if (answer->given != NULL)
+		given_json(object, answer->given, &error);
 	if (spans != NULL)
 		member_add(object, "explain", spans_json(spans, n, &error), &error);
 	return object_print(object, error);
@@ -352,7 +369,7 @@ due_json_print(const struct due_answer *answer, const struct stretch *spans, siz
 
 int
 due_json_print_none(const char *plan, const char *severity, const char *channel, const struct policy *policy,
-                    const char *reason)
+                    const char *reason, const struct due_facts *given)
 {
 	int error = 0;
 	json_t *object = head_json(plan, severity, channel, &error);
@@ -360,5 +377,7 @@ due_json_print_none(const char *plan, const char *severity, const char *channel,
 	if (policy != NULL)
 		member_add(object, "policy", json_string(policy->name), &error);
 	member_add(object, "reason", json_string(reason), &error);
+	if (given != NULL)
+		given_json(object, given, &error);
 	return object_print(object, error);
 }

@@ -6,7 +6,16 @@
 
 #include "slated/stretches.h"
 
+struct config;
 struct libscols_table;
+
+/* Of what an explanation speaks besides time. */
+struct due_facts {
+	const struct config *config;
+	const struct facts *facts;
+	const struct policy *policy; /* that they get, or NULL */
+	struct instant opened;
+};
 
 /* What is asked for: one target of one policy for one way in. */
 struct due_answer {
@@ -18,6 +27,7 @@ struct due_answer {
 	struct instant opened;
 	struct instant due; /* INSTANT_NEVER: over ten years away */
 	struct duration budget;
+	const struct due_facts *given; /* where it is to be explained, or NULL */
 };
 
 /* A table with the columns that due_table_add() fills. NULL where memory ran out. */
@@ -30,12 +40,16 @@ int due_table_add(struct libscols_table *table, const struct due_answer *answer)
 int due_explain_print(const struct due_answer *answer, const struct stretch *spans, size_t n)
     __attribute__((warn_unused_result));
 
+/* Prints which policy fits and why those before it do not. 0 or -ENOMEM. */
+int due_reasons_print(const struct due_facts *given) __attribute__((warn_unused_result));
+
 /* Prints one JSON object and a newline; with `spans` (may be NULL) as "explain". 0 or -ENOMEM. */
 int due_json_print(const struct due_answer *answer, const struct stretch *spans, size_t n)
     __attribute__((warn_unused_result));
 
-/* The same for a ticket without a target; `policy` (may be NULL) is the one that matches. 0 or -ENOMEM. */
+/* The same for a ticket without a target; `policy` (may be NULL) is the one that matches, `given` as in an answer.
+ * 0 or -ENOMEM. */
 int due_json_print_none(const char *plan, const char *severity, const char *channel, const struct policy *policy,
-                        const char *reason) __attribute__((warn_unused_result));
+                        const char *reason, const struct due_facts *given) __attribute__((warn_unused_result));
 
 #endif

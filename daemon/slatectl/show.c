@@ -9,6 +9,7 @@
 #include "command.h"
 #include "delivery_rows.h"
 #include "report.h"
+#include "show_explain.h"
 #include "slated/ticket_row.h"
 #include "story.h"
 #include "table.h"
@@ -23,6 +24,7 @@ struct show {
 	struct report_options options;
 	const char *name;
 	const char *source;
+	bool explain;
 	char id[TICKET_ID_SIZE];
 	PGresult *ticket;
 	PGresult *clocks;
@@ -244,6 +246,11 @@ run_show(void *options)
 	if (report_open(&show->options, &show->report) < 0)
 		return EXIT_PROBLEM;
 	int r = ticket_find(&show->report.db, show->name, show->source, show->id);
+	if (r == 0 && show->explain) {
+		r = show_explain(&show->report, show->id, show->options.json);
+		report_close(&show->report);
+		return r < 0 ? EXIT_PROBLEM : 0;
+	}
 	if (r == 0)
 		r = load(show);
 	if (r == 0)
@@ -258,6 +265,8 @@ run_show(void *options)
 }
 
 static const struct command_row rows[] = {
+    {"explain", NULL, "says instead why its clocks are as they are: policy, target and every stretch of time",
+     VALUE_FLAG, offsetof(struct show, explain)},
     TICKET_SOURCE(offsetof(struct show, source)),
     REPORT_JSON(offsetof(struct show, options)),
     REPORT_COLOR(offsetof(struct show, options)),

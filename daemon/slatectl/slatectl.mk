@@ -103,3 +103,8 @@ slatectl_SOURCES += daemon/slatectl/backtest_write.c
 slatectl_SOURCES += daemon/slatectl/reload.c
 slatectl_SOURCES += daemon/slatectl/standing.c
 slatectl_SOURCES += daemon/slatectl/standing.h
+# Explanations.
+slatectl_SOURCES += daemon/slatectl/show_explain.c
+slatectl_SOURCES += daemon/slatectl/show_explain.h
+slatectl_SOURCES += daemon/slatectl/stretch_table.c
+slatectl_SOURCES += daemon/slatectl/stretch_table.h

@@ -65,6 +65,7 @@ struct config {
 	 * it again. Holds no secret. */
 	char *source;
 	char digest[65]; /* SHA-256 of `source`, in hex */
+	char tzdata[16]; /* the version of the time zones that were read, such as "2026f"; "" where they do not say */
 };
 
 /* Leave credentials and secret files alone. */

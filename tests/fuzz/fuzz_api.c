@@ -30,6 +30,7 @@ static const struct {
     {"POST", "/api/v1/tickets/{}/ack"},
     {"POST", "/api/v1/tickets/ack"},
     {"POST", "/api/v1/hooks/pagerduty"},
+    {"GET", "/api/v1/tickets/{}/explanation"},
 };
 enum { ROUTES = sizeof(routes) / sizeof(routes[0]) };
 

@@ -115,6 +115,8 @@ lines 7
 
 run 0 --plan gold --severity S1 --channel console --opened 2025-04-17T14:00:00Z --metric resolution --explain
 has 'resolution under 3bd end_of_day, calendar london, time zone Europe/London, channel console' \
+    'Policy gold was the first that fits: plan is gold, channel is console.' \
+    'Counted by configuration ' ', and version 20' 'skipped Fri 2025-04-18 12:00:00 +01:00 Fri 2025-04-18 13:00:00 +01:00 1h 5h lunch break' \
     'counted Thu 2025-04-17 15:00:00 +01:00 Thu 2025-04-17 17:00:00 +01:00 2h 2h' \
     'skipped Thu 2025-04-17 17:00:00 +01:00 Fri 2025-04-18 00:00:00 +01:00 7h 2h outside hours' \
     'counted Fri 2025-04-18 13:00:00 +01:00 Fri 2025-04-18 17:00:00 +01:00 4h 9h business day 1' \
@@ -123,6 +125,13 @@ has 'resolution under 3bd end_of_day, calendar london, time zone Europe/London, 
     'skipped Mon 2025-04-21 00:00:00 +01:00 Tue 2025-04-22 00:00:00 +01:00 24h 12h holiday 2025-04-21' \
     'skipped Tue 2025-04-22 00:00:00 +01:00 Tue 2025-04-22 10:00:00 +01:00 10h 12h exception 2025-04-22' \
     'counted Tue 2025-04-22 10:00:00 +01:00 Tue 2025-04-22 11:30:00 +01:00 1h30m 13h30m exception 2025-04-22; business day 3'
+
+run 0 --plan gold --severity S1 --channel email --opened 2025-04-17T14:00:00Z --explain
+has 'Policy gold-mail was the first that fits: plan is gold, channel is email.' \
+    "Policy gold does not fit: it asks that channel is console (the ticket's is email)."
+run 0 --plan silver --severity S1 --opened 2025-04-17T14:00:00Z --explain --json
+has '"reason": "no policy matches plan silver severity critical"' \
+    '{"policy": "free", "why": "it asks that plan is free (the ticket'"'"'s is silver)"}'
 
 # The night on which summer time begins has two open hours from midnight to 03:00; Wednesdays are closed.
 run 0 --plan gold --severity S1 --channel console --opened 2025-03-29T12:00:00Z --metric first_response --explain

@@ -181,7 +181,7 @@ def test_ticket(bench, client, tickets):
     text = " ".join(first["explanation"])
     for words in ("Policy all was the first that fits: it fits every ticket.", "under 3bd of calendar office",
                   "business days (same_time)", "Europe/Berlin", "stands still while the ticket is pending or on_hold",
-                  "It started at 2026-03-01T10:00:00Z with ", "It breached at "):
+                  "It started at Sun 2026-03-01 11:00:00 +01:00 with ", "It breached at "):
         bench.check(words in text, f"explained: {words}", text)
     # Sunday at 11:00 in Berlin: three days from Monday's opening, as model.md has it.
     bench.equal(first["due_at"], "2026-03-05T08:00:00Z", "due on Thursday as the office opens")
@@ -199,6 +199,10 @@ def test_ticket(bench, client, tickets):
                 and gold["deliveries"][0]["state"] == "delivered", "by its name, with what happened", kinds)
     bench.equal(client.get("/tickets", external_id="G-1", source="desk")[0], 404, "not of another source")
     bench.equal(client.get("/tickets/999999")[0], 404, "no such ticket")
+    bench.equal(client.get("/tickets/999999/explanation")[0], 404, "nor its explanation")
+    full = client.get(f"/tickets/{tickets['gold']}/explanation")[1]["clocks"]
+    bench.equal([(c["metric"], c["target"]) for c in full], [("first_response", "within 1s"), ("resolution", "within 20h")],
+                "explained in full")
     for path in ("x", "0", "-1", "9223372036854775808"):
         bench.equal(client.send("GET", f"/api/v1/tickets/{path}", wrong=False)[0], 404, f"no ticket's number: {path}")
     bench.equal(client.send("GET", "/api/v1/tickets", {"external_id": ""}, wrong=True)[0], 400, "a name that is empty")

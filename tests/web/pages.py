@@ -50,6 +50,10 @@ def test_ticket(bench, site, story):
     page.click("article summary")
     why = page.texts("article:first-child li")
     bench.check(len(why) > 1, "why it is due then", why)
+    page.wait("document.querySelectorAll('article:first-child .stretches tbody tr').length > 0")
+    rows = page.texts("article:first-child .stretches tbody tr")
+    bench.check(rows[0].startswith("counted") and rows[-1].startswith("will count"), "every stretch of time", rows)
+    bench.check(page.texts("article:first-child li")[-1].startswith("Counted by configuration "), "and by what it was counted")
     bench.check("timeline" in page.run("document.querySelector('.chart').getAttribute('aria-label')").lower(),
                 "the drawing in words")
     bench.db.run(f"UPDATE sla.ticket SET status = 'pending' WHERE id = {story}")
@@ -157,6 +161,9 @@ def test_looks(bench, site, story):
             page.wait(f"document.querySelector('{ready}')")
             if path == "/":
                 page.click("summary")
+            elif path.startswith("/ticket"):
+                page.click("article summary")
+                page.wait("document.querySelector('.stretches')")
             name = path.split("/")[1] or "board"
             bench.equal(page.run("getComputedStyle(document.body).backgroundColor"), ground, f"{name} is {scheme}")
             for width, height in WIDTHS:

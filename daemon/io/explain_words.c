@@ -1,0 +1,412 @@
+/* Explanations in sentences, fit to be pasted to a customer. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "explain_internal.h"
+#include "slated/config.h"
+#include "slated/reasons.h"
+#include "slated/words.h"
+
+/* More stretches than these are for the table. */
+#define STRETCH_SENTENCES_MAX 60
+/* More policies that do not fit are counted only. */
+#define PASSED_OVER_MAX 8
+
+/* A new, empty sentence; a stand-in that fails where memory is out. */
+static struct text *
+line_begin(struct explain_lines *lines)
+{
+	static struct text none;
+	struct text *grown = reallocarray(lines->at, lines->n + 1, sizeof *grown);
+
+	if (grown == NULL) {
+		lines->failed = true;
+		none = (struct text){.failed = true};
+		return &none;
+	}
+	lines->at = grown;
+	grown[lines->n] = (struct text){0};
+	return &grown[lines->n++];
+}
+
+static void
+line_end(struct explain_lines *lines, struct text *line)
+{
+	text_add_string(line, ".");
+	lines->failed = lines->failed || line->failed;
+}
+
+void
+explain_lines_clear(struct explain_lines *lines)
+{
+	for (size_t i = 0; i < lines->n; i++)
+		free(lines->at[i].data);
+	free(lines->at);
+	*lines = (struct explain_lines){0};
+}
+
+/* "3h20m", "45s", "2h"; rounded to seconds. */
+static void
+add_length(struct text *line, struct duration length)
+{
+	char text[WORDS_SIZE];
+
+	length.us = (length.us + US_PER_S / 2) / US_PER_S * US_PER_S;
+	words_length(length, text);
+	text_add_string(line, text);
+}
+
+static void
+add_instant(struct text *line, const struct zone *zone, struct instant at)
+{
+	char text[WORDS_SIZE];
+
+	at.us -= at.us % US_PER_S;
+	if (zone != NULL)
+		words_local(zone, at, text);
+	else
+		(void)instant_format(at, text);
+	text_add_string(line, text);
+}
+
+/* "first response" */
+static void
+add_metric(struct text *line, const char *metric)
+{
+	for (; *metric != '\0'; metric++)
+		text_add(line, *metric == '_' ? " " : metric, 1);
+}
+
+static const struct zone *
+row_zone(const struct clock_row *row, const struct policy_set *set)
+{
+	const struct calendar *calendar = set != NULL ? policy_set_calendar(set, row->calendar) : NULL;
+
+	return calendar != NULL ? calendar_zone(calendar) : NULL;
+}
+
+const struct zone *
+explain_zone(const struct explain_clock *clock)
+{
+	return row_zone(&clock->row, clock->config != NULL ? clock->config->policies : NULL);
+}
+
+/* Policy and target ------------------------------------------------------------------------------------------------ */
+
+static void
+tell_policy(struct explain_lines *lines, const struct policy *policy)
+{
+	struct text *line = line_begin(lines);
+
+	text_add_format(line, "Policy %s was the first that fits: ", policy->name);
+	reasons_add_match(line, &policy->match);
+	line_end(lines, line);
+}
+
+static void
+tell_passed_over(struct explain_clock *clock)
+{
+	struct explain_lines *lines = &clock->lines;
+	size_t n = clock->n_passed_over;
+
+	for (size_t i = 0; i < n && i < PASSED_OVER_MAX; i++) {
+		struct text *line = line_begin(lines);
+		text_add_format(line, "Policy %s, which stands before it, does not fit: %s", clock->passed_over[i].name,
+		                clock->passed_over[i].why);
+		line_end(lines, line);
+	}
+	if (n <= PASSED_OVER_MAX)
+		return;
+	struct text *line = line_begin(lines);
+	text_add_format(line, "Nor do %zu more that stand before it", n - PASSED_OVER_MAX);
+	line_end(lines, line);
+}
+
+static void
+tell_target(struct explain_lines *lines, const struct clock_row *row, const struct target *target)
+{
+	const char *reading = business_day_names[target->business_day];
+	struct text *line = line_begin(lines);
+	bool pauses = false;
+
+	text_add_format(line, "At severity %s it promises %s %s %s of calendar %s", row->severity,
+	                metric_names[target->metric], target->under ? "under" : "within", target->text, row->calendar);
+	if (reading != NULL)
+		text_add_format(line, ", counted by business days (%s)", reading);
+	if (!calendar_is_always(target->calendar))
+		text_add_format(line, ", whose hours are those of %s", zone_name(calendar_zone(target->calendar)));
+	for (int i = 0; i < STATUS_COUNT; i++) {
+		if ((target->pause_on >> i & 1) == 0)
+			continue;
+		text_add_format(line, "%s%s", pauses ? " or " : "; the clock stands still while the ticket is ",
+		                status_names[i]);
+		pauses = true;
+	}
+	line_end(lines, line);
+}
+
+/* Stretches -------------------------------------------------------------------------------------------------------- */
+
+/* Whether the second goes into the same sentence: it adds nothing but another reason. */
+static bool
+stretch_joins(const struct explain_stretch *a, const struct explain_stretch *b)
+{
+	if (a->paused || b->paused || a->stretch.counted != b->stretch.counted)
+		return false;
+	return !a->stretch.counted || (a->ahead == b->ahead && strcmp(a->stretch.why, b->stretch.why) == 0);
+}
+
+static void
+add_change(struct text *line, const struct zone *zone, const struct stretch *stretch)
+{
+	char before[WORDS_SIZE], after[WORDS_SIZE];
+
+	words_offset(stretch->offset_before, before);
+	words_offset(stretch->offset_after, after);
+	text_add_format(line, "; clocks change from %s to %s at ", before, after);
+	add_instant(line, zone, stretch->change);
+}
+
+/* The reasons of a sentence's stretches, each once. */
+static void
+add_reasons(struct text *line, const struct explain_stretch *stretches, size_t n)
+{
+	const char *lead = ": ";
+
+	for (size_t i = 0; i < n; i++) {
+		const char *why = stretches[i].stretch.why;
+		size_t before = 0;
+		while (before < i && strcmp(stretches[before].stretch.why, why) != 0)
+			before++;
+		if (*why == '\0' || before < i)
+			continue;
+		text_add_format(line, "%s%s", lead, why);
+		lead = ", ";
+	}
+}
+
+static void
+tell_stretches(struct explain_lines *lines, const struct explain_stretch *stretches, size_t n, const struct zone *zone)
+{
+	const struct explain_stretch *first = &stretches[0], *last = &stretches[n - 1];
+	struct text *line = line_begin(lines);
+
+	text_add_string(line, "From ");
+	add_instant(line, zone, first->stretch.from);
+	text_add_string(line, " to ");
+	add_instant(line, zone, last->stretch.to);
+	if (first->paused) {
+		text_add_format(line, " the clock stood still: %s", first->cause);
+	} else if (first->stretch.counted) {
+		struct duration before = {first->stretch.sum.us -
+		                          instant_since(first->stretch.to, first->stretch.from).us};
+		text_add_string(line, " ");
+		add_length(line, (struct duration){last->stretch.sum.us - before.us});
+		text_add_string(line, first->ahead ? " will count, " : " counted, ");
+		add_length(line, last->stretch.sum);
+		text_add_string(line, " in all");
+		add_reasons(line, stretches, n);
+	} else {
+		text_add_string(line, " nothing counts");
+		add_reasons(line, stretches, n);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (!instant_equal(stretches[i].stretch.change, INSTANT_NEVER))
+			add_change(line, zone, &stretches[i].stretch);
+	line_end(lines, line);
+}
+
+static void
+tell_time(struct explain_clock *clock)
+{
+	const struct zone *zone = explain_zone(clock);
+	struct explain_lines *lines = &clock->lines;
+	size_t told = 0, i = 0;
+
+	while (i < clock->n_stretches && told < STRETCH_SENTENCES_MAX) {
+		size_t n = 1;
+		while (i + n < clock->n_stretches &&
+		       stretch_joins(&clock->stretches[i + n - 1], &clock->stretches[i + n]))
+			n++;
+		tell_stretches(lines, &clock->stretches[i], n, zone);
+		i += n;
+		told++;
+	}
+	if (i == clock->n_stretches && !clock->truncated)
+		return;
+	struct text *line = line_begin(lines);
+	text_add_string(line, "So it goes on; the list of stretches has more");
+	line_end(lines, line);
+}
+
+/* What came of it -------------------------------------------------------------------------------------------------- */
+
+static void
+tell_use(struct explain_lines *lines, const struct clock_row *row, const struct zone *zone)
+{
+	struct text *line = line_begin(lines);
+
+	text_add_string(line, "It started at ");
+	add_instant(line, zone, row->started_at);
+	text_add_string(line, " with ");
+	add_length(line, row->budget);
+	text_add_string(line, " of open time, of which ");
+	add_length(line, row->used);
+	text_add_string(line, row->rough ? " (estimated: the calendar is not known any more)" : "");
+	text_add_string(line, instant_equal(row->ended_at, INSTANT_NEVER) ? " have passed" : " had passed at its end");
+	if (row->carried.us > 0) {
+		text_add_string(line, ", ");
+		add_length(line, row->carried);
+		text_add_string(line, " of them carried over from before the ticket was reopened");
+	}
+	line_end(lines, line);
+}
+
+static void
+tell_breach(struct explain_lines *lines, const struct clock_row *row, const struct zone *zone)
+{
+	struct text *line = line_begin(lines);
+
+	text_add_string(line, "It breached at ");
+	add_instant(line, zone, row->breached_at);
+	if (row->by_reassessment)
+		text_add_string(line, ", as the target of another severity had run out before");
+	else if (instant_equal(row->due_at, INSTANT_NEVER))
+		text_add_string(line, ": all of it had been used up before the ticket was reopened");
+	line_end(lines, line);
+}
+
+static void
+tell_state(struct explain_lines *lines, const struct clock_row *row, const struct zone *zone)
+{
+	if (!instant_equal(row->breached_at, INSTANT_NEVER))
+		tell_breach(lines, row, zone);
+	if (clock_row_is(row, "running")) {
+		struct text *line = line_begin(lines);
+		text_add_string(line, "If nothing pauses it, the rest of it has passed at ");
+		add_instant(line, zone, row->due_at);
+		text_add_string(line, ": that is the deadline");
+		line_end(lines, line);
+	} else if (clock_row_is(row, "paused")) {
+		int64_t left = row->budget.us - row->used.us;
+		struct text *line = line_begin(lines);
+		text_add_string(line, "It has stood still since ");
+		add_instant(line, zone, row->paused_at);
+		text_add_string(line, ", with ");
+		add_length(line, (struct duration){left > 0 ? left : 0});
+		text_add_string(line, " left; it is due when that has passed after it goes on");
+		line_end(lines, line);
+	} else if (!instant_equal(row->ended_at, INSTANT_NEVER)) {
+		struct text *line = line_begin(lines);
+		text_add_format(line, "It was %s at ", row->state);
+		add_instant(line, zone, row->ended_at);
+		line_end(lines, line);
+	}
+}
+
+/* By what it was counted. */
+static void
+tell_source(struct explain_clock *clock)
+{
+	struct explain_lines *lines = &clock->lines;
+	struct text *line = line_begin(lines);
+
+	if (clock->config == NULL) {
+		text_add_format(line,
+		                "The configuration that it stands under, %.12s, cannot be read, so there is no more to "
+		                "say: that takes the rights of sla_daemon, or --config with that configuration",
+		                clock->row.configuration);
+		line_end(lines, line);
+		return;
+	}
+	text_add_format(line, "Counted by configuration %.12s", clock->config->digest);
+	if (!instant_equal(clock->loaded_at, INSTANT_NEVER)) {
+		text_add_string(line, ", in force from ");
+		add_instant(line, NULL, clock->loaded_at);
+		text_add_string(line, " on");
+	}
+	if (clock->config->tzdata[0] != '\0')
+		text_add_format(line, ", and version %s of the time zone data", clock->config->tzdata);
+	line_end(lines, line);
+}
+
+int
+explain_tell(struct explain_clock *clock, const char *ticket)
+{
+	const struct clock_row *row = &clock->row;
+	const struct zone *zone = explain_zone(clock);
+	struct explain_lines *lines = &clock->lines;
+	struct text *line = line_begin(lines);
+
+	text_add_format(line, "This is about the ");
+	add_metric(line, row->metric);
+	text_add_format(line, " of ticket %s", ticket);
+	if (row->cycle > 1)
+		text_add_format(line, ", the %" PRId64 ". time", row->cycle);
+	line_end(lines, line);
+	if (clock->policy != NULL) {
+		tell_policy(lines, clock->policy);
+		tell_passed_over(clock);
+	}
+	if (clock->target != NULL)
+		tell_target(lines, row, clock->target);
+	tell_use(lines, row, zone);
+	tell_time(clock);
+	tell_state(lines, row, zone);
+	tell_source(clock);
+	return lines->failed ? -ENOMEM : 0;
+}
+
+int
+explain_tell_none(struct explain_clock *none, const struct config *config, const struct policy *policy,
+                  const char *ticket, const char *severity)
+{
+	struct explain_lines *lines = &none->lines;
+	struct text *line = line_begin(lines);
+
+	if (config == NULL)
+		text_add_format(line, "Ticket %s has no clock", ticket);
+	else if (policy == NULL)
+		text_add_format(line, "Ticket %s has no clock: no policy fits it", ticket);
+	else if (policy->n_targets == 0)
+		text_add_format(line, "Ticket %s has no clock: it gets policy %s, which promises nothing", ticket,
+		                policy->name);
+	else
+		text_add_format(
+		    line, "Ticket %s has no clock: it gets policy %s, and nothing that it promises%s%s has begun",
+		    ticket, policy->name, severity != NULL ? " at severity " : "", severity != NULL ? severity : "");
+	line_end(lines, line);
+	if (policy != NULL)
+		tell_policy(lines, policy);
+	for (size_t i = 0; i < none->n_passed_over; i++) {
+		line = line_begin(lines);
+		text_add_format(line, "Policy %s does not fit: %s", none->passed_over[i].name,
+		                none->passed_over[i].why);
+		line_end(lines, line);
+	}
+	return lines->failed ? -ENOMEM : 0;
+}
+
+void
+explain_write_outline(struct jsonw *json, const struct clock_row *row, const struct policy_set *set)
+{
+	const struct policy *policy = policy_set_policy(set, row->policy);
+	const struct target *target = explain_target(row, policy);
+	const struct zone *zone = row_zone(row, set);
+	struct explain_lines lines = {0};
+
+	if (policy != NULL)
+		tell_policy(&lines, policy);
+	if (target != NULL)
+		tell_target(&lines, row, target);
+	tell_use(&lines, row, zone);
+	tell_state(&lines, row, zone);
+	jsonw_open(json, "explanation", '[');
+	for (size_t i = 0; i < lines.n; i++)
+		jsonw_text(json, NULL, lines.at[i].data);
+	jsonw_close(json, ']');
+	json->text.failed = json->text.failed || lines.failed;
+	explain_lines_clear(&lines);
+}
