@@ -21,6 +21,9 @@ SQL_MIGRATIONS += \
 	sql/0021_reports.sql
 # What grows: the log of events can be trimmed, and updates stay within their pages.
 SQL_MIGRATIONS += sql/0023_growth.sql
+# The ledger's flush as a function.
+SQL_MIGRATIONS += \
+	sql/0022_flush.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 

@@ -102,14 +102,12 @@ enum {
 	FIXED_PARAMS = 4,
 	LAST_PARAMS = 4,
 	PARAM_COUNT = FIXED_PARAMS + COLUMN_COUNT + LAST_PARAMS,
-	PLAIN_PARAMS = FIXED_PARAMS + N_TICKET, /* of ledger_plain_sql */
 };
 
 struct batch {
 	struct text columns[COLUMN_COUNT];
 	size_t rows;
 	struct instant latest_timer;
-	bool tells; /* or notes, or asks: what ledger_plain_sql cannot write */
 	bool shards[SHARDS];
 	struct batch *next;
 };
@@ -162,7 +160,6 @@ batch_clear(struct batch *batch)
 		text_empty(&batch->columns[i]);
 	memset(batch->shards, 0, sizeof(batch->shards));
 	batch->rows = 0;
-	batch->tells = false;
 	batch->latest_timer = (struct instant){0};
 }
 
@@ -326,6 +323,23 @@ add_names(struct text *json, char *const *names, size_t n)
 	text_add(json, "]", 1);
 }
 
+/* What sla.recipients() would say of a step that names channels only; then nobody needs to ask it. */
+static void
+add_told(const struct ledger *ledger, struct text *json, const struct milestone *m)
+{
+	for (size_t i = 0; i < m->n_notify; i++)
+		if (config_channel(ledger->names.config, m->notify[i]) == NULL)
+			return;
+	for (size_t i = 0; i < m->n_notify; i++) {
+		text_add_string(json, i == 0 ? ", \"told\": [{\"channel\": " : ", {\"channel\": ");
+		text_add_json(json, m->notify[i]);
+		text_add_string(json, ", \"name\": ");
+		text_add_json(json, m->notify[i]);
+		text_add_string(json, "}");
+	}
+	text_add_string(json, m->n_notify > 0 ? "]" : "");
+}
+
 /* Whom the step reaches, for sla.recipients() and sla.silence_of(): its names and those of the steps after it. */
 static void
 put_reach(struct ledger *ledger, const struct policy_set *set, const struct ticket *ticket, const struct milestone *m)
@@ -338,6 +352,7 @@ put_reach(struct ledger *ledger, const struct policy_set *set, const struct tick
 	text_add_json(json, set->severities[ticket->severity].name);
 	text_add_string(json, ", \"policy\": ");
 	text_add_json(json, policy != NULL ? policy->name : NULL);
+	add_told(ledger, json, m);
 	text_add_string(json, m->always ? ", \"always\": true, \"steps\": [" : ", \"steps\": [");
 	add_names(json, m->notify, m->n_notify);
 	for (size_t i = m->step; m->ladder != NULL && i < m->ladder->n_steps; i++) {
@@ -466,8 +481,6 @@ ledger_add_milestone(struct ledger *ledger, const struct policy_set *set, const 
 	bool has_clock = m->metric != METRIC_COUNT;
 	bool escalated = m->kind == MILESTONE_ESCALATED;
 	note_row(ledger, ticket->id);
-	if (milestone_tells(m))
-		ledger->open->tells = true;
 	if (m->by_timer)
 		ledger->open->latest_timer = instant_max(ledger->open->latest_timer, m->at);
 	put_number(ledger, M_TICKET, (int64_t)ticket->id);
@@ -508,7 +521,6 @@ ledger_add_reassessment(struct ledger *ledger, const struct policy_set *set, con
 	struct text *list = &ledger->scratch;
 	bool hook = rule_has_hook(r->rule);
 	note_row(ledger, ticket->id);
-	ledger->open->tells = true;
 	put_number(ledger, R_TICKET, (int64_t)ticket->id);
 	list->len = 0;
 	for (size_t i = 0; i <= from->n_aliases; i++)
@@ -531,7 +543,6 @@ void
 ledger_add_event_note(struct ledger *ledger, int64_t ticket, int64_t seq, const char *refusal, bool late)
 {
 	note_row(ledger, (uint64_t)ticket);
-	ledger->open->tells = true;
 	put_number(ledger, N_TICKET, ticket);
 	put_number(ledger, N_SEQ, seq);
 	put_text(ledger, N_REFUSED, refusal);
@@ -542,7 +553,6 @@ void
 ledger_add_seen(struct ledger *ledger, int64_t ticket, int64_t seq)
 {
 	note_row(ledger, (uint64_t)ticket);
-	ledger->open->tells = true;
 	put_number(ledger, V_TICKET, ticket);
 	put_number(ledger, V_SEQ, seq);
 }
@@ -551,7 +561,6 @@ void
 ledger_add_acknowledgement(struct ledger *ledger, int64_t ticket, int64_t seq)
 {
 	note_row(ledger, (uint64_t)ticket);
-	ledger->open->tells = true;
 	put_number(ledger, A_TICKET, ticket);
 	put_number(ledger, A_SEQ, seq);
 }
@@ -706,7 +715,6 @@ ledger_flush(struct ledger *ledger, struct pg *pg, const char *run, const char *
 		return -EBUSY;
 	struct batch *batch = ledger->full != NULL ? take_full(ledger) : ledger->open;
 	char *shards = shard_list(batch);
-	bool plain = !batch->tells;
 	(void)instant_format(batch->latest_timer, latest);
 	params[0] = run;
 	params[1] = instance;
@@ -730,8 +738,8 @@ ledger_flush(struct ledger *ledger, struct pg *pg, const char *run, const char *
 	ledger->result = (struct ledger_result){0};
 	ledger->refused = false;
 	if (r == 0)
-		r = pg_send(pg, &(struct pg_query){.text = plain ? ledger_plain_sql : ledger_flush_sql,
-		                                   .n_params = plain ? PLAIN_PARAMS : PARAM_COUNT,
+		r = pg_send(pg, &(struct pg_query){.text = ledger_flush_sql,
+		                                   .n_params = PARAM_COUNT,
 		                                   .params = params,
 		                                   .result = on_flushed,
 		                                   .arg = ledger});

@@ -27,7 +27,6 @@ statement statement_configuration;
 
 /* statements_ledger.c */
 statement statement_flush;
-statement statement_flush_plain;
 
 /* statements_outbox.c */
 statement statement_claim;

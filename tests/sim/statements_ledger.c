@@ -54,11 +54,10 @@ is_recorded(const struct db_data *data, int64_t ticket, const struct columns *m,
 }
 
 static void
-make_delivery(struct database *database, const struct db_delivery *from, const char *text, unsigned *ret_n)
+make_delivery(struct database *database, const struct db_delivery *from, unsigned *ret_n)
 {
-	bool logged = db_says(text, "NOT EXISTS (SELECT FROM sla.delivery_log l WHERE l.key = d.key)") &&
-	              db_find_delivery(&database->data, DB_LOG, from->key) != NULL;
-	if (logged || db_find_delivery(&database->data, DB_DELIVERIES, from->key) != NULL)
+	if (db_find_delivery(&database->data, DB_LOG, from->key) != NULL ||
+	    db_find_delivery(&database->data, DB_DELIVERIES, from->key) != NULL)
 		return;
 	struct db_delivery *delivery = db_add(&database->data.tables[DB_DELIVERIES]);
 	*delivery = *from;
@@ -254,7 +253,7 @@ statement_flush(struct database *database, struct db_session *session, const cha
 	add_resolved(database, &m, &told, &outgoing);
 	write_milestones(database, &m, params[1]);
 	for (size_t i = 0; i < outgoing.n; i++)
-		make_delivery(database, &outgoing.items[i], text, &n);
+		make_delivery(database, &outgoing.items[i], &n);
 	write_clocks(database, &c);
 	write_states(database, &s, &seen);
 	write_notes(database, &notes);
@@ -269,15 +268,4 @@ statement_flush(struct database *database, struct db_session *session, const cha
 	(void)snprintf(n_text, sizeof(n_text), "%u", n);
 	db_answer_add(&answer, result_of_texts((const char *[]){n_text, "0"}, 2));
 	return answer;
-}
-
-/* The same without what comes after the states. */
-struct db_answer
-statement_flush_plain(struct database *database, struct db_session *session, const char *text,
-                      const char *const *params)
-{
-	const char *all[84];
-	for (size_t i = 0; i < 84; i++)
-		all[i] = i < 63 ? params[i] : "{}";
-	return statement_flush(database, session, text, all);
 }

@@ -58,6 +58,7 @@ FUNCTIONS = {
     "event_partitions": "",
     "fair_share": "sla_daemon",
     "fence": "sla_daemon",
+    "flush": "sla_daemon",
     "give_word": "sla_daemon",
     "has_unapplied": "",
     "hint": "",

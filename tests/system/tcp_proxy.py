@@ -11,7 +11,9 @@ CHUNK = 65536
 # The end of a query in the extended protocol, and of the server's answer to it.
 SYNC = b"S\0\0\0\4"
 READY = b"Z\0\0\0\5"
-FLUSH = b"WITH fence"
+FLUSH = b"sla.flush("
+# What the daemon prepares: the name, then the text.
+PREPARED = re.compile(rb"(slated\d+)\0([^\0]{10,})\0")
 
 
 class Link:
@@ -23,6 +25,7 @@ class Link:
         self.server = socket.create_connection(("127.0.0.1", proxy.target))
         self.name = None  # the application_name
         self.asked = b""  # by the client since its last query's end
+        self.prepared = {}  # names of statements, and their texts
         self.answered = b""
         self.muted = self.dead = self.cutting = False
         self.held = None  # of a flush that is on its way for long
@@ -66,15 +69,21 @@ class Link:
             found = re.search(rb"application_name\0([^\0]+)\0", data)
             self.name = found and found[1].decode()
         self.asked = (self.asked + data)[-4 * CHUNK:]
+        self.prepared.update(PREPARED.findall(self.asked))
         with self.proxy.lock:
-            if self.proxy.cuts and FLUSH in self.asked and not self.cutting:
+            if self.proxy.cuts and self.asks(FLUSH) and not self.cutting:
                 self.proxy.cuts -= 1
                 self.cutting = True
-            if self.proxy.holds and self.proxy.holds in self.asked and self.held is None:
+            if self.proxy.holds and self.asks(self.proxy.holds) and self.held is None:
                 self.proxy.holds = None
                 self.held = b""  # what comes with this piece is added by pump()
         if self.asked.endswith(SYNC):
             self.asked = b""
+
+    def asks(self, words):
+        """Whether the query, or the prepared one that it names, has these words."""
+        return words in self.asked or any(b"\0" + name + b"\0" in self.asked
+                                          for name, text in self.prepared.items() if words in text)
 
     def hold(self, source, data):
         """Keeps what the client sends and the server's answer to itself."""
