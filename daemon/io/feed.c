@@ -50,10 +50,9 @@ static const char *const phase_sql[] = {
                              "(SELECT c.configuration FROM sla.clock c JOIN sla.ticket_state s USING (ticket_id) "
                              "WHERE NOT s.closed)",
     [PHASE_STATES] = COPY("SELECT " STATE_COLUMNS " FROM sla.ticket_state s WHERE NOT s.closed AND %s"),
-    [PHASE_CLOCKS] =
-        COPY("SELECT " CLOCK_COLUMNS " FROM sla.clock c JOIN sla.ticket_state s USING (ticket_id) "
-             "WHERE NOT s.closed AND %s AND (c.ended_at IS NULL OR NOT EXISTS (SELECT FROM sla.clock l "
-             "WHERE l.ticket_id = c.ticket_id AND l.metric = c.metric AND l.cycle > c.cycle))"),
+    [PHASE_CLOCKS] = COPY("SELECT " CLOCK_COLUMNS " FROM sla.clock c JOIN sla.ticket_state s USING (ticket_id) "
+                          "WHERE NOT s.closed AND %s AND (c.ended_at IS NULL OR NOT EXISTS (SELECT FROM sla.clock l "
+                          "WHERE l.ticket_id = c.ticket_id AND l.metric = c.metric AND l.cycle > c.cycle))"),
     [PHASE_EVENTS] =
         COPY("SELECT " EVENT_COLUMNS " FROM sla.ticket t LEFT JOIN sla.ticket_state s ON s.ticket_id = t.id "
              "JOIN sla.event e ON e.ticket_id = t.id AND e.seq > coalesce(s.applied_seq, 0) "
@@ -482,6 +481,7 @@ feed_poll(struct feed *feed)
 	                                    .n_params = 3,
 	                                    .params = params,
 	                                    .binary = true,
+	                                    .again = true,
 	                                    .result = on_poll_result,
 	                                    .arg = feed});
 }

@@ -741,6 +741,7 @@ ledger_flush(struct ledger *ledger, struct pg *pg, const char *run, const char *
 		r = pg_send(pg, &(struct pg_query){.text = ledger_flush_sql,
 		                                   .n_params = PARAM_COUNT,
 		                                   .params = params,
+		                                   .again = true,
 		                                   .result = on_flushed,
 		                                   .arg = ledger});
 	free(shards);

@@ -581,6 +581,7 @@ run_query(struct outbox *outbox, const char *text, int n_params, const char *con
 	                                               .n_params = n_params,
 	                                               .params = params,
 	                                               .binary = binary,
+	                                               .again = true,
 	                                               .result = result,
 	                                               .arg = outbox});
 	assert(r == 0); /* the connection is idle */

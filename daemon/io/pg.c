@@ -17,8 +17,8 @@
  * otherwise those that we gave up would pile up there. A flush looks costly to the planner and is short, so that to
  * compile it would take longer than to run it. */
 #define GREETING                                                                                                       \
-	"SELECT system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint "          \
-	"FROM pg_control_system(); SET client_connection_check_interval = '1s'; SET jit = off"
+	"SELECT system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint, "         \
+	"pg_backend_pid() FROM pg_control_system(); SET client_connection_check_interval = '1s'; SET jit = off"
 
 #define FORMER                                                                                                         \
 	"the server was replaced by the promotion of another, and is used no more; if that is wrong, restart slated"
@@ -33,6 +33,17 @@ enum pg_state {
 	PG_READY,
 	PG_BUSY,
 };
+
+/* A statement is prepared and run for the first time in one go, in libpq's pipeline mode. Its results then are: those
+ * of the preparation and NULL, those of the query and NULL, PGRES_PIPELINE_SYNC. */
+enum preparing {
+	PREPARING_NOT,
+	PREPARING_FIRST, /* the results of the preparation come */
+	PREPARING_FAILED,
+	PREPARING_RUN,
+};
+
+enum { PREPARED_MAX = 8, NAME_SIZE = 16 };
 
 struct pg {
 	struct event_base *base;
@@ -53,6 +64,10 @@ struct pg {
 	struct event *deadline; /* of the attempt, of the pause or of the query */
 	struct pg_query query;
 	bool copying;
+	bool direct;                        /* to the server itself: what is prepared stays so */
+	enum preparing preparing;           /* the query */
+	const char *prepared[PREPARED_MAX]; /* statements, by their texts */
+	unsigned n_prepared;
 };
 
 static void pg_try(struct pg *pg);
@@ -118,6 +133,8 @@ drop_connection(struct pg *pg)
 	PQfinish(pg->conn);
 	pg->conn = NULL;
 	pg->copying = false;
+	pg->preparing = PREPARING_NOT;
+	pg->n_prepared = 0;
 }
 
 static void
@@ -186,6 +203,8 @@ take_greeting(struct pg *pg, PGresult *result)
 	} else if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {
 		pg->server.system = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
 		pg->server.timeline = strtoull(PQgetvalue(result, 0, 1), NULL, 10);
+		/* A pooler makes up the number that libpq knows. */
+		pg->direct = strtol(PQgetvalue(result, 0, 2), NULL, 10) == PQbackendPID(pg->conn);
 	}
 	PQclear(result);
 }
@@ -250,6 +269,33 @@ take_copy_rows(struct pg *pg)
 	}
 }
 
+/* Of a statement that is being prepared: whether the result is not for the query's callback, or an end before the last.
+ */
+static bool
+take_preparation(struct pg *pg, PGresult **result)
+{
+	ExecStatusType status = PQresultStatus(*result);
+	if (status == PGRES_PIPELINE_SYNC) {
+		PQclear(*result);
+		*result = NULL;
+		if (!PQexitPipelineMode(pg->conn))
+			fail(pg, PQerrorMessage(pg->conn));
+		pg->preparing = PREPARING_NOT;
+		return pg->conn == NULL;
+	}
+	if (*result == NULL && pg->preparing == PREPARING_FIRST) {
+		pg->prepared[pg->n_prepared++] = pg->query.text;
+		pg->preparing = PREPARING_RUN;
+	}
+	bool failed = status == PGRES_FATAL_ERROR;
+	if (failed && pg->preparing == PREPARING_FIRST)
+		pg->preparing = PREPARING_FAILED;
+	if (*result != NULL && (failed || pg->preparing == PREPARING_RUN) && status != PGRES_PIPELINE_ABORTED)
+		return false;
+	PQclear(*result);
+	return true;
+}
+
 static void
 take_results(struct pg *pg)
 {
@@ -259,6 +305,8 @@ take_results(struct pg *pg)
 		if (PQisBusy(pg->conn))
 			return;
 		PGresult *result = PQgetResult(pg->conn);
+		if (pg->preparing != PREPARING_NOT && take_preparation(pg, &result))
+			continue;
 		pg->copying = PQresultStatus(result) == PGRES_COPY_OUT;
 		finish_result(pg, result);
 	}
@@ -533,15 +581,41 @@ pg_is_ready(const struct pg *pg)
 	return pg->state >= PG_READY;
 }
 
+static bool
+send_prepared(struct pg *pg, const struct pg_query *query)
+{
+	char name[NAME_SIZE];
+	unsigned i = 0;
+	while (i < pg->n_prepared && pg->prepared[i] != query->text)
+		i++;
+	(void)snprintf(name, sizeof(name), "slated%u", i);
+	int format = query->binary ? 1 : 0;
+	if (i < pg->n_prepared)
+		return PQsendQueryPrepared(pg->conn, name, query->n_params, query->params, NULL, NULL, format) != 0;
+	assert(i < PREPARED_MAX);
+	pg->preparing = PREPARING_FIRST;
+	return PQenterPipelineMode(pg->conn) && PQsendPrepare(pg->conn, name, query->text, 0, NULL) &&
+	       PQsendQueryPrepared(pg->conn, name, query->n_params, query->params, NULL, NULL, format) &&
+	       PQpipelineSync(pg->conn);
+}
+
+static bool
+send_query(struct pg *pg, const struct pg_query *query)
+{
+	if (query->again && pg->direct)
+		return send_prepared(pg, query);
+	if (query->n_params == 0 && !query->binary)
+		return PQsendQuery(pg->conn, query->text) != 0;
+	return PQsendQueryParams(pg->conn, query->text, query->n_params, NULL, query->params, NULL, NULL,
+	                         query->binary ? 1 : 0) != 0;
+}
+
 int
 pg_send(struct pg *pg, const struct pg_query *query)
 {
 	if (pg->state != PG_READY)
 		return -EBUSY;
-	int sent = query->n_params == 0 && !query->binary
-	               ? PQsendQuery(pg->conn, query->text)
-	               : PQsendQueryParams(pg->conn, query->text, query->n_params, NULL, query->params, NULL, NULL,
-	                                   query->binary ? 1 : 0);
+	bool sent = send_query(pg, query);
 	pg->query = *query;
 	pg->state = PG_BUSY;
 	arm_query_deadline(pg);

@@ -37,10 +37,11 @@ typedef void pg_result(void *arg, PGresult *result);
 typedef bool pg_copy_row(void *arg, const char *data, size_t len);
 
 struct pg_query {
-	const char *text;
+	const char *text; /* of `again`: known by its address */
 	int n_params;
 	const char *const *params; /* texts; NULL = SQL NULL */
 	bool binary;               /* results in binary format */
+	bool again;                /* one that is sent again and again: prepared where the connection keeps that */
 	struct duration timeout;   /* 0: the connection's */
 	bool long_one;             /* four times that, counted anew whenever something comes */
 	pg_result *result;
