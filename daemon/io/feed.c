@@ -86,6 +86,7 @@ struct feed {
 	bool in_copy;
 	bool wanted; /* a poll, as soon as the connection is idle */
 	bool got_events;
+	bool amid;      /* in a poll's answer: more of it is to come */
 	unsigned after; /* looks after the last events that are still to come */
 	bool resting;   /* and one is what the timer waits for */
 	bool probing;   /* a NOTIFY to oneself is still to be sent */
@@ -156,6 +157,13 @@ feed_stop(struct feed *feed)
 	feed->phase = PHASE_STOPPED;
 	timer_unset(feed->timer);
 	feed->failed = false;
+	feed->amid = false;
+}
+
+bool
+feed_is_amid(const struct feed *feed)
+{
+	return feed->amid;
 }
 
 static void
@@ -368,15 +376,14 @@ feed_note_deaf(struct feed *feed)
 
 /* Polling ---------------------------------------------------------------------------------------------------------- */
 
-static void
-take_events(struct feed *feed, PGresult *result)
+/* Takes what each row of a poll's answer begins with, from the first. */
+static bool
+take_head(struct feed *feed, PGresult *result)
 {
-	struct pg_value values[EVENT_COLUMN_COUNT];
-	if (!take_time(feed, result) || !take_snapshot(feed, PQgetvalue(result, 0, 0))) {
-		fail(feed, "a poll's answer could not be read");
-		return;
-	}
 	int32_t pid;
+	if (!take_time(feed, result) || !take_snapshot(feed, PQgetvalue(result, 0, 0)))
+		return false;
+	feed->took = (struct duration){loop_ticks(feed->loop) - feed->sent};
 	feed->got_events = !PQgetisnull(result, 0, POLL_HEAD);
 	if (pg_read_int32(field(result, 0, 2), &pid) == 0 && pid != feed->listener)
 		feed_note_deaf(feed);
@@ -385,6 +392,19 @@ take_events(struct feed *feed, PGresult *result)
 	else if (feed->idling && feed->got_events && ++feed->untold == UNTOLD_MAX)
 		feed_note_deaf(feed);
 	feed->hinted = false;
+	feed->amid = true;
+	return true;
+}
+
+/* Takes some rows of a poll's answer. */
+static void
+take_events(struct feed *feed, PGresult *result)
+{
+	struct pg_value values[EVENT_COLUMN_COUNT];
+	if (!feed->amid && PQntuples(result) > 0 && !take_head(feed, result)) {
+		fail(feed, "a poll's answer could not be read");
+		return;
+	}
 	for (int row = 0; feed->got_events && row < PQntuples(result); row++) {
 		for (int i = 0; i < EVENT_COLUMN_COUNT; i++)
 			values[i] = field(result, row, POLL_HEAD + i);
@@ -425,13 +445,14 @@ on_poll_result(void *arg, PGresult *result)
 	if (feed->phase == PHASE_STOPPED)
 		return;
 	if (result != NULL) {
-		feed->took = (struct duration){loop_ticks(feed->loop) - feed->sent};
-		if (PQresultStatus(result) == PGRES_TUPLES_OK)
-			take_events(feed, result);
-		else
+		ExecStatusType status = PQresultStatus(result);
+		if (status != PGRES_TUPLES_OK && status != PGRES_SINGLE_TUPLE)
 			note_error(feed, result);
+		else if (!feed->failed)
+			take_events(feed, result);
 		return;
 	}
+	feed->amid = false;
 	if (feed->failed) {
 		give_up(feed, feed->error);
 		return;
@@ -482,6 +503,7 @@ feed_poll(struct feed *feed)
 	                                    .params = params,
 	                                    .binary = true,
 	                                    .again = true,
+	                                    .apart = true,
 	                                    .result = on_poll_result,
 	                                    .arg = feed});
 }

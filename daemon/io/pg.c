@@ -269,6 +269,14 @@ take_copy_rows(struct pg *pg)
 	}
 }
 
+static void
+set_apart(struct pg *pg)
+{
+	/* Where libpq refuses, the rows come together. */
+	if (pg->query.apart)
+		(void)PQsetSingleRowMode(pg->conn);
+}
+
 /* Of a statement that is being prepared: whether the result is not for the query's callback, or an end before the last.
  */
 static bool
@@ -286,6 +294,7 @@ take_preparation(struct pg *pg, PGresult **result)
 	if (*result == NULL && pg->preparing == PREPARING_FIRST) {
 		pg->prepared[pg->n_prepared++] = pg->query.text;
 		pg->preparing = PREPARING_RUN;
+		set_apart(pg);
 	}
 	bool failed = status == PGRES_FATAL_ERROR;
 	if (failed && pg->preparing == PREPARING_FIRST)
@@ -618,6 +627,8 @@ pg_send(struct pg *pg, const struct pg_query *query)
 	bool sent = send_query(pg, query);
 	pg->query = *query;
 	pg->state = PG_BUSY;
+	if (pg->preparing == PREPARING_NOT)
+		set_apart(pg);
 	arm_query_deadline(pg);
 	/* A failure shows on the socket, in a turn of the loop where the caller is not in the middle of something. */
 	if (!sent || PQflush(pg->conn) != 0)

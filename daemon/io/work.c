@@ -117,7 +117,8 @@ on_timers(void *arg)
 	struct service *service = arg;
 	struct instant now = service_now(service);
 	struct wheel_node *node = NULL;
-	if (service->state != SERVICE_LIVE)
+	/* The end of a poll's answer goes on with the timers. */
+	if (service->state != SERVICE_LIVE || feed_is_amid(service->feed))
 		return;
 	while (has_room(service) && (node = wheel_pop(service->wheel, now)) != NULL) {
 		struct live_ticket *live = (struct live_ticket *)node;
@@ -218,6 +219,8 @@ close_full_batch(struct service *service)
 		return;
 	gather_touched(service);
 	ledger_close_batch(service->ledger);
+	if (service->state == SERVICE_LIVE)
+		work_flush(service);
 }
 
 static bool

@@ -51,6 +51,10 @@ void feed_stop(struct feed *feed);
 /* A hint came, or the driver is hungry again. */
 void feed_wake(struct feed *feed);
 
+/* Whether a part of a poll's answer has been handed out and more is to come. What is due meanwhile waits: an event that
+ * is there already may keep a clock from it. */
+bool feed_is_amid(const struct feed *feed);
+
 /* Whether NOTIFY does not reach us. */
 bool feed_is_poll_only(const struct feed *feed);
 

@@ -41,6 +41,7 @@ struct pg_query {
 	int n_params;
 	const char *const *params; /* texts; NULL = SQL NULL */
 	bool binary;               /* results in binary format */
+	bool apart;                /* rows come as they arrive, in several results, so that the loop turns meanwhile */
 	bool again;                /* one that is sent again and again: prepared where the connection keeps that */
 	struct duration timeout;   /* 0: the connection's */
 	bool long_one;             /* four times that, counted anew whenever something comes */

@@ -212,6 +212,18 @@ result_add(PGresult *result, const struct row *row)
 }
 
 PGresult *
+result_part(const PGresult *whole, int first, int n)
+{
+	PGresult *part = world_must(PQcopyResult(whole, PG_COPYRES_ATTRS));
+	for (int row = 0; row < n; row++)
+		for (int i = 0; i < PQnfields(whole); i++)
+			result_put(part, row, (unsigned)i,
+			           PQgetisnull(whole, first + row, i) ? NULL : PQgetvalue(whole, first + row, i),
+			           PQgetlength(whole, first + row, i));
+	return part;
+}
+
+PGresult *
 result_of_texts(const char *const *texts, unsigned n)
 {
 	PGresult *result = result_new(n);

@@ -35,6 +35,8 @@ void row_add_array_text(struct row *row, struct world *world, const char *value,
 /* A result of so many columns, and a row of it. */
 PGresult *result_new(unsigned columns);
 void result_add(PGresult *result, const struct row *row);
+/* Some rows of a result. */
+PGresult *result_part(const PGresult *whole, int first, int n);
 /* A row of texts. */
 PGresult *result_of_texts(const char *const *texts, unsigned n);
 

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "values.h"
+
 #define PAUSE_MIN (US_PER_S / 5)
 #define PAUSE_MAX (4 * US_PER_S)
 
@@ -22,6 +24,7 @@ struct message {
 	int n_params;
 	bool cut; /* the connection is cut instead of an answer */
 	struct db_answer answer;
+	int row; /* the next of an answer that comes in parts */
 };
 
 struct wire {
@@ -158,6 +161,8 @@ on_deadline(void *arg)
 	fail(arg, "the server did not answer a query in time");
 }
 
+static void on_answer(void *arg);
+
 static bool
 hand_out_copy(struct pg *pg, const struct message *message)
 {
@@ -170,20 +175,41 @@ hand_out_copy(struct pg *pg, const struct message *message)
 	return true;
 }
 
-/* The connection is idle again before its last callback, which may send the next query. */
-static void
+/* Hands out some rows of an answer that comes in parts. False: more are to come, or the connection was given up. */
+static bool
+hand_out_part(struct pg *pg, struct message *message)
+{
+	struct world *world = pg->wire->world;
+	const PGresult *whole = message->answer.results[0];
+	int left = PQntuples(whole) - message->row;
+	int n = left < 3 ? left : (int)world_about(world, 1, left < 20 ? left : 20);
+	PGresult *part = result_part(whole, message->row, n);
+	message->row += n;
+	pg->query.result(pg->query.arg, part);
+	PQclear(part);
+	if (pg->message == message && n < left)
+		world_set(world, &message->happening, world_about(world, 10, 2000), on_answer, message);
+	return n == left;
+}
+
+/* The connection is idle again before its last callback, which may send the next query. False: more is to come. */
+static bool
 hand_out(struct pg *pg, struct message *message)
 {
 	pg_result *callback = pg->query.result;
 	void *arg = pg->query.arg;
 	bool probed = message->answer.probe && !pg->pooled && pg->session.listening;
 	for (unsigned i = 0; i < message->answer.n_results; i++) {
-		callback(arg, message->answer.results[i]);
+		bool apart = pg->query.apart && PQresultStatus(message->answer.results[i]) == PGRES_TUPLES_OK;
+		if (!apart)
+			callback(arg, message->answer.results[i]);
+		else if (!hand_out_part(pg, message))
+			return pg->message != message;
 		/* It may have given the connection up. */
 		if (pg->message != message)
-			return;
+			return true;
 		if (PQresultStatus(message->answer.results[i]) == PGRES_COPY_OUT && !hand_out_copy(pg, message))
-			return;
+			return true;
 	}
 	pg->message = NULL;
 	message->pg = NULL;
@@ -193,6 +219,7 @@ hand_out(struct pg *pg, struct message *message)
 	callback(arg, NULL);
 	if (probed && pg->state >= STATE_READY && pg->callbacks.notified != NULL)
 		pg->callbacks.notified(pg->callbacks.arg, "sla_event", "probe");
+	return true;
 }
 
 static void
@@ -202,8 +229,8 @@ on_answer(void *arg)
 	struct pg *pg = message->pg;
 	if (pg != NULL && message->cut)
 		fail(pg, "server closed the connection unexpectedly");
-	else if (pg != NULL)
-		hand_out(pg, message);
+	else if (pg != NULL && !hand_out(pg, message))
+		return;
 	message_free(message);
 }
 
