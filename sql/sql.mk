@@ -15,15 +15,10 @@ SQL_MIGRATIONS = \
 	sql/0011_overtaken.sql \
 	sql/0012_claims.sql \
 	sql/0013_changes.sql \
-	sql/0014_inlined.sql
-# Views of what was kept, for reports.
-SQL_MIGRATIONS += \
-	sql/0021_reports.sql
-# What grows: the log of events can be trimmed, and updates stay within their pages.
-SQL_MIGRATIONS += sql/0023_growth.sql
-# The ledger's flush as a function.
-SQL_MIGRATIONS += \
-	sql/0022_flush.sql
+	sql/0014_inlined.sql \
+	sql/0021_reports.sql \
+	sql/0022_flush.sql \
+	sql/0023_growth.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 
