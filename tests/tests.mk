@@ -506,3 +506,6 @@ TESTS += tests/slatectl/lint.py
 # Explanations.
 dist_check_SCRIPTS += tests/system/explain.py
 TESTS += tests/system/explain.py
+# Holiday feeds.
+dist_check_SCRIPTS += tests/holidays/feeds.py
+TESTS += tests/holidays/feeds.py

@@ -163,7 +163,8 @@ setup_sum() {
 setup_modules() {
 	local modules=$root/tests/system/node_modules
 	if [ -d "$modules/standardwebhooks" ] && [ -d "$modules/cloudevents" ] && [ -d "$modules/smtp-server" ] &&
-		[ -d "$modules/mailparser" ] && [ -d "$modules/axe-core" ]; then
+		[ -d "$modules/mailparser" ] && [ -d "$modules/axe-core" ] &&
+		[ -d "$root/tools/holidays/node_modules/date-holidays" ]; then
 		return 0
 	fi
 	if ! command -v npm >/dev/null || ! timeout 180 "$root/tests/system/install-modules" >/dev/null 2>&1 </dev/null; then

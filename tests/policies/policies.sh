@@ -45,6 +45,9 @@ for vendor in neon aiven clairdash tidb-cloud; do
 	cases=0
 	if "$slatectl" check "$config" >"$work/out" 2>&1; then
 		passed=$((passed + 1))
+	elif grep -q 'configured --without-feeds' "$work/out"; then
+		echo "left out: $vendor.conf (a build without feeds)"
+		continue
 	else
 		fail "$vendor.conf is refused: $(cat "$work/out")"
 	fi

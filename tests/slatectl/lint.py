@@ -239,7 +239,12 @@ def check_findings(checks):
 
 def check_vendors(checks):
     for name, expected in VENDORS.items():
-        told = checks.lint(SOURCE / "conf" / "policies" / f"{name}.conf")
+        path = SOURCE / "conf" / "policies" / f"{name}.conf"
+        ran = subprocess.run([SLATECTL, "check", str(path)], capture_output=True, text=True, check=False)
+        if "configured --without-feeds" in ran.stderr:
+            print(f"left out: {name} (a build without feeds)")
+            continue
+        told = checks.lint(path)
         found = [finding["check"] for finding in told["findings"]] if told else None
         checks.expect(name, found == expected, found)
 
