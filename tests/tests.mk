@@ -509,3 +509,6 @@ TESTS += tests/system/explain.py
 # Holiday feeds.
 dist_check_SCRIPTS += tests/holidays/feeds.py
 TESTS += tests/holidays/feeds.py
+# slatectl holidays
+dist_check_SCRIPTS += tests/system/holidays.py
+TESTS += tests/system/holidays.py

@@ -75,6 +75,7 @@ extern const struct command command_check;
 extern const struct command command_completion;
 extern const struct command command_deliveries;
 extern const struct command command_due;
+extern const struct command command_holidays;
 extern const struct command command_list;
 extern const struct command command_migrate;
 extern const struct command command_reload;

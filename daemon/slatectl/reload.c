@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "reload.h"
 #include "slated/config.h"
 #include "standing.h"
 #include "table.h"
@@ -249,7 +250,7 @@ print_counts(const struct reload *reload, const char *lead)
 }
 
 static int
-run_text(const struct reload_options *options, const struct db *db, const struct config *config, struct reload *reload)
+print_moves(const char *name, const struct db *db, const struct config *config, struct reload *reload)
 {
 	static const struct table_column columns[] = {{"TICKET", TABLE_TRUNC, 0},   {"METRIC", 0, 0},
 	                                              {"POLICY", TABLE_TRUNC, 1},   {"DUE", TABLE_RIGHT, 0},
@@ -257,7 +258,7 @@ run_text(const struct reload_options *options, const struct db *db, const struct
 	struct jsonw obstacles = {0};
 	int n, r = find_obstacles(db, config, false, &obstacles, &n);
 	if (r == 0 && n > 0) {
-		printf("%s would be refused:\n%s", options->config, obstacles.text.data);
+		printf("%s would be refused:\n%s", name, obstacles.text.data);
 		r = -EINVAL;
 	}
 	jsonw_clear(&obstacles);
@@ -279,28 +280,59 @@ run_text(const struct reload_options *options, const struct db *db, const struct
 }
 
 static int
-run_json(const struct db *db, const struct config *config, struct reload *reload)
+write_moves(struct jsonw *json, const struct db *db, const struct config *config, struct reload *reload)
 {
-	struct jsonw json = {0};
 	int n;
-	reload->out = &json;
-	jsonw_open(&json, NULL, '{');
-	jsonw_open(&json, "obstacles", '[');
-	int r = find_obstacles(db, config, true, &json, &n);
-	jsonw_close(&json, ']');
-	jsonw_bool(&json, "accepted", n == 0);
-	jsonw_bool(&json, "migrates", reload->lists);
-	jsonw_open(&json, "moves", '[');
+	reload->out = json;
+	jsonw_open(json, "obstacles", '[');
+	int r = find_obstacles(db, config, true, json, &n);
+	jsonw_close(json, ']');
+	jsonw_bool(json, "accepted", n == 0);
+	jsonw_bool(json, "migrates", reload->lists);
+	jsonw_open(json, "moves", '[');
 	if (r == 0 && n == 0)
 		r = migrate_all(db, config, reload);
-	jsonw_close(&json, ']');
-	jsonw_number(&json, "open", reload->clocks);
-	jsonw_number(&json, "moving", count_moves(reload));
-	jsonw_close(&json, '}');
-	if (r == 0)
-		r = view_print_json(&json);
-	jsonw_clear(&json);
+	jsonw_close(json, ']');
+	jsonw_number(json, "open", reload->clocks);
+	jsonw_number(json, "moving", count_moves(reload));
 	return r == 0 && n > 0 ? -EINVAL : r;
+}
+
+static struct reload
+reload_init(const struct db *db, bool json, bool lists, enum view_color color)
+{
+	struct reload reload = {.now = db->now, .json = json, .lists = lists};
+	view_init(&reload.view, color, db->now);
+	return reload;
+}
+
+int
+reload_print(const char *name, struct db *db, const struct config *config, bool lists, enum view_color color)
+{
+	struct reload reload = reload_init(db, false, lists, color);
+	db->role = "sla_daemon"; /* to read configurations */
+	return print_moves(name, db, config, &reload);
+}
+
+int
+reload_write(struct jsonw *json, struct db *db, const struct config *config, bool lists)
+{
+	struct reload reload = reload_init(db, true, lists, VIEW_COLOR_NEVER);
+	db->role = "sla_daemon"; /* likewise */
+	return write_moves(json, db, config, &reload);
+}
+
+static int
+print_json(struct db *db, const struct config *config, bool lists)
+{
+	struct jsonw json = {0};
+	jsonw_open(&json, NULL, '{');
+	int r = reload_write(&json, db, config, lists);
+	jsonw_close(&json, '}');
+	if ((r == 0 || r == -EINVAL) && view_print_json(&json) < 0)
+		r = -ENOMEM;
+	jsonw_clear(&json);
+	return r;
 }
 
 static int
@@ -313,11 +345,9 @@ run_reload(void *into)
 		return EXIT_PROBLEM;
 	int r = db_open(config->conninfo != NULL ? options->config : NULL, options->conninfo, &db);
 	if (r == 0) {
-		struct reload reload = {
-		    .now = db.now, .json = options->json, .lists = options->migrate || config->migrate};
-		db.role = "sla_daemon"; /* to read configurations */
-		view_init(&reload.view, options->color, db.now);
-		r = options->json ? run_json(&db, config, &reload) : run_text(options, &db, config, &reload);
+		bool lists = options->migrate || config->migrate;
+		r = options->json ? print_json(&db, config, lists)
+		                  : reload_print(options->config, &db, config, lists, options->color);
 		db_close(&db);
 	}
 	config_free(config);

@@ -108,3 +108,10 @@ slatectl_SOURCES += daemon/slatectl/show_explain.c
 slatectl_SOURCES += daemon/slatectl/show_explain.h
 slatectl_SOURCES += daemon/slatectl/stretch_table.c
 slatectl_SOURCES += daemon/slatectl/stretch_table.h
+# slatectl holidays
+slatectl_CPPFLAGS += $(LIBCURL_CFLAGS)
+slatectl_LDADD += $(LIBCURL_LIBS)
+slatectl_SOURCES += daemon/slatectl/holidays.c
+slatectl_SOURCES += daemon/slatectl/holidays_get.c
+slatectl_SOURCES += daemon/slatectl/holidays_get.h
+slatectl_SOURCES += daemon/slatectl/reload.h

@@ -82,6 +82,21 @@ int config_load(const char *path, struct instant now, unsigned flags, struct con
 int config_load_text(const char *source, size_t len, struct instant now, struct config_problems *problems,
                      struct config **ret) __attribute__((warn_unused_result));
 
+/* One holiday feed that was read. */
+struct config_feed {
+	const char *name; /* the file from the main file's folder, not NUL-terminated */
+	size_t name_len;
+	const char *text;
+	size_t len;
+};
+
+/* The i-th feed; texts belong to the configuration. False past the last. */
+bool config_feed(const struct config *config, size_t i, struct config_feed *ret);
+
+/* A new `source` with `text` in the place of the feed's, for config_load_text(); the caller frees it. 0 or -ENOMEM. */
+int config_replace_feed(const struct config *config, const struct config_feed *feed, const char *text, size_t len,
+                        char **ret, size_t *ret_len) __attribute__((warn_unused_result));
+
 /* Takes NULL. */
 void config_free(struct config *config);
 
