@@ -512,3 +512,23 @@ TESTS += tests/holidays/feeds.py
 # slatectl holidays
 dist_check_SCRIPTS += tests/system/holidays.py
 TESTS += tests/system/holidays.py
+# Conformance vectors.
+TESTS += tests/vectors/run
+dist_check_SCRIPTS += tests/vectors/run
+EXTRA_DIST += \
+	tests/vectors/README.md \
+	tests/vectors/aiven.ndjson \
+	tests/vectors/by-hand.ndjson \
+	tests/vectors/clairdash.ndjson \
+	tests/vectors/clocks.ndjson \
+	tests/vectors/count.py \
+	tests/vectors/make.py \
+	tests/vectors/neon.ndjson \
+	tests/vectors/policies/aiven.json \
+	tests/vectors/policies/clairdash.json \
+	tests/vectors/policies/clocks.conf \
+	tests/vectors/policies/clocks.json \
+	tests/vectors/policies/neon.json \
+	tests/vectors/policies/tidb-cloud.json \
+	tests/vectors/tidb-cloud.ndjson \
+	tests/vectors/vectors.py
