@@ -2,7 +2,7 @@
 import contextlib
 import os
 
-from bench import cell, in_turn, table
+from bench import cell, in_turn, number, table
 from database import Database
 
 CHANGE = r"""
@@ -21,6 +21,9 @@ BEGIN
 END $$;
 CREATE TRIGGER tell AFTER UPDATE ON public.notifying FOR EACH ROW EXECUTE FUNCTION public.tell();
 """
+CAUGHT_UP = """
+SELECT NOT EXISTS (SELECT FROM sla.ticket t JOIN sla.ticket_state s ON s.ticket_id = t.id WHERE t.event_seq > s.applied_seq)
+"""
 COMMITS = {"commits that cost nothing": 0, "commits of 2 ms": 2000}
 NOTES = """
 - 16 clients of pgbench change the status of random tickets, of {tickets:,}, one in each transaction.
@@ -28,21 +31,36 @@ NOTES = """
   whoever flushes the log wait for so long, while others queue up behind it as behind a slow disk.
 - With the daemon: it takes the events in and writes clocks and milestones on the same {cores} cores, so its share is
   taken from the writers.
-- A change of a ticket without triggers writes {bare:.0f} bytes of WAL; with them {ticket:.0f}, and what the daemon
-  writes for it makes {all:.0f} (one writer, full pages left out).
+
+| written for a change | rows inserted | updated | entries of indexes | locks of rows | bytes of WAL |
+| --- | --- | --- | --- | --- | --- |
+{written}
+
+- By one writer, full pages left out. A change pauses or resumes one clock and a half: the ticket, its event, its state, and
+  for each clock a milestone and the clock.
 """
 
 
+def caught_up(data):
+    data.harness.wait_until("the daemon to take all changes in", lambda: data.db.value(CAUGHT_UP), 300)
+
+
 def wal(data, script, *options):
-    """Bytes of WAL a transaction without full pages, with those that the daemon writes for it if it runs."""
+    """Bytes of WAL a transaction without full pages, with those that the daemon writes for it if it runs, and what they are:
+    {record: how many for each}."""
     changes = 200 if data.bench.quick else 4000
-    before = data.db.value("SELECT pg_current_wal_insert_lsn()::text")
+    before = data.db.value("SELECT pg_current_wal_flush_lsn()::text")
     data.pgbench(script, "-c", 1, "-t", changes, *options)
     if data.runs():
-        data.db.wait("NOT EXISTS (SELECT FROM sla.ticket t JOIN sla.ticket_state s ON s.ticket_id = t.id "
-                     "WHERE t.event_seq > s.applied_seq)")
-    return data.db.value("SELECT sum(record_length - fpi_length) FROM pg_get_wal_records_info("
-                         f"'{before}', pg_current_wal_flush_lsn())") / changes
+        caught_up(data)
+    rows = data.db.rows("SELECT resource_manager || ' ' || record_type AS record, count(*) AS n, "
+                        "sum(record_length - fpi_length) AS bytes FROM pg_get_wal_records_info("
+                        f"'{before}', pg_current_wal_flush_lsn()) GROUP BY 1")
+    counted = {row["record"]: row["n"] / changes for row in rows}
+    return sum(row["bytes"] for row in rows) / changes, {
+        "inserted": counted.get("Heap INSERT", 0) + counted.get("Heap INSERT+INIT", 0),
+        "updated": counted.get("Heap HOT_UPDATE", 0) + counted.get("Heap UPDATE", 0),
+        "indexed": counted.get("Btree INSERT_LEAF", 0), "locked": counted.get("Heap LOCK", 0)}
 
 
 def run(bench):
@@ -62,6 +80,7 @@ def run(bench):
             def measure():
                 if daemon:
                     data.start()
+                    caught_up(data)
                 rates = {}
                 for commit, delay in commits.items():
                     data.set(commit_delay=delay, commit_siblings=0)
@@ -75,10 +94,13 @@ def run(bench):
             "no trigger": write("public.bare"), "sla.ticket, no daemon": write("sla.ticket"),
             "sla.ticket, with the daemon": write("sla.ticket", True),
             "NOTIFY for each row": write("public.notifying")})
-        written = {"bare": wal(data, CHANGE.format(table="public.bare"), *bounds),
-                   "ticket": wal(data, CHANGE.format(table="sla.ticket"), *bounds)}
+        bare, ticket = CHANGE.format(table="public.bare"), CHANGE.format(table="sla.ticket")
+        written = {"no trigger": wal(data, bare, *bounds), "sla.ticket, no daemon": wal(data, ticket, *bounds)}
         data.start()
-        written["all"] = wal(data, CHANGE.format(table="sla.ticket"), *bounds)
+        caught_up(data)
+        written["sla.ticket, with the daemon"] = wal(data, ticket, *bounds)
+        lines = [[name, *(number(value) for value in counted.values()), number(size)]
+                 for name, (size, counted) in written.items()]
         rows = []
         for name, took in rates.items():
             row = [name]
@@ -87,5 +109,6 @@ def run(bench):
                 row += [cell(values), cell(shares)]
             rows.append(row)
         head = ["transactions a second"] + [word for commit in commits for word in (commit, "of bare")]
-        text = "\n" + table(head, rows) + NOTES.format(tickets=tickets, cores=os.cpu_count(), **written)
+        text = "\n" + table(head, rows) + NOTES.format(
+            tickets=tickets, cores=os.cpu_count(), written="\n".join("| " + " | ".join(line) + " |" for line in lines))
         bench.report("writes", "Ticket writes", text, data.versions())
