@@ -332,8 +332,8 @@ restore_spans(struct row_reader *reader, struct pg_value value, struct clock *cl
 	if (n < 0 || (n % 2 == 1) != (clock->state == CLOCK_RUNNING))
 		return -EBADMSG;
 	clock->n_spans = (uint32_t)n / 2;
-	clock->spans = calloc(clock->n_spans + 1U, sizeof(clock->spans[0]));
-	if (clock->spans == NULL)
+	clock->spans = clock->n_spans == 0 ? NULL : calloc(clock->n_spans, sizeof(clock->spans[0]));
+	if (clock->n_spans > 0 && clock->spans == NULL)
 		return -ENOMEM;
 	int r = 0;
 	for (uint32_t i = 0; r == 0 && i < clock->n_spans; i++) {
