@@ -532,3 +532,11 @@ EXTRA_DIST += \
 	tests/vectors/policies/tidb-cloud.json \
 	tests/vectors/tidb-cloud.ndjson \
 	tests/vectors/vectors.py
+# The table of tickets in memory.
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/test_live
+TESTS += tests/unit/test_live
+tests_unit_test_live_SOURCES = tests/unit/test_live.c
+tests_unit_test_live_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_live_LDADD = libslated-io.a libslated-core.a $(CRITERION_LIBS)
+endif

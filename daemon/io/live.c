@@ -1,6 +1,3 @@
-/* Without it uthash ends the program. A ticket that was not added has no table then. */
-#define HASH_NONFATAL_OOM 1
-
 #include "slated/live.h"
 
 #include <assert.h>
@@ -20,14 +17,62 @@ live_init(struct live *live)
 {
 	*live = (struct live){0};
 	live->touched_tail = &live->touched;
+	live->slabs_tail = &live->slabs;
+}
+
+/* Multiplicative hashing (Knuth, The Art of Computer Programming, volume 3, 6.4): ids count up, and a daemon that
+ * shares the tickets has those of some remainders alone, so their last bits say nothing. */
+static struct live_ticket **
+bucket_of(struct live_ticket **buckets, size_t n_buckets, int64_t id)
+{
+	uint64_t hash = (uint64_t)id * UINT64_C(0x9e3779b97f4a7c15);
+	return &buckets[(hash >> 32) & (n_buckets - 1)];
 }
 
 struct live_ticket *
 live_find(const struct live *live, int64_t id)
 {
-	struct live_ticket *found;
-	HASH_FIND(hh, live->tickets, &id, sizeof(id), found);
+	if (live->n_buckets == 0)
+		return NULL;
+	struct live_ticket *found = *bucket_of(live->buckets, live->n_buckets, id);
+	while (found != NULL && found->id != id)
+		found = found->chain;
 	return found;
+}
+
+struct live_ticket *
+live_next(struct live_walk *walk)
+{
+	for (; walk->slab != NULL; walk->slab = walk->slab->next, walk->place = 0)
+		while (walk->place < SLAB_TICKETS) {
+			struct live_ticket *ticket = &walk->slab->tickets[walk->place++];
+			if (ticket->used)
+				return ticket;
+		}
+	return NULL;
+}
+
+/* Makes room for one more: as many buckets as tickets at least. False: out of memory. */
+static bool
+make_room(struct live *live)
+{
+	enum { FIRST_BUCKETS = 256 };
+	if (live->n_tickets < live->n_buckets)
+		return true;
+	size_t n = live->n_buckets == 0 ? FIRST_BUCKETS : live->n_buckets * 2;
+	struct live_ticket **buckets = calloc(n, sizeof(buckets[0]));
+	if (buckets == NULL)
+		return false;
+	struct live_walk walk = live_begin(live);
+	for (struct live_ticket *ticket; (ticket = live_next(&walk)) != NULL;) {
+		struct live_ticket **bucket = bucket_of(buckets, n, ticket->id);
+		ticket->chain = *bucket;
+		*bucket = ticket;
+	}
+	free(live->buckets);
+	live->buckets = buckets;
+	live->n_buckets = n;
+	return true;
 }
 
 /* Takes a ticket off the free ones, of which a slab brings more. NULL: out of memory. */
@@ -38,8 +83,8 @@ take_free(struct live *live)
 		struct live_slab *slab = calloc(1, sizeof(*slab));
 		if (slab == NULL)
 			return NULL;
-		slab->next = live->slabs;
-		live->slabs = slab;
+		*live->slabs_tail = slab;
+		live->slabs_tail = &slab->next;
 		for (size_t i = SLAB_TICKETS; i-- > 0;) {
 			slab->tickets[i].next = live->free;
 			live->free = &slab->tickets[i];
@@ -54,6 +99,7 @@ take_free(struct live *live)
 static void
 give_back(struct live *live, struct live_ticket *ticket)
 {
+	ticket->used = false;
 	ticket->next = live->free;
 	live->free = ticket;
 }
@@ -61,16 +107,16 @@ give_back(struct live *live, struct live_ticket *ticket)
 struct live_ticket *
 live_add(struct live *live, int64_t id)
 {
-	struct live_ticket *ticket = take_free(live);
+	struct live_ticket *ticket = make_room(live) ? take_free(live) : NULL;
 	if (ticket == NULL)
 		return NULL;
+	struct live_ticket **bucket = bucket_of(live->buckets, live->n_buckets, id);
 	ticket->id = id;
 	ticket->ticket.id = (uint64_t)id;
-	HASH_ADD(hh, live->tickets, id, sizeof(ticket->id), ticket);
-	if (ticket->hh.tbl == NULL) {
-		give_back(live, ticket);
-		return NULL;
-	}
+	ticket->used = true;
+	ticket->chain = *bucket;
+	*bucket = ticket;
+	live->n_tickets++;
 	return ticket;
 }
 
@@ -127,7 +173,11 @@ live_remove(struct live *live, struct live_ticket *ticket)
 	for (unsigned i = 0; i < LIVE_CLOCK_STATES; i++)
 		live->clocks[i] -= ticket->clocks[i];
 	live->at_risk -= ticket->at_risk;
-	HASH_DEL(live->tickets, ticket);
+	struct live_ticket **link = bucket_of(live->buckets, live->n_buckets, ticket->id);
+	while (*link != ticket)
+		link = &(*link)->chain;
+	*link = ticket->chain;
+	live->n_tickets--;
 	ticket_clear(&ticket->ticket);
 	free(ticket->ladder);
 	give_back(live, ticket);
@@ -136,13 +186,12 @@ live_remove(struct live *live, struct live_ticket *ticket)
 void
 live_clear(struct live *live)
 {
-	struct live_ticket *ticket;
-	struct live_ticket *next;
-	HASH_ITER (hh, live->tickets, ticket, next) {
-		HASH_DEL(live->tickets, ticket);
+	struct live_walk walk = live_begin(live);
+	for (struct live_ticket *ticket; (ticket = live_next(&walk)) != NULL;) {
 		ticket_clear(&ticket->ticket);
 		free(ticket->ladder);
 	}
+	free(live->buckets);
 	while (live->slabs != NULL) {
 		struct live_slab *slab = live->slabs;
 		live->slabs = slab->next;
@@ -154,5 +203,5 @@ live_clear(struct live *live)
 size_t
 live_count(const struct live *live)
 {
-	return HASH_COUNT(live->tickets);
+	return live->n_tickets;
 }

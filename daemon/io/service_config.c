@@ -138,7 +138,8 @@ reload_obstacle(const struct service *service, const struct config *config)
 {
 	static char text[200];
 	const struct policy_set *now = service->config->policies;
-	for (const struct live_ticket *t = service->live.tickets; t != NULL; t = t->hh.next) {
+	struct live_walk walk = live_begin(&service->live);
+	for (const struct live_ticket *t; (t = live_next(&walk)) != NULL;) {
 		const char *severity = now->severities[t->ticket.severity].name;
 		if (t->ticket.opened && policy_set_severity(config->policies, severity) < 0) {
 			(void)snprintf(text, sizeof(text), "severity \"%s\" is gone, but ticket %lld has it", severity,
@@ -162,7 +163,8 @@ reload_obstacle(const struct service *service, const struct config *config)
 static void
 renumber_severities(struct service *service, const struct policy_set *former)
 {
-	for (struct live_ticket *t = service->live.tickets; t != NULL; t = t->hh.next)
+	struct live_walk walk = live_begin(&service->live);
+	for (struct live_ticket *t; (t = live_next(&walk)) != NULL;)
 		if (t->ticket.opened)
 			t->ticket.severity = (uint8_t)policy_set_severity(service->config->policies,
 			                                                  former->severities[t->ticket.severity].name);

@@ -356,11 +356,10 @@ static bool
 restore_ladders(void *arg)
 {
 	struct service *service = arg;
-	struct live_ticket *live;
-	struct live_ticket *next;
+	struct live_walk walk = live_begin(&service->live);
 	char problem[REFUSAL_SIZE];
 	unsigned lost = 0;
-	HASH_ITER (hh, service->live.tickets, live, next) {
+	for (struct live_ticket *live; (live = live_next(&walk)) != NULL;) {
 		int r = 0;
 		if (live->ladder != NULL)
 			r = row_restore_ladder(live->ladder, engine_policies(service->engine), &live->ticket, &lost,
@@ -491,10 +490,9 @@ work_flush(struct service *service)
 void
 work_rematch(struct service *service)
 {
-	struct live_ticket *live;
-	struct live_ticket *next;
+	struct live_walk walk = live_begin(&service->live);
 	name_configs(service);
-	HASH_ITER (hh, service->live.tickets, live, next) {
+	for (struct live_ticket *live; (live = live_next(&walk)) != NULL;) {
 		int r = engine_rematch(service->engine, &live->ticket);
 		if (r < 0) {
 			service_begin_anew(service, strerror(-r));
@@ -515,12 +513,11 @@ is_of_former(const struct service *service, const struct ticket *ticket)
 void
 work_migrate(struct service *service)
 {
-	struct live_ticket *live;
-	struct live_ticket *next;
+	struct live_walk walk = live_begin(&service->live);
 	struct instant now = service_now(service);
 	if (service->state != SERVICE_LIVE || !service->config->migrate)
 		return;
-	HASH_ITER (hh, service->live.tickets, live, next) {
+	for (struct live_ticket *live; (live = live_next(&walk)) != NULL;) {
 		if (!is_of_former(service, &live->ticket))
 			continue;
 		int r = engine_advance(service->engine, &live->ticket, now);

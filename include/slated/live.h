@@ -2,8 +2,6 @@
 #ifndef SLATED_LIVE_H
 #define SLATED_LIVE_H
 
-#include <uthash.h>
-
 #include "slated/engine.h"
 
 /* Those of clocks that have not ended. */
@@ -18,14 +16,18 @@ struct live_ticket {
 	bool touched;                      /* on that list */
 	uint8_t clocks[LIVE_CLOCK_STATES]; /* by state, as counted last */
 	uint8_t at_risk;                   /* running ones of which a level has fired, as counted last */
-	UT_hash_handle hh;
+	bool used;                         /* false: free */
+	struct live_ticket *chain;         /* the next one of its bucket */
 };
 
 struct live_slab;
 
 struct live {
-	struct live_ticket *tickets;
-	struct live_slab *slabs; /* where they lie */
+	struct live_ticket **buckets; /* by id; as many as a power of two, and no fewer than tickets */
+	size_t n_buckets;
+	size_t n_tickets;
+	struct live_slab *slabs; /* where they lie, the oldest first */
+	struct live_slab **slabs_tail;
 	struct live_ticket *free;
 	struct live_ticket *touched;
 	struct live_ticket **touched_tail;
@@ -38,6 +40,21 @@ void live_init(struct live *live);
 
 /* The ticket, or NULL. */
 struct live_ticket *live_find(const struct live *live, int64_t id);
+
+/* A walk over all tickets, in the order in which they lie. */
+struct live_walk {
+	struct live_slab *slab;
+	size_t place;
+};
+
+static inline struct live_walk
+live_begin(const struct live *live)
+{
+	return (struct live_walk){.slab = live->slabs};
+}
+
+/* The next ticket, or NULL. Those that it has given may be removed meanwhile. */
+struct live_ticket *live_next(struct live_walk *walk);
 
 /* A new, zeroed ticket of that id, which must not be there. NULL: out of memory. */
 struct live_ticket *live_add(struct live *live, int64_t id);
