@@ -19,6 +19,16 @@ SQL_MIGRATIONS = \
 	sql/0021_reports.sql \
 	sql/0022_flush.sql \
 	sql/0023_growth.sql
+	sql/0014_inlined.sql
+# Views of what was kept, for reports.
+SQL_MIGRATIONS += \
+	sql/0021_reports.sql
+# The ledger's flush as a function.
+SQL_MIGRATIONS += sql/0022_flush.sql
+# What grows: the log of events can be trimmed, and updates stay within their pages.
+SQL_MIGRATIONS += sql/0023_growth.sql
+# The flush's look-ups.
+SQL_MIGRATIONS += sql/0024_lookups.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 
