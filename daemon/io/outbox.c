@@ -574,26 +574,23 @@ on_reassessed(void *arg, PGresult *result)
 /* Steps ------------------------------------------------------------------------------------------------------------ */
 
 static void
-run_query(struct outbox *outbox, const char *text, int n_params, const char *const *params, bool binary,
-          pg_result *result)
+run_query(struct outbox *outbox, struct pg_query query)
 {
-	int r = pg_send(outbox->pg, &(struct pg_query){.text = text,
-	                                               .n_params = n_params,
-	                                               .params = params,
-	                                               .binary = binary,
-	                                               .again = true,
-	                                               .result = result,
-	                                               .arg = outbox});
+	query.arg = outbox;
+	int r = pg_send(outbox->pg, &query);
 	assert(r == 0); /* the connection is idle */
 	(void)r;
 }
 
+/* Batches are planned for their size: for few rows the server compares each with each. */
 static void
 write_fallen(struct outbox *outbox)
 {
 	const char *params[FALL_BACK_COLUMNS];
 	batch_take(&outbox->fallen, FALL_BACK_COLUMNS, params);
-	run_query(outbox, fall_back_sql, FALL_BACK_COLUMNS, params, false, on_fallen);
+	run_query(outbox,
+	          (struct pg_query){
+	              .text = fall_back_sql, .n_params = FALL_BACK_COLUMNS, .params = params, .result = on_fallen});
 }
 
 static void
@@ -601,7 +598,9 @@ write_outcomes(struct outbox *outbox)
 {
 	const char *params[OUTCOME_COLUMNS];
 	batch_take(&outbox->outcomes, OUTCOME_COLUMNS, params);
-	run_query(outbox, outcome_sql, OUTCOME_COLUMNS, params, false, on_outcomes);
+	run_query(outbox,
+	          (struct pg_query){
+	              .text = outcome_sql, .n_params = OUTCOME_COLUMNS, .params = params, .result = on_outcomes});
 }
 
 static void
@@ -621,9 +620,13 @@ claim(struct outbox *outbox, size_t held)
 	outbox->wanted = false;
 	outbox->asked_in = outbox->session;
 	if (!full.failed)
-		run_query(outbox, claim_sql, 5,
-		          (const char *[]){outbox->instance, limit, full.data, outbox->claim, session}, true,
-		          on_claimed);
+		run_query(outbox, (struct pg_query){.text = claim_sql,
+		                                    .n_params = 5,
+		                                    .params = (const char *[]){outbox->instance, limit, full.data,
+		                                                               outbox->claim, session},
+		                                    .binary = true,
+		                                    .again = true,
+		                                    .result = on_claimed});
 	free(full.data);
 }
 
@@ -640,11 +643,19 @@ outbox_step(struct outbox *outbox)
 	if (!outbox->released) {
 		char session[16];
 		(void)snprintf(session, sizeof(session), "%u", outbox->session);
-		run_query(outbox, release_sql, 3, (const char *[]){outbox->instance, outbox->claim, session}, false,
-		          on_released);
+		run_query(outbox,
+		          (struct pg_query){.text = release_sql,
+		                            .n_params = 3,
+		                            .params = (const char *[]){outbox->instance, outbox->claim, session},
+		                            .again = true,
+		                            .result = on_released});
 	} else if (outbox->restored.len > 0) {
-		run_query(outbox, restore_sql, 2,
-		          (const char *[]){outbox->restored.data, shards_filter(outbox->shards)}, true, on_restored);
+		run_query(outbox, (struct pg_query){
+		                      .text = restore_sql,
+		                      .n_params = 2,
+		                      .params = (const char *[]){outbox->restored.data, shards_filter(outbox->shards)},
+		                      .binary = true,
+		                      .result = on_restored});
 	} else if (!batch_is_empty(&outbox->fallen)) {
 		write_fallen(outbox);
 	} else if (!batch_is_empty(&outbox->outcomes)) {
@@ -655,6 +666,6 @@ outbox_step(struct outbox *outbox)
 		return;
 	} else if (outbox->reassess && !outbox->draining) {
 		outbox->reassess = false;
-		run_query(outbox, reassess_sql, 0, NULL, false, on_reassessed);
+		run_query(outbox, (struct pg_query){.text = reassess_sql, .again = true, .result = on_reassessed});
 	}
 }
