@@ -17,3 +17,6 @@ dist_holidays_DATA = \
 	conf/holidays/northern-ireland.ics \
 	conf/holidays/us-federal.ics
 EXTRA_DIST += tools/holidays/make.mjs tools/holidays/package.json tools/holidays/package-lock.json
+# Examples of adapters.
+adaptersdir = $(pkgdatadir)/adapters
+dist_adapters_DATA = conf/adapters/generic.conf

@@ -20,3 +20,5 @@ doc/slated.conf.5: doc/slated.conf.5.in daemon/io/config_table.c daemon/slatectl
 EXTRA_DIST += doc/guarantees.md
 # For those who run it.
 EXTRA_DIST += doc/operations.md doc/mixin/slated.dashboard.json
+# Adapters.
+EXTRA_DIST += doc/adapters.md

@@ -20,6 +20,9 @@ SQL_MIGRATIONS = \
 	sql/0022_flush.sql \
 	sql/0023_growth.sql
 	sql/0014_inlined.sql
+# Adapters.
+SQL_MIGRATIONS += \
+	sql/0015_adapters.sql
 # Views of what was kept, for reports.
 SQL_MIGRATIONS += \
 	sql/0021_reports.sql
@@ -29,6 +32,12 @@ SQL_MIGRATIONS += sql/0022_flush.sql
 SQL_MIGRATIONS += sql/0023_growth.sql
 # The flush's look-ups.
 SQL_MIGRATIONS += sql/0024_lookups.sql
+SQL_MIGRATIONS += \
+	sql/0022_flush.sql
+# What grows: the log of events can be trimmed, and updates stay within their pages.
+SQL_MIGRATIONS += sql/0023_growth.sql
+# Adapters: nobody is told of what was before.
+SQL_MIGRATIONS += sql/0024_past.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 
@@ -36,3 +45,13 @@ sql/migrations.c: $(SQL_MIGRATIONS) sql/embed.sh sql/sql.mk
 	$(AM_V_GEN)$(MKDIR_P) sql && sh $(srcdir)/sql/embed.sh $(srcdir) $(SQL_MIGRATIONS) >$@.tmp && mv $@.tmp $@
 CLEANFILES += sql/migrations.c sql/migrations.c.tmp
 EXTRA_DIST += doc/database.md
+
+# What slatectl attach makes in the databases of other systems: what all have, and a file for each kind.
+SQL_ADAPTERS = \
+	sql/adapters/core.sql \
+	sql/adapters/generic.sql
+EXTRA_DIST += $(SQL_ADAPTERS) sql/embed_texts.sh
+
+sql/adapter_texts.c: $(SQL_ADAPTERS) sql/embed_texts.sh sql/sql.mk
+	$(AM_V_GEN)$(MKDIR_P) sql && sh $(srcdir)/sql/embed_texts.sh $(srcdir) $(SQL_ADAPTERS) >$@.tmp && mv $@.tmp $@
+CLEANFILES += sql/adapter_texts.c sql/adapter_texts.c.tmp

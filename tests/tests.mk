@@ -540,3 +540,7 @@ tests_unit_test_live_SOURCES = tests/unit/test_live.c
 tests_unit_test_live_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_live_LDADD = libslated-io.a libslated-core.a $(CRITERION_LIBS)
 endif
+# Adapters.
+adapter_tests = tests/system/attach_generic.py
+dist_check_SCRIPTS += $(adapter_tests)
+TESTS += $(adapter_tests)

@@ -428,6 +428,7 @@ loader_finish(struct loader *loader, struct config **ret)
 		loader_ladders(loader);
 		loader_policies(loader);
 		loader_rules(loader);
+		loader_adapters(loader);
 		r = loader->error;
 	}
 	if (r == 0 && problems->n > 0) {
@@ -455,6 +456,7 @@ loader_finish(struct loader *loader, struct config **ret)
 	free(loader->channels.items);
 	free(loader->policies.items);
 	free(loader->rules.items);
+	free(loader->adapters.items);
 	return r;
 }
 

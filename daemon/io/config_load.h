@@ -44,6 +44,7 @@ struct loader {
 	struct names channels;
 	struct names policies;
 	struct names rules;
+	struct names adapters;
 	struct config *config;
 	struct policy_set *set;
 	struct config_problems *problems;
@@ -126,6 +127,9 @@ char **loader_command(struct loader *loader, config_setting_t *setting);
 /* A member's URL with the scheme `scheme` or that and an "s"; NULL after a problem, or when it is absent. */
 char *loader_url(struct loader *loader, const config_setting_t *group, const char *key, const char *scheme);
 
+/* A group's conninfo, without a password in it; NULL after a problem, or when it is absent. */
+char *loader_conninfo(struct loader *loader, const config_setting_t *group);
+
 /* Adds a name, or reports both places where it is taken. */
 bool names_add(struct loader *loader, struct names *names, config_setting_t *setting, const char *key, const char *name,
                const char *what);
@@ -144,6 +148,9 @@ void loader_policies(struct loader *loader);
 void loader_rules(struct loader *loader);
 /* Of a configuration without problems: fills in loader->lint. */
 void loader_lint(struct loader *loader);
+void loader_adapters(struct loader *loader);
+/* Frees what that made. */
+void adapters_clear(struct config *config);
 
 /* Notes the version of the system's time zones. */
 void loader_tzdata(struct loader *loader);

@@ -125,6 +125,19 @@ conninfo_has_password(const char *conninfo)
 	return false;
 }
 
+char *
+loader_conninfo(struct loader *loader, const config_setting_t *group)
+{
+	const char *conninfo = setting_string(group, "conninfo");
+
+	if (conninfo == NULL)
+		return NULL;
+	if (conninfo_has_password(conninfo))
+		loader_problem(loader, group, "conninfo",
+		               "holds a password: use password_credential or password_file instead");
+	return loader_strdup(loader, conninfo);
+}
+
 static void
 database_timeout_load(struct loader *loader)
 {
@@ -142,13 +155,9 @@ database_load(struct loader *loader)
 {
 	struct config *config = loader->config;
 	const config_setting_t *group = service_group(loader, "database", "conninfo");
-	const char *conninfo = group != NULL ? loader_required(loader, group, "conninfo") : NULL;
 
-	if (conninfo != NULL && conninfo_has_password(conninfo))
-		loader_problem(loader, group, "conninfo",
-		               "holds a password: use password_credential or password_file instead");
-	if (conninfo != NULL)
-		config->conninfo = loader_strdup(loader, conninfo);
+	if (group != NULL && loader_required(loader, group, "conninfo") != NULL)
+		config->conninfo = loader_conninfo(loader, group);
 	group = service_group_either(loader, "database", "password_credential", "password_file");
 	if (group != NULL)
 		config->password = loader_secret(loader, group, "password_credential", "password_file");
@@ -377,6 +386,7 @@ config_free(struct config *config)
 	for (size_t i = 0; i < config->n_channels; i++)
 		channel_clear(&config->channels[i]);
 	free(config->channels);
+	adapters_clear(config);
 	texts_free(config->listen);
 	secret_free(config->password);
 	secret_free(config->token);

@@ -173,6 +173,10 @@ libslated_io_a_SOURCES += daemon/io/shards.c
 libslated_io_a_SOURCES += include/slated/web.h
 libslated_io_a_SOURCES += daemon/io/web.c
 nodist_libslated_io_a_SOURCES = web/web_files.c
+# Adapters.
+libslated_io_a_SOURCES += include/slated/adapter.h
+libslated_io_a_SOURCES += daemon/io/adapter.c
+libslated_io_a_SOURCES += daemon/io/config_adapter.c
 # JSON that comes in.
 libslated_io_a_SOURCES += include/slated/jsonr.h
 libslated_io_a_SOURCES += daemon/io/jsonr.c

@@ -165,6 +165,30 @@ make_delivery(struct service *service)
 	return service_open_channels(service, service->config);
 }
 
+/* Adapters --------------------------------------------------------------------------------------------------------- */
+
+static int
+connect_adapter(void *arg, const char *name, const struct pg_callbacks *callbacks, struct pg **ret)
+{
+	return service_make_connection(arg, name, callbacks, ret);
+}
+
+static void
+on_adapter_problem(void *arg, const char *what, const char *text)
+{
+	service_problem(arg, what, text);
+}
+
+static int
+make_adapters(struct service *service)
+{
+	const struct adapters_hooks hooks = {connect_adapter, on_adapter_problem, service_count_adapter, service};
+	int r = adapters_new(service->base, service->loop, service->instance, &hooks, &service->adapters);
+	if (r == 0)
+		r = adapters_configure(service->adapters, service->config);
+	return r;
+}
+
 static struct event_base *
 make_base(void)
 {
@@ -209,6 +233,8 @@ make_parts(struct service *service, const char *path)
 	if (r == 0)
 		r = service_http_new(service);
 	if (r == 0)
+		r = make_adapters(service);
+	if (r == 0)
 		r = service_notify_new(service);
 	return r;
 }
@@ -242,6 +268,7 @@ service_free(struct service *service)
 	if (service == NULL)
 		return;
 	service_notify_free(service);
+	adapters_free(service->adapters);
 	service_http_free(service);
 	free_event(service->clock_event);
 	if (service->clock_fd >= 0)

@@ -235,6 +235,8 @@ service_reload(struct service *service)
 	work_rematch(service);
 	work_migrate(service);
 	service_http_configure(service);
+	if (adapters_configure(service->adapters, config) < 0)
+		log_error("the adapters cannot be opened; restart slated");
 	service->config_written = false;
 	if (!service->flushing)
 		(void)service_use_connection(service);

@@ -5,6 +5,7 @@
 #ifndef SLATED_SERVICE_INTERNAL_H
 #define SLATED_SERVICE_INTERNAL_H
 
+#include "slated/adapter.h"
 #include "slated/config.h"
 #include "slated/courier.h"
 #include "slated/feed.h"
@@ -88,6 +89,7 @@ struct service {
 	struct inbound *inbound;
 	struct pg *api_pg; /* of the reads */
 	struct pg *http_pg;
+	struct adapters *adapters;
 	struct service_metrics *metrics;
 	struct timebase timebase;
 	struct instant started_at;
@@ -218,6 +220,8 @@ void service_count_poll(struct service *service, struct duration took);
 void service_count_outcome(struct service *service, const struct delivery *delivery, enum outcome outcome);
 /* The courier's hook. */
 void service_count_attempt(void *service, const char *channel, size_t n, enum outcome outcome);
+/* The adapters' hook. */
+void service_count_adapter(void *service, const char *adapter, const struct adapter_counts *counts);
 /* The hooks' callback. */
 void service_count_hook(void *service, const char *rule, bool answered);
 /* "success", "refused", "unchanged" */

@@ -186,6 +186,17 @@ service_count_hook(void *arg, const char *rule, bool answered)
 }
 
 void
+service_count_adapter(void *arg, const char *adapter, const struct adapter_counts *counts)
+{
+	struct service *service = arg;
+	struct metrics *metrics = service->metrics->metrics;
+	metrics_add(metrics, METRICS_ADAPTER_TICKETS, adapter, NULL, (double)counts->tickets);
+	metrics_add(metrics, METRICS_ADAPTER_ITEMS, adapter, NULL, (double)counts->items);
+	metrics_add(metrics, METRICS_ADAPTER_DIFFERENCES, adapter, NULL, (double)counts->differences);
+	metrics_add(metrics, METRICS_ADAPTER_ERRORS, adapter, NULL, (double)counts->errors);
+}
+
+void
 service_count_reload(struct service *service, const char *outcome)
 {
 	metrics_add(service->metrics->metrics, METRICS_RELOADS, outcome, NULL, 1);
@@ -231,6 +242,18 @@ look_at_channel(void *arg, const struct courier_channel *channel)
 	metrics_set(metrics, METRICS_HELD, channel->name, "ready", (double)counts->ready);
 	metrics_set(metrics, METRICS_HELD, channel->name, "in_flight", (double)counts->in_flight);
 	metrics_set(metrics, METRICS_CHANNEL_FAILING, channel->name, NULL, channel->failing);
+}
+
+static void
+look_at_adapter(void *arg, const char *name, bool connected, int64_t waiting)
+{
+	struct service *service = arg;
+	struct metrics *metrics = service->metrics->metrics;
+	char connection[80];
+	(void)snprintf(connection, sizeof(connection), "adapter %s", name);
+	metrics_set(metrics, METRICS_DATABASE_UP, connection, NULL, connected);
+	metrics_set(metrics, METRICS_ADAPTER_WAITING, name, NULL, (double)waiting);
+	service_count_adapter(service, name, &(struct adapter_counts){0}); /* names the series */
 }
 
 /* How many descriptors are open, without the one that it takes to look; -1: /proc cannot be read. */
@@ -361,7 +384,9 @@ look(struct service *service)
 	metrics_forget(metrics, METRICS_HELD);
 	metrics_forget(metrics, METRICS_CHANNEL_FAILING);
 	courier_each_channel(service->courier, look_at_channel, metrics);
+	metrics_forget(metrics, METRICS_ADAPTER_WAITING);
 	look_at_database(service, metrics);
+	adapters_each(service->adapters, look_at_adapter, service);
 	metrics_set(metrics, METRICS_LEASE_HELD, NULL, NULL, holds_lease(service));
 	metrics_set(metrics, METRICS_SHARDS_OWNED, NULL, NULL, holds_lease(service) ? service->shards.n : 0);
 	metrics_set(metrics, METRICS_READY, NULL, NULL, service_is_ready(service));

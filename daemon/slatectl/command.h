@@ -70,10 +70,12 @@ struct command {
 
 extern const struct command command_ack;
 extern const struct command command_assess;
+extern const struct command command_attach;
 extern const struct command command_backtest;
 extern const struct command command_check;
 extern const struct command command_completion;
 extern const struct command command_deliveries;
+extern const struct command command_detach;
 extern const struct command command_due;
 extern const struct command command_holidays;
 extern const struct command command_list;

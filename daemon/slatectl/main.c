@@ -13,10 +13,10 @@
 #include "slated/config.h"
 
 const struct command *const commands[] = {
-    &command_check,   &command_due,    &command_simulate,   &command_settings, &command_migrate,
-    &command_status,  &command_list,   &command_top,        &command_show,     &command_ack,
-    &command_silence, &command_assess, &command_deliveries, &command_replay,   &command_test,
-    &command_report,  &command_reload, &command_backtest,   &command_holidays, &command_completion,
+    &command_check,      &command_due,      &command_simulate, &command_settings,   &command_migrate, &command_status,
+    &command_list,       &command_top,      &command_show,     &command_ack,        &command_silence, &command_assess,
+    &command_deliveries, &command_replay,   &command_test,     &command_report,     &command_reload,  &command_attach,
+    &command_detach,     &command_backtest, &command_holidays, &command_completion,
 };
 const size_t n_commands = sizeof(commands) / sizeof(commands[0]);
 

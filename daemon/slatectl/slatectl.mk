@@ -115,3 +115,13 @@ slatectl_SOURCES += daemon/slatectl/holidays.c
 slatectl_SOURCES += daemon/slatectl/holidays_get.c
 slatectl_SOURCES += daemon/slatectl/holidays_get.h
 slatectl_SOURCES += daemon/slatectl/reload.h
+# slatectl attach and detach
+slatectl_SOURCES += daemon/slatectl/adapter_sql.c
+slatectl_SOURCES += daemon/slatectl/adapter_sql.h
+slatectl_SOURCES += daemon/slatectl/attach.c
+slatectl_SOURCES += daemon/slatectl/attach.h
+slatectl_SOURCES += daemon/slatectl/attach_check.c
+slatectl_SOURCES += daemon/slatectl/attach_fill.c
+slatectl_SOURCES += daemon/slatectl/detach.c
+nodist_slatectl_SOURCES = sql/adapter_texts.c
+slatectl_CPPFLAGS += -I$(srcdir)/daemon/slatectl

@@ -42,6 +42,36 @@ enum role {
 
 extern const char *const role_names[ROLE_COUNT];
 
+/* The ticket systems that can be attached. */
+enum adapter_kind {
+	ADAPTER_GENERIC,
+	ADAPTER_REQUEST_TRACKER,
+	ADAPTER_REDMINE,
+	ADAPTER_ZAMMAD,
+	ADAPTER_CHATWOOT,
+	ADAPTER_KIND_COUNT,
+};
+
+extern const char *const adapter_kind_names[ADAPTER_KIND_COUNT];
+
+/* A setting of an adapter as the file has it. */
+struct adapter_value {
+	const char *key;
+	char **texts;
+	size_t n;
+};
+
+struct adapter_settings {
+	char *name;
+	enum adapter_kind kind;
+	char *conninfo; /* of the product's database; NULL: the same as slated's */
+	char *password; /* or NULL */
+	struct duration settle;
+	struct duration sweep;
+	struct adapter_value *values; /* all of them */
+	size_t n_values;
+};
+
 /* What a query may take at most; and by default. */
 #define DATABASE_TIMEOUT_MAX ((struct duration){30 * US_PER_S})
 
@@ -61,6 +91,8 @@ struct config {
 	char *ticket_link;                 /* a URL with "%{external_id}" and the like in it, or NULL */
 	struct channel_settings *channels; /* without their secrets with CONFIG_NO_SECRETS */
 	size_t n_channels;
+	struct adapter_settings *adapters;
+	size_t n_adapters;
 	/* All that was read, feeds too, each file after a line with its kind, size and name. config_load_text() reads
 	 * it again. Holds no secret. */
 	char *source;
@@ -102,5 +134,8 @@ void config_free(struct config *config);
 
 /* The channel of that name, or NULL. */
 const struct channel_settings *config_channel(const struct config *config, const char *name);
+
+/* The adapter's setting of that name, or NULL where the file has none. */
+const struct adapter_value *adapter_value(const struct adapter_settings *adapter, const char *key);
 
 #endif

@@ -53,6 +53,16 @@ enum metrics_scale {
 	  "Messages delivered that stood for several deliveries.")                                                     \
 	X(HOOK_RUNS, COUNTER, "slated_hook_runs", NULL, "rule", "outcome", NONE,                                       \
 	  "Hooks of reassessment rules that answered or failed.")                                                      \
+	X(ADAPTER_TICKETS, COUNTER, "slated_adapter_tickets", NULL, "adapter", NULL, NONE,                             \
+	  "Tickets read from an attached system, each time.")                                                          \
+	X(ADAPTER_ITEMS, COUNTER, "slated_adapter_items", NULL, "adapter", NULL, NONE,                                 \
+	  "Changes taken over from an attached system.")                                                               \
+	X(ADAPTER_DIFFERENCES, COUNTER, "slated_adapter_differences", NULL, "adapter", NULL, NONE,                     \
+	  "Tickets that a comparison with an attached system found different and repaired.")                           \
+	X(ADAPTER_ERRORS, COUNTER, "slated_adapter_errors", NULL, "adapter", NULL, NONE,                               \
+	  "What could not be taken over; sla.adapter_error says why.")                                                 \
+	X(ADAPTER_WAITING, GAUGE, "slated_adapter_waiting", NULL, "adapter", NULL, NONE,                               \
+	  "Changes of an attached system that waited at the last look.")                                               \
 	X(DATABASE_UP, GAUGE, "slated_database_up", NULL, "connection", NULL, NONE,                                    \
 	  "1 while the connection to the database stands.")                                                            \
 	X(LEASE_HELD, GAUGE, "slated_lease_held", NULL, NULL, NULL, NONE,                                              \

@@ -1,0 +1,146 @@
+-- What every adapter has in the product's database, in a schema of its own: {{own}}. The functions read, and keep what
+-- has changed; nothing here touches the product's rows.
+
+-- @tables
+CREATE TABLE IF NOT EXISTS {{own}}.change (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	ticket {{key}} NOT NULL,
+	at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	facts jsonb,
+	was jsonb
+);
+CREATE INDEX IF NOT EXISTS change_facts ON {{own}}.change (ticket) WHERE facts IS NOT NULL;
+COMMENT ON TABLE {{own}}.change IS 'Tickets that have changed and that slated has not yet read';
+CREATE TABLE IF NOT EXISTS {{own}}.error (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	origin text NOT NULL,
+	message text NOT NULL
+);
+COMMENT ON TABLE {{own}}.error IS 'What went wrong in a trigger of slated''s; read by slated';
+CREATE TABLE IF NOT EXISTS {{own}}.about (
+	kind text NOT NULL,
+	digest text NOT NULL,
+	columns jsonb NOT NULL,
+	attached_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE {{own}}.about IS 'How slatectl attach found the product''s tables, and what it made of the configuration';
+DO $slated$
+BEGIN
+	IF to_regtype('{{own}}.ticket_row') IS NULL THEN
+		CREATE TYPE {{own}}.ticket_row AS (key {{key}}, external_id text, opened_at timestamptz, updated_at timestamptz,
+			status text, severity text, org text, plan text, channel text, category text, product text, environment text,
+			version text, assignee text, team text, attributes jsonb, merged_into {{key}});
+	END IF;
+END
+$slated$;
+
+-- An error in a trigger of ours: noted once, as long as slated has not read of it. No unique index, at which the
+-- product's transactions would wait for each other.
+CREATE OR REPLACE FUNCTION {{own}}.note(trouble_in text, problem text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $slated$
+BEGIN
+	INSERT INTO {{own}}.error (origin, message)
+	SELECT trouble_in, problem WHERE NOT EXISTS (
+		SELECT FROM {{own}}.error e WHERE (e.origin, e.message) = (trouble_in, problem));
+EXCEPTION WHEN OTHERS THEN
+	RAISE WARNING 'slated: %: %: %', trouble_in, problem, SQLERRM;
+END
+$slated$;
+
+-- @functions
+-- Facts with the product's status and severity in slated's words.
+CREATE OR REPLACE FUNCTION {{own}}.map_facts(facts jsonb) RETURNS jsonb
+LANGUAGE sql STABLE AS $slated$
+	SELECT facts
+		|| CASE WHEN facts ->> 'status' IS NULL THEN '{}'
+			ELSE jsonb_build_object('status', {{own}}.map_status(facts ->> 'status')) END
+		|| CASE WHEN facts ->> 'severity' IS NULL THEN '{}'
+			ELSE jsonb_build_object('severity', {{own}}.map_severity(facts ->> 'severity')) END
+$slated$;
+
+CREATE OR REPLACE FUNCTION {{own}}.facts(t {{own}}.ticket_row) RETURNS jsonb
+LANGUAGE sql STABLE AS $slated$
+	SELECT {{own}}.map_facts(jsonb_strip_nulls(jsonb_build_object('org', t.org, 'plan', t.plan, 'severity', t.severity,
+		'status', t.status, 'channel', t.channel, 'category', t.category, 'product', t.product, 'environment', t.environment,
+		'version', t.version, 'assignee', t.assignee, 'team', t.team))
+		|| jsonb_build_object('attributes', coalesce(jsonb_strip_nulls(t.attributes), '{}')))
+$slated$;
+
+-- The history of the tickets with these keys. A reply's text goes no further unless it may ask for escalation.
+CREATE OR REPLACE FUNCTION {{own}}.items(keys {{key}}[]) RETURNS TABLE (ticket {{key}}, items jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $slated$
+	SELECT i.ticket, jsonb_agg(jsonb_strip_nulls(jsonb_build_object('item', i.item, 'at', i.at, 'kind', i.kind,
+			'author', i.author, 'public', i.public, 'into', i."into"::text, 'reason', i.reason,
+			'body', CASE WHEN i.body ILIKE '%#escalate%' THEN i.body END))
+		|| CASE WHEN i.kind = 'changed' THEN jsonb_build_object('facts', {{own}}.map_facts(i.facts),
+			'was', {{own}}.map_facts(coalesce(i.was, '{}'))) ELSE '{}' END
+		ORDER BY i.at, i.seq, i.item)
+	FROM (SELECT * FROM {{own}}.item(keys)
+		UNION ALL
+		SELECT c.ticket, 'c' || c.id, c.at, c.id, 'changed', 'agent', NULL, NULL, c.facts, c.was, NULL, NULL
+		FROM {{own}}.change c WHERE c.facts IS NOT NULL AND c.ticket = ANY (keys)) AS i
+	GROUP BY i.ticket
+$slated$;
+
+-- Whole tickets, those too that these went into.
+CREATE OR REPLACE FUNCTION {{own}}.documents(keys {{key}}[]) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $slated$
+DECLARE
+	wanted {{key}}[] := keys || ARRAY(SELECT t.merged_into FROM {{own}}.ticket(keys) t
+		WHERE t.merged_into IS NOT NULL AND t.merged_into <> ALL (keys));
+BEGIN
+	RETURN (SELECT coalesce(jsonb_agg(CASE WHEN t.key IS NULL THEN jsonb_build_object('key', w.key::text, 'gone', true)
+		ELSE jsonb_build_object('key', t.key::text, 'external_id', t.external_id, 'opened_at', t.opened_at,
+			'updated_at', t.updated_at, 'merged_into', t.merged_into::text, 'answer_resumes', {{answer_resumes}},
+			'facts', {{own}}.facts(t), 'items', coalesce(i.items, '[]')) END ORDER BY w.key), '[]')
+	FROM (SELECT DISTINCT unnest(wanted) AS key) AS w
+	LEFT JOIN {{own}}.ticket(wanted) AS t ON t.key = w.key
+	LEFT JOIN {{own}}.items(wanted) AS i ON i.ticket = w.key);
+END
+$slated$;
+
+-- Tickets that changed and have been quiet for a while, or have not been for five times as long; of the oldest `room`
+-- changes. `ids` and `error_ids` are for done(), once what was read has been written down.
+CREATE OR REPLACE FUNCTION {{own}}.take(quiet interval, room bigint, OUT ids bigint[], OUT documents jsonb,
+	OUT error_ids bigint[], OUT errors jsonb, OUT waiting bigint, OUT more boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $slated$
+DECLARE
+	keys {{key}}[];
+	n bigint;
+BEGIN
+	SELECT coalesce(array_agg(s.id), '{}'), array_agg(DISTINCT s.ticket), max(s.n) INTO ids, keys, n FROM (
+		SELECT c.id, c.ticket, count(*) OVER () AS n,
+			max(c.at) OVER (PARTITION BY c.ticket) <= clock_timestamp() - quiet
+			OR min(c.at) OVER (PARTITION BY c.ticket) <= clock_timestamp() - 5 * quiet AS settled
+		FROM (SELECT * FROM {{own}}.change ORDER BY id LIMIT room) AS c) AS s
+	WHERE s.settled;
+	SELECT coalesce(array_agg(e.id), '{}'), coalesce(jsonb_agg(jsonb_build_object('message', e.origin || ': ' || e.message)), '[]')
+	INTO error_ids, errors FROM (SELECT * FROM {{own}}.error ORDER BY id LIMIT 100) AS e;
+	documents := CASE WHEN keys IS NULL THEN '[]' ELSE {{own}}.documents(keys) END;
+	more := coalesce(n, 0) = room;
+	waiting := (SELECT count(*) FROM (SELECT FROM {{own}}.change LIMIT 100000) AS c);
+END
+$slated$;
+
+CREATE OR REPLACE FUNCTION {{own}}.done(ids bigint[], error_ids bigint[]) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $slated$
+	DELETE FROM {{own}}.change c WHERE c.id = ANY (ids);
+	DELETE FROM {{own}}.error e WHERE e.id = ANY (error_ids);
+$slated$;
+
+-- Tickets by their keys, from one on: all, or those that are open or changed since. The last key of them, '' at the end.
+CREATE OR REPLACE FUNCTION {{own}}.slice(after text, since timestamptz, room bigint, OUT last text, OUT documents jsonb)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $slated$
+DECLARE
+	keys {{key}}[] := ARRAY(SELECT k FROM {{own}}.keys(nullif(after, '')::{{key}}, since, room) AS k);
+BEGIN
+	last := coalesce(keys[room]::text, '');
+	documents := {{own}}.documents(keys);
+END
+$slated$;
+
+CREATE OR REPLACE FUNCTION {{own}}.named(keys text[]) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $slated$
+	SELECT {{own}}.documents(keys::{{key}}[])
+$slated$;
