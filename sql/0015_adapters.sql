@@ -173,14 +173,18 @@ DECLARE
 	n sla.ticket := t;
 BEGIN
 	IF item ->> 'kind' = 'reply' THEN
+		-- The answer ends the waiting, and is one to a ticket that is open.
+		IF t.status = 'pending' AND author = 'customer' AND (item ->> 'public')::boolean
+			AND (document ->> 'answer_resumes')::boolean THEN
+			seq := seq + 1;
+			INSERT INTO sla.event (ticket_id, seq, at, kind, status) VALUES (t.id, seq, happened, 'status', 'open');
+			t.status := 'open';
+			n.status := 'open';
+		END IF;
 		seq := seq + 1;
 		INSERT INTO sla.event (ticket_id, seq, at, kind, by, public, escalate)
 		VALUES (t.id, seq, happened, 'reply', author, coalesce((item ->> 'public')::boolean, true),
 			sla.asks_escalation(item ->> 'body'));
-		IF t.status = 'pending' AND author = 'customer' AND (item ->> 'public')::boolean
-			AND (document ->> 'answer_resumes')::boolean THEN
-			n.status := 'open';
-		END IF;
 	ELSIF item ->> 'kind' = 'dispute' THEN
 		seq := seq + 1;
 		INSERT INTO sla.event (ticket_id, seq, at, kind, by, reason)
@@ -284,12 +288,12 @@ BEGIN
 	at := least(greatest((item ->> 'at')::timestamptz, opened_at), clock_timestamp());
 	CASE item ->> 'kind'
 	WHEN 'reply' THEN
-		INSERT INTO sla.reply (ticket_id, author, public, body, at)
-		VALUES (ticket, author, coalesce((item ->> 'public')::boolean, true), item ->> 'body', at);
 		IF status = 'pending' AND author = 'customer' AND (item ->> 'public')::boolean
 			AND (document ->> 'answer_resumes')::boolean THEN
 			PERFORM sla.adapter_change(which, key, ticket, '{"status": "open"}', at, NULL, NULL);
 		END IF;
+		INSERT INTO sla.reply (ticket_id, author, public, body, at)
+		VALUES (ticket, author, coalesce((item ->> 'public')::boolean, true), item ->> 'body', at);
 	WHEN 'changed' THEN
 		PERFORM sla.adapter_change(which, key, ticket, facts, at, author, item ->> 'reason');
 	WHEN 'merged' THEN

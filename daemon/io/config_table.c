@@ -286,6 +286,10 @@ const struct config_row config_rows[] = {
     {SCOPE_ADAPTER, "password_file", TYPE_STRING, 0, NULL, "\"helpdesk.secret\"", true, 0,
      "Or a file with it, not readable by others."},
     {SCOPE_ADAPTER, "schema", TYPE_STRING, 0, "public", "\"public\"", true, 0, "The schema of the product's tables."},
+    {SCOPE_ADAPTER, "timezone", TYPE_STRING, 0, "UTC", "\"Europe/Berlin\"", true, 0,
+     "The time zone of the product's instants where it writes them without one. Only for redmine."},
+    {SCOPE_ADAPTER, "only", TYPE_STRING, 0, NULL, "\"sql:t.project_id = 3\"", true, 0,
+     "Which tickets concern slated at all: sql: and a condition over the ticket's row t. Not for generic."},
     {SCOPE_ADAPTER, "settle", TYPE_STRING, 0, "2s with request-tracker, else at once", "\"2s\"", true, 0,
      "How long a ticket must have been quiet before a change is taken over; five times as long at most. For products "
      "that write one change in several transactions."},

@@ -324,7 +324,7 @@ write_function(const char *signature, const char *language, FILE *out)
 {
 	fputs("\nCREATE OR REPLACE FUNCTION {{own}}.", out);
 	fprintf(out,
-	        "%s\nLANGUAGE %s SET search_path = pg_catalog, {{schema}}, pg_temp SET timezone = 'UTC' AS $slated$\n",
+	        "%s\nLANGUAGE %s SET search_path = pg_catalog, {{schema}}, pg_temp SET timezone = 'UTC' SET jit = off AS $slated$\n",
 	        signature, language);
 }
 

@@ -67,25 +67,32 @@ LANGUAGE sql STABLE AS $slated$
 		|| jsonb_build_object('attributes', coalesce(jsonb_strip_nulls(t.attributes), '{}')))
 $slated$;
 
--- The history of the tickets with these keys. A reply's text goes no further unless it may ask for escalation.
+-- The history of the tickets with these keys. A reply's text goes no further unless it may ask for escalation. Where a
+-- customer's reply reopens a ticket, the product does so after it; but it is the reopened ticket that is replied to.
 CREATE OR REPLACE FUNCTION {{own}}.items(keys {{key}}[]) RETURNS TABLE (ticket {{key}}, items jsonb)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $slated$
-	SELECT i.ticket, jsonb_agg(jsonb_strip_nulls(jsonb_build_object('item', i.item, 'at', i.at, 'kind', i.kind,
+	WITH i AS MATERIALIZED (
+		SELECT * FROM {{own}}.item(keys)
+		UNION ALL
+		SELECT c.ticket, 'c' || c.id, c.at, c.id, 'changed', 'agent', NULL, NULL, c.facts, c.was, NULL, NULL
+		FROM {{own}}.change c WHERE c.facts IS NOT NULL AND c.ticket = ANY (keys))
+	SELECT i.ticket, jsonb_agg(jsonb_strip_nulls(jsonb_build_object('item', i.item, 'at', coalesce(r.at, i.at), 'kind', i.kind,
 			'author', i.author, 'public', i.public, 'into', i."into"::text, 'reason', i.reason,
 			'body', CASE WHEN i.body ILIKE '%#escalate%' THEN i.body END))
 		|| CASE WHEN i.kind = 'changed' THEN jsonb_build_object('facts', {{own}}.map_facts(i.facts),
 			'was', {{own}}.map_facts(coalesce(i.was, '{}'))) ELSE '{}' END
-		ORDER BY i.at, i.seq, i.item)
-	FROM (SELECT * FROM {{own}}.item(keys)
-		UNION ALL
-		SELECT c.ticket, 'c' || c.id, c.at, c.id, 'changed', 'agent', NULL, NULL, c.facts, c.was, NULL, NULL
-		FROM {{own}}.change c WHERE c.facts IS NOT NULL AND c.ticket = ANY (keys)) AS i
+		ORDER BY coalesce(r.at, i.at), r.at IS NULL, i.seq, i.item)
+	FROM i LEFT JOIN LATERAL (
+		SELECT max(a.at) AS at FROM i AS a WHERE a.ticket = i.ticket AND a.kind = 'reply' AND a.author = 'customer' AND a.public
+			AND a.at BETWEEN i.at - interval '10 s' AND i.at) AS r
+		ON i.kind = 'changed' AND {{own}}.map_status(i.was ->> 'status') = 'solved'
+			AND {{own}}.map_status(i.facts ->> 'status') IN ('open', 'pending', 'on_hold')
 	GROUP BY i.ticket
 $slated$;
 
 -- Whole tickets, those too that these went into.
 CREATE OR REPLACE FUNCTION {{own}}.documents(keys {{key}}[]) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $slated$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET jit = off AS $slated$
 DECLARE
 	wanted {{key}}[] := keys || ARRAY(SELECT t.merged_into FROM {{own}}.ticket(keys) t
 		WHERE t.merged_into IS NOT NULL AND t.merged_into <> ALL (keys));
@@ -104,7 +111,7 @@ $slated$;
 -- changes. `ids` and `error_ids` are for done(), once what was read has been written down.
 CREATE OR REPLACE FUNCTION {{own}}.take(quiet interval, room bigint, OUT ids bigint[], OUT documents jsonb,
 	OUT error_ids bigint[], OUT errors jsonb, OUT waiting bigint, OUT more boolean)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $slated$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET jit = off AS $slated$
 DECLARE
 	keys {{key}}[];
 	n bigint;
@@ -131,7 +138,7 @@ $slated$;
 
 -- Tickets by their keys, from one on: all, or those that are open or changed since. The last key of them, '' at the end.
 CREATE OR REPLACE FUNCTION {{own}}.slice(after text, since timestamptz, room bigint, OUT last text, OUT documents jsonb)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $slated$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET jit = off AS $slated$
 DECLARE
 	keys {{key}}[] := ARRAY(SELECT k FROM {{own}}.keys(nullif(after, '')::{{key}}, since, room) AS k);
 BEGIN
