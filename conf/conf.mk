@@ -19,4 +19,4 @@ dist_holidays_DATA = \
 EXTRA_DIST += tools/holidays/make.mjs tools/holidays/package.json tools/holidays/package-lock.json
 # Examples of adapters.
 adaptersdir = $(pkgdatadir)/adapters
-dist_adapters_DATA = conf/adapters/generic.conf
+dist_adapters_DATA = conf/adapters/generic.conf conf/adapters/request-tracker.conf

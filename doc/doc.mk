@@ -21,4 +21,4 @@ EXTRA_DIST += doc/guarantees.md
 # For those who run it.
 EXTRA_DIST += doc/operations.md doc/mixin/slated.dashboard.json
 # Adapters.
-EXTRA_DIST += doc/adapters.md
+EXTRA_DIST += doc/adapters.md doc/attach-rt.md

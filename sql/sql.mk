@@ -49,7 +49,8 @@ EXTRA_DIST += doc/database.md
 # What slatectl attach makes in the databases of other systems: what all have, and a file for each kind.
 SQL_ADAPTERS = \
 	sql/adapters/core.sql \
-	sql/adapters/generic.sql
+	sql/adapters/generic.sql \
+	sql/adapters/request-tracker.sql
 EXTRA_DIST += $(SQL_ADAPTERS) sql/embed_texts.sh
 
 sql/adapter_texts.c: $(SQL_ADAPTERS) sql/embed_texts.sh sql/sql.mk

@@ -541,6 +541,9 @@ tests_unit_test_live_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_live_LDADD = libslated-io.a libslated-core.a $(CRITERION_LIBS)
 endif
 # Adapters.
-adapter_tests = tests/system/attach_generic.py
+adapter_tests = \
+	tests/system/attach_generic.py \
+	tests/system/attach_rt.py
+EXTRA_DIST += tests/system/helpdesk.py tests/system/rt.py tests/system/rt.pl
 dist_check_SCRIPTS += $(adapter_tests)
 TESTS += $(adapter_tests)

@@ -102,8 +102,8 @@ class Session:
 
     MARK = "-- end of answer --"
 
-    def __init__(self, server, user="postgres", name="test"):
-        environment = server.environment | {"PGUSER": user, "PGAPPNAME": name}
+    def __init__(self, server, user="postgres", name="test", database="postgres"):
+        environment = server.environment | {"PGUSER": user, "PGAPPNAME": name, "PGDATABASE": database}
         self.lock = threading.Lock()
         self.process = subprocess.Popen(
             ["psql", "-X", "-q", "-A", "-t", "-v", "VERBOSITY=verbose"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -178,8 +178,8 @@ class Server:
             "PATH": f"{programs}:{os.environ['PATH']}"}
         self.host, self.port = host, port
 
-    def conninfo(self, user="postgres"):
-        return f"host={self.host} port={self.port} user={user} dbname=postgres"
+    def conninfo(self, user="postgres", database="postgres"):
+        return f"host={self.host} port={self.port} user={user} dbname={database}"
 
     def migrate(self):
         done = subprocess.run([BUILD / "slatectl", "migrate", "--conninfo", self.conninfo()], capture_output=True,
@@ -334,8 +334,8 @@ class Bench:
             return
         shutil.rmtree(self.folder)
 
-    def session(self, user="postgres"):
-        session = Session(self.server, user)
+    def session(self, user="postgres", database="postgres"):
+        session = Session(self.server, user, database=database)
         self.stack.callback(session.close)
         return session
 
