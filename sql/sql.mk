@@ -16,28 +16,10 @@ SQL_MIGRATIONS = \
 	sql/0012_claims.sql \
 	sql/0013_changes.sql \
 	sql/0014_inlined.sql \
-	sql/0021_reports.sql \
-	sql/0022_flush.sql \
-	sql/0023_growth.sql
-	sql/0014_inlined.sql
-# Adapters.
-SQL_MIGRATIONS += \
-	sql/0015_adapters.sql
-# Views of what was kept, for reports.
-SQL_MIGRATIONS += \
-	sql/0021_reports.sql
-# The ledger's flush as a function.
-SQL_MIGRATIONS += sql/0022_flush.sql
-# What grows: the log of events can be trimmed, and updates stay within their pages.
-SQL_MIGRATIONS += sql/0023_growth.sql
-# The flush's look-ups.
-SQL_MIGRATIONS += sql/0024_lookups.sql
-SQL_MIGRATIONS += \
-	sql/0022_flush.sql
-# What grows: the log of events can be trimmed, and updates stay within their pages.
-SQL_MIGRATIONS += sql/0023_growth.sql
-# Adapters: nobody is told of what was before.
-SQL_MIGRATIONS += sql/0024_past.sql
+	sql/0015_adapters.sql \
+	sql/0016_reports.sql \
+	sql/0017_flush.sql \
+	sql/0018_growth.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 

@@ -1,4 +1,4 @@
-/* The statement of a flush; sla.flush() (sql/0024_lookups.sql) does the work, so that the server has little to read and
+/* The statement of a flush; sla.flush() (sql/0017_flush.sql) does the work, so that the server has little to read and
  * keeps its plans. Parameters: the run's uuid, the instance, the shards, the latest instant at which a timer fired; then
  * the columns in the order of enum column (ledger.c), each an array's text; then the names of the channels, the one for
  * addresses without a channel or NULL, the template of tickets' links or NULL, the channels that hear of

@@ -8,8 +8,8 @@ SET LOCAL ROLE sla_owner;
 -- acknowledgements a_; then the names of the channels, the one for addresses without a channel or NULL, the template of
 -- tickets' links or NULL, the channels that hear of acknowledgements. What is recorded already is left alone, by its
 -- unique key; so is a delivery whose key was made before.
--- Plans are made once in a session, perhaps while the tables are still empty: the settings hold the planner to
--- look-ups by an index all the same.
+-- Plans are made once in a session, perhaps while the tables are still small. So nothing is joined to a table, where the
+-- planner would have a choice: each look-up is a subquery of its own (LIMIT or OFFSET keep it so), by an index.
 CREATE FUNCTION sla.flush(
 	fenced boolean, instance text,
 	m_ticket bigint[], m_metric text[], m_cycle integer[], m_milestone text[], m_level text[], m_at timestamptz[],
@@ -30,10 +30,8 @@ CREATE FUNCTION sla.flush(
 	mail text, link text, heard text[],
 	OUT deliveries bigint, OUT reassessments bigint)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
-	SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+	SET enable_seqscan = off AS $$
 #variable_conflict use_column
-DECLARE
-	written bigint;
 BEGIN
 	deliveries := 0;
 	reassessments := 0;
@@ -43,19 +41,25 @@ BEGIN
 	IF 'escalated' = ANY (m_milestone) OR 'met' = ANY (m_milestone) OR 'withdrawn' = ANY (m_milestone)
 		OR cardinality(a_ticket) > 0 THEN
 		WITH m AS MATERIALIZED (
-			-- Whom a step tells that names channels only is known without a look at the ticket.
+			-- Whom a step tells that names channels only is known without a look at the ticket. Nobody is told of what is
+			-- older than the attach of the ticket's source.
 			SELECT u.*, r.unset, s.id AS silenced_by,
-				CASE WHEN s.id IS NULL THEN coalesce(r.told, u.reach -> 'told') ELSE '[]' END AS told
+				CASE WHEN s.id IS NULL AND p.past IS NOT TRUE THEN coalesce(r.told, u.reach -> 'told') ELSE '[]' END AS told
 			FROM unnest(m_ticket, m_metric, m_cycle, m_milestone, m_level, m_at, m_due, m_policy, m_calendar, m_severity,
 					m_late_by, m_reason, m_by_reassessment, m_escalation, m_step, m_trigger, m_repeat, m_notify,
 					m_reach, m_payload)
 				WITH ORDINALITY AS u (ticket_id, metric, cycle, milestone, level, at, due_at, policy, calendar, severity, late_by,
 					reason, by_reassessment, escalation, step, trigger, repeat, notify, reach, payload, n)
-				LEFT JOIN sla.ticket t ON t.id = u.ticket_id AND u.milestone = 'escalated'
-				LEFT JOIN LATERAL (SELECT * FROM sla.recipients(t, u.reach -> 'steps', known, mail)
-					WHERE NOT u.reach ? 'told') AS r ON true
-				LEFT JOIN LATERAL (SELECT sla.silence_of(t, u.reach ->> 'severity', u.metric, u.reach ->> 'policy') AS id
-					WHERE EXISTS (SELECT FROM sla.silence) AND u.reach -> 'always' IS NULL AND u.milestone = 'escalated') AS s ON true
+				LEFT JOIN LATERAL (
+					SELECT x.* FROM sla.ticket t, sla.recipients(t, u.reach -> 'steps', known, mail) AS x
+					WHERE t.id = u.ticket_id AND NOT u.reach ? 'told' LIMIT 1) AS r ON true
+				LEFT JOIN LATERAL (
+					SELECT sla.silence_of(t, u.reach ->> 'severity', u.metric, u.reach ->> 'policy') AS id FROM sla.ticket t
+					WHERE t.id = u.ticket_id AND EXISTS (SELECT FROM sla.silence) AND u.reach -> 'always' IS NULL
+					AND u.milestone = 'escalated' LIMIT 1) AS s ON true
+				LEFT JOIN LATERAL (
+					SELECT sla.is_past(t.source, u.at) AS past FROM sla.ticket t
+					WHERE t.id = u.ticket_id AND t.source <> 'native' AND u.reach IS NOT NULL LIMIT 1) AS p ON true
 		), recorded AS (
 			INSERT INTO sla.milestone (ticket_id, metric, cycle, milestone, level, at, due_at, policy, calendar, severity, late_by, reason,
 				by_reassessment, escalation, step, trigger, repeat, notify, told, unset, silenced_by, instance)
@@ -103,25 +107,27 @@ BEGIN
 						'state', 'acknowledged'),
 					'ack', jsonb_strip_nulls(jsonb_build_object('by', e.by, 'until', e.at + e."for"))) AS payload
 			FROM unnest(a_ticket, a_seq) AS a (ticket_id, seq)
-				JOIN sla.event e ON (e.ticket_id, e.seq) = (a.ticket_id, a.seq), LATERAL (
+				CROSS JOIN LATERAL (SELECT e.at, e.by, e."for" FROM sla.event e
+					WHERE e.ticket_id = a.ticket_id AND e.seq = a.seq OFFSET 0) AS e, LATERAL (
 				SELECT ticket_id, metric, cycle, channel, address FROM sla.delivery d
 				WHERE d.ticket_id = a.ticket_id AND d.kind = 'escalated' AND d.channel = ANY (heard)
 				UNION SELECT ticket_id, metric, cycle, channel, address FROM sla.delivery_log d
 				WHERE d.ticket_id = a.ticket_id AND d.kind = 'escalated' AND d.channel = ANY (heard)
 					AND d.state = 'delivered') AS o
-			WHERE NOT EXISTS (SELECT FROM sla.clock c
-				WHERE (c.ticket_id, c.metric, c.cycle) = (o.ticket_id, o.metric, o.cycle) AND c.ended_at IS NOT NULL)
+			WHERE (SELECT c.ended_at FROM sla.clock c
+				WHERE (c.ticket_id, c.metric, c.cycle) = (o.ticket_id, o.metric, o.cycle)) IS NULL
 		), outgoing AS (
 			INSERT INTO sla.delivery (key, ticket_id, metric, cycle, kind, channel, address, payload)
 			SELECT d.key, d.ticket_id, d.metric, d.cycle, d.kind, d.channel, d.address,
-				jsonb_build_object('ticket', sla.ticket_summary(t) || jsonb_strip_nulls(jsonb_build_object(
-					'severity', d.payload ->> 'severity', 'link', sla.ticket_link(flush.link, t)))) || d.payload
+				jsonb_build_object('ticket', t.summary || jsonb_strip_nulls(jsonb_build_object(
+					'severity', d.payload ->> 'severity', 'link', t.link))) || d.payload
 			FROM (
 				SELECT n, key, ticket_id, metric, cycle, 'escalated' AS kind, channel, address, payload FROM told
 				UNION ALL SELECT n, key, ticket_id, metric, cycle, 'resolved', channel, address, payload FROM resolved
 				UNION ALL SELECT n, key, ticket_id, metric, cycle, 'acknowledged', channel, address, payload FROM acked) AS d
-				JOIN sla.ticket t ON t.id = d.ticket_id
-			WHERE NOT EXISTS (SELECT FROM sla.delivery_log l WHERE l.key = d.key) ORDER BY d.n
+				CROSS JOIN LATERAL (SELECT sla.ticket_summary(t) AS summary, sla.ticket_link(flush.link, t) AS link
+					FROM sla.ticket t WHERE t.id = d.ticket_id OFFSET 0) AS t
+			WHERE (SELECT l.key FROM sla.delivery_log l WHERE l.key = d.key) IS NULL ORDER BY d.n
 			ON CONFLICT (key) DO NOTHING RETURNING key
 		)
 		SELECT count(*) INTO deliveries FROM outgoing;
@@ -138,68 +144,46 @@ BEGIN
 		ORDER BY n
 		ON CONFLICT DO NOTHING;
 	END IF;
-	-- An update is cheaper than an insert that finds a conflict, and most clocks and tickets are known.
 	IF cardinality(c_ticket) > 0 THEN
-		UPDATE sla.clock c SET state = u.state, due_at = u.due_at, policy = u.policy, calendar = u.calendar, severity = u.severity,
-			budget = u.budget, consumed = u.consumed, paused_at = u.paused_at, breached_at = u.breached_at,
-			ended_at = u.ended_at, target = u.target, configuration = u.configuration, carried = u.carried,
-			spans = u.spans::timestamptz[], levels_fired = u.levels::text[]
+		INSERT INTO sla.clock (ticket_id, metric, cycle, state, started_at, due_at, policy, calendar, severity, budget, consumed,
+			paused_at, breached_at, ended_at, target, configuration, carried, spans, levels_fired)
+		SELECT ticket_id, metric, cycle, state, started_at, due_at, policy, calendar, severity, budget, consumed,
+			paused_at, breached_at, ended_at, target, configuration, carried, spans::timestamptz[], levels::text[]
 		FROM unnest(c_ticket, c_metric, c_cycle, c_state, c_started, c_due, c_policy, c_calendar, c_severity, c_budget,
 			c_consumed, c_paused, c_breached, c_ended, c_target, c_configuration, c_carried, c_spans, c_levels)
 		AS u (ticket_id, metric, cycle, state, started_at, due_at, policy, calendar, severity, budget, consumed,
 			paused_at, breached_at, ended_at, target, configuration, carried, spans, levels)
-		WHERE c.ticket_id = u.ticket_id AND c.metric = u.metric AND c.cycle = u.cycle;
-		GET DIAGNOSTICS written = ROW_COUNT;
-		IF written < cardinality(c_ticket) THEN
-			INSERT INTO sla.clock (ticket_id, metric, cycle, state, started_at, due_at, policy, calendar, severity, budget, consumed,
-				paused_at, breached_at, ended_at, target, configuration, carried, spans, levels_fired)
-			SELECT u.ticket_id, u.metric, u.cycle, u.state, u.started_at, u.due_at, u.policy, u.calendar, u.severity,
-				u.budget, u.consumed, u.paused_at, u.breached_at, u.ended_at, u.target, u.configuration, u.carried,
-				u.spans::timestamptz[], u.levels::text[]
-			FROM unnest(c_ticket, c_metric, c_cycle, c_state, c_started, c_due, c_policy, c_calendar, c_severity, c_budget,
-				c_consumed, c_paused, c_breached, c_ended, c_target, c_configuration, c_carried, c_spans, c_levels)
-			AS u (ticket_id, metric, cycle, state, started_at, due_at, policy, calendar, severity, budget, consumed,
-				paused_at, breached_at, ended_at, target, configuration, carried, spans, levels)
-			ON CONFLICT DO NOTHING;
-		END IF;
+		ON CONFLICT (ticket_id, metric, cycle) DO UPDATE SET
+			state = excluded.state, due_at = excluded.due_at, policy = excluded.policy, calendar = excluded.calendar,
+			severity = excluded.severity, budget = excluded.budget, consumed = excluded.consumed,
+			paused_at = excluded.paused_at, breached_at = excluded.breached_at, ended_at = excluded.ended_at,
+			target = excluded.target, configuration = excluded.configuration, carried = excluded.carried,
+			spans = excluded.spans, levels_fired = excluded.levels_fired;
 	END IF;
 	IF cardinality(s_ticket) > 0 THEN
-		UPDATE sla.ticket_state s SET applied_seq = u.applied_seq, severity = u.severity, status = u.status, opened_at = u.opened_at,
-			last_at = u.last_at, requested = u.requested, reassessed = u.reassessed, ack_at = u.ack_at,
-			ladder = u.ladder, org = u.org, plan = u.plan, channel = u.channel, category = u.category,
-			product = u.product, environment = u.environment, version = u.version, assignee = u.assignee,
-			team = u.team, attributes = u.attributes
+		INSERT INTO sla.ticket_state (ticket_id, applied_seq, severity, status, opened_at, last_at, requested, reassessed, ack_at, ladder, org,
+			plan, channel, category, product, environment, version, assignee, team, attributes)
+		SELECT ticket_id, applied_seq, severity, status, opened_at, last_at, requested, reassessed, ack_at, ladder, org,
+			plan, channel, category, product, environment, version, assignee, team, attributes
 		FROM unnest(s_ticket, s_applied, s_severity, s_status, s_opened, s_last, s_requested, s_reassessed, s_ack, s_ladder,
 			s_org, s_plan, s_channel, s_category, s_product, s_environment, s_version, s_assignee, s_team,
 			s_attributes)
 		AS u (ticket_id, applied_seq, severity, status, opened_at, last_at, requested, reassessed, ack_at, ladder, org,
 			plan, channel, category, product, environment, version, assignee, team, attributes)
-		WHERE s.ticket_id = u.ticket_id;
-		GET DIAGNOSTICS written = ROW_COUNT;
-		IF written < cardinality(s_ticket) THEN
-			INSERT INTO sla.ticket_state (ticket_id, applied_seq, severity, status, opened_at, last_at, requested, reassessed, ack_at, ladder,
-				org, plan, channel, category, product, environment, version, assignee, team, attributes)
-			SELECT u.ticket_id, u.applied_seq, u.severity, u.status, u.opened_at, u.last_at, u.requested, u.reassessed,
-				u.ack_at, u.ladder, u.org, u.plan, u.channel, u.category, u.product, u.environment, u.version,
-				u.assignee, u.team, u.attributes
-			FROM unnest(s_ticket, s_applied, s_severity, s_status, s_opened, s_last, s_requested, s_reassessed, s_ack,
-				s_ladder, s_org, s_plan, s_channel, s_category, s_product, s_environment, s_version, s_assignee,
-				s_team, s_attributes)
-			AS u (ticket_id, applied_seq, severity, status, opened_at, last_at, requested, reassessed, ack_at, ladder,
-				org, plan, channel, category, product, environment, version, assignee, team, attributes)
-			ON CONFLICT DO NOTHING;
-		END IF;
+		ON CONFLICT (ticket_id) DO UPDATE SET
+			applied_seq = excluded.applied_seq, severity = excluded.severity, status = excluded.status,
+			opened_at = excluded.opened_at, last_at = excluded.last_at, requested = excluded.requested,
+			reassessed = excluded.reassessed, ack_at = excluded.ack_at, ladder = excluded.ladder, org = excluded.org,
+			plan = excluded.plan, channel = excluded.channel, category = excluded.category,
+			product = excluded.product, environment = excluded.environment, version = excluded.version,
+			assignee = excluded.assignee, team = excluded.team, attributes = excluded.attributes;
 	END IF;
-	IF cardinality(n_ticket) > 0 THEN
-		UPDATE sla.event e SET refused = u.refused, late = u.late
-		FROM unnest(n_ticket, n_seq, n_refused, n_late) AS u (ticket_id, seq, refused, late)
-		WHERE e.ticket_id = u.ticket_id AND e.seq = u.seq;
-	END IF;
-	IF cardinality(v_ticket) > 0 THEN
-		UPDATE sla.ticket_state s SET applied_seq = u.seq
-		FROM (SELECT ticket_id, max(seq) AS seq FROM unnest(v_ticket, v_seq) AS v (ticket_id, seq) GROUP BY ticket_id) AS u
-		WHERE s.ticket_id = u.ticket_id AND s.applied_seq < u.seq;
-	END IF;
+	FOR i IN 1 .. coalesce(cardinality(n_ticket), 0) LOOP
+		UPDATE sla.event SET refused = n_refused[i], late = n_late[i] WHERE ticket_id = n_ticket[i] AND seq = n_seq[i];
+	END LOOP;
+	FOR i IN 1 .. coalesce(cardinality(v_ticket), 0) LOOP
+		UPDATE sla.ticket_state SET applied_seq = v_seq[i] WHERE ticket_id = v_ticket[i] AND applied_seq < v_seq[i];
+	END LOOP;
 	IF cardinality(r_ticket) > 0 THEN
 		INSERT INTO sla.reassessment (ticket_id, at, rule, former, former_names, severity, reason, called_by, disputed, hook)
 		SELECT ticket_id, at, rule, former, names::text[], severity, reason, called_by, called_by = 'dispute', hook
