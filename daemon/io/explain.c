@@ -374,7 +374,7 @@ clock_explain(const struct explain_source *source, struct explain *explain, int 
 		if (r == 0)
 			r = stretches_fill(source, clock);
 	}
-	return r < 0 ? r : explain_tell(clock, ticket_name(source));
+	return r < 0 ? r : explain_tell(clock, source, ticket_name(source));
 }
 
 /* Of a ticket without clocks: what the facts get now. */

@@ -7,7 +7,8 @@
 #include "slated/render.h"
 
 /* Sentences of a clock that explain_new() has found out all about. 0 or -ENOMEM. */
-int explain_tell(struct explain_clock *clock, const char *ticket) __attribute__((warn_unused_result));
+int explain_tell(struct explain_clock *clock, const struct explain_source *source, const char *ticket)
+    __attribute__((warn_unused_result));
 
 /* Of a ticket without clocks, which gets `policy` (or NULL) of `config`. 0 or -ENOMEM. */
 int explain_tell_none(struct explain_clock *none, const struct config *config, const struct policy *policy,

@@ -7,6 +7,7 @@
 #include "explain_internal.h"
 #include "slated/config.h"
 #include "slated/reasons.h"
+#include "slated/story_row.h"
 #include "slated/words.h"
 
 /* More stretches than these are for the table. */
@@ -306,6 +307,68 @@ tell_state(struct explain_lines *lines, const struct clock_row *row, const struc
 	}
 }
 
+/* What is left of the reason: one line, and no longer than a sentence may be. */
+#define REASON_MAX 200
+
+/* Each change of severity while it was open: the target followed it. */
+static void
+tell_severities(struct explain_lines *lines, const struct clock_row *row, const struct zone *zone,
+                const PGresult *events)
+{
+	for (int i = 0; i < PQntuples(events); i++) {
+		struct instant at = result_instant(events, i, 0);
+		const char *by = result_text(events, i, EVENT_ROW_BY),
+		           *reason = result_text(events, i, EVENT_ROW_REASON);
+		if (strcmp(result_text(events, i, EVENT_ROW_KIND), "severity") != 0 ||
+		    result_text(events, i, EVENT_ROW_REFUSED) != NULL || !instant_before(row->started_at, at) ||
+		    instant_before(row->ended_at, at) || instant_before(row->breached_at, at))
+			continue;
+		struct text *line = line_begin(lines);
+		text_add_string(line, "At ");
+		add_instant(line, zone, at);
+		text_add_format(line, " the severity became %s (event %s%s%s), and the target with it",
+		                result_text(events, i, EVENT_ROW_SEVERITY), result_text(events, i, EVENT_ROW_SEQ),
+		                by != NULL ? ", by " : "", by != NULL ? by : "");
+		if (reason != NULL)
+			text_add_format(line, ": %.*s", REASON_MAX, reason);
+		if (line->len > 0 && !line->failed && line->data[line->len - 1] == '.')
+			line->len--; /* line_end() has its own */
+		line_end(lines, line);
+	}
+}
+
+/* The open time that the ledger has at the end of what was counted; false where it says nothing of it. */
+static bool
+ledger_sum(const struct clock_row *row, struct duration *ret)
+{
+	bool breached = !instant_equal(row->breached_at, INSTANT_NEVER);
+
+	if (row->by_reassessment || (breached && instant_equal(row->due_at, INSTANT_NEVER)))
+		return false;
+	*ret = breached || clock_row_is(row, "running") ? row->budget : row->used;
+	return true;
+}
+
+/* The ledger is not rewritten where zones or holidays are known better by now: it is said that they differ. */
+static void
+tell_difference(struct explain_clock *clock)
+{
+	const struct clock_row *row = &clock->row;
+	struct explain_lines *lines = &clock->lines;
+	struct duration sum;
+
+	if (clock->n_stretches == 0 || clock->truncated || !ledger_sum(row, &sum) ||
+	    clock->stretches[clock->n_stretches - 1].stretch.sum.us == sum.us)
+		return;
+	struct text *line = line_begin(lines);
+	text_add_string(line, "Counted anew that is ");
+	add_length(line, clock->stretches[clock->n_stretches - 1].stretch.sum);
+	text_add_string(line, ", where ");
+	add_length(line, sum);
+	text_add_string(line, " were counted then: the time zone data have changed since; what was recorded holds");
+	line_end(lines, line);
+}
+
 /* By what it was counted. */
 static void
 tell_source(struct explain_clock *clock)
@@ -333,7 +396,7 @@ tell_source(struct explain_clock *clock)
 }
 
 int
-explain_tell(struct explain_clock *clock, const char *ticket)
+explain_tell(struct explain_clock *clock, const struct explain_source *source, const char *ticket)
 {
 	const struct clock_row *row = &clock->row;
 	const struct zone *zone = explain_zone(clock);
@@ -352,8 +415,10 @@ explain_tell(struct explain_clock *clock, const char *ticket)
 	}
 	if (clock->target != NULL)
 		tell_target(lines, row, clock->target);
+	tell_severities(lines, row, zone, source->events);
 	tell_use(lines, row, zone);
 	tell_time(clock);
+	tell_difference(clock);
 	tell_state(lines, row, zone);
 	tell_source(clock);
 	return lines->failed ? -ENOMEM : 0;

@@ -128,6 +128,29 @@ def check_met(bench, explainer, ticket):
     return clock
 
 
+def check_changes(bench, explainer):
+    """A severity that changed on the way, and a ledger that has other figures than a count of today."""
+    bench.db.run("""
+        BEGIN;
+        INSERT INTO sla.ticket (external_id, plan, channel, severity, opened_at)
+            VALUES ('E-7', 'gold', 'email', 'high', '2026-03-27T13:00:00+01:00');
+        SET LOCAL sla.at = '2026-03-27T14:00:00+01:00'; SET LOCAL sla.by = 'agent'; SET LOCAL sla.reason = 'A typo.';
+        UPDATE sla.ticket SET severity = 'low' WHERE external_id = 'E-7';
+        INSERT INTO sla.reply (ticket_id, author, public, at)
+            SELECT id, 'agent', true, '2026-03-27T15:00:00+01:00' FROM sla.ticket WHERE external_id = 'E-7';
+        COMMIT""")
+    ticket = bench.db.value("SELECT id FROM sla.ticket WHERE external_id = 'E-7'")
+    bench.db.wait(f"EXISTS (SELECT FROM sla.clock WHERE ticket_id = {ticket} AND state = 'met')")
+    lines = explainer.explain(ticket)["clocks"][0]["sentences"]
+    bench.check("At Fri 2026-03-27 14:00:00 +01:00 the severity became low (event 2, by agent), and the target with it: A typo."
+                in lines, "a change of severity", lines)
+    bench.check(not any(line.startswith("Counted anew") for line in lines), "no difference")
+    bench.db.run(f"UPDATE sla.clock SET consumed = consumed + 60000000 WHERE ticket_id = {ticket}")
+    lines = explainer.explain(ticket)["clocks"][0]["sentences"]
+    bench.check("Counted anew that is 2h, where 2h1m were counted then: the time zone data have changed since; what was recorded "
+                "holds." in lines, "a difference is told", lines)
+
+
 def test(bench):
     first = CONFIG.format(within="8h", holidays='holiday_feeds = [ "days.ics" ];')
     (bench.folder / "days.ics").write_text(FEED)
@@ -157,6 +180,8 @@ def test(bench):
     told = explainer.explain(none)
     bench.equal((told["clocks"], told["sentences"][0], told["passed_over"]),
                 ([], "Ticket E-5 has no clock: it gets policy chat, which promises nothing.", []), "a ticket without a clock")
+
+    check_changes(bench, explainer)
 
     # The files say something else now, and the feed is gone: what the clocks were counted by stands in the database.
     (bench.folder / "days.ics").unlink()
