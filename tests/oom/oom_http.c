@@ -24,6 +24,8 @@ static const struct {
     {"GET /api/v1/tickets?external_id=T-1&source=desk", NULL, 0},
     {"GET /api/v1/tickets/7", NULL, 0},
     {"GET /api/v1/tickets/7", NULL, RIG_NOTHING},
+    {"GET /api/v1/tickets/7/explanation", NULL, 0},
+    {"GET /api/v1/tickets/7/explanation", NULL, RIG_NOTHING},
     {"GET /api/v1/silences?all=true", NULL, 0},
     {"GET /api/v1/deliveries?channel=pager&limit=2", NULL, 0},
     {"GET /api/v1/attainment?weeks=3", NULL, 0},
