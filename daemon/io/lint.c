@@ -48,6 +48,12 @@ lint_calendar_setting(const struct loader *loader, const struct calendar *calend
 	return names_find(&loader->calendars, calendar_name(calendar));
 }
 
+bool
+lint_policy_ended(const struct loader *loader, const struct policy *policy)
+{
+	return !instant_before(loader->now, policy->effective_until);
+}
+
 struct instant
 lint_start(const struct loader *loader, int i)
 {
@@ -347,9 +353,7 @@ loader_lint(struct loader *loader)
 	for (size_t i = 0; loader->error == 0 && i < loader->set->n_policies; i++) {
 		const struct policy *policy = &loader->set->policies[i];
 		uint32_t severities;
-		/* One that has ended stays for the tickets that have it. */
-		if (!instant_before(loader->now, policy->effective_until) ||
-		    !policy_severities(loader, space, NULL, policy, &severities))
+		if (lint_policy_ended(loader, policy) || !policy_severities(loader, space, NULL, policy, &severities))
 			continue;
 		if (severities == 0) {
 			policy_tell_shadowed(loader, space, i);

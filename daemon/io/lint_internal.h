@@ -11,6 +11,9 @@ const config_setting_t *lint_policy_setting(const struct loader *loader, size_t 
 const config_setting_t *lint_target_setting(const struct loader *loader, size_t policy, size_t target);
 const config_setting_t *lint_calendar_setting(const struct loader *loader, const struct calendar *calendar);
 
+/* Whether it has ended: it stays for the tickets that have it, and nothing more is to be said of it. */
+bool lint_policy_ended(const struct loader *loader, const struct policy *policy);
+
 /* Start instants of example clocks: two weeks from the loading on, by day and by night. */
 #define LINT_STARTS 112
 struct instant lint_start(const struct loader *loader, int i);

@@ -40,6 +40,12 @@ use_target(const struct loader *loader, const struct use *use)
 	return &loader->set->policies[use->policy].targets[use->target];
 }
 
+static bool
+use_has_ended(const struct loader *loader, const struct use *use)
+{
+	return lint_policy_ended(loader, &loader->set->policies[use->policy]);
+}
+
 static const config_setting_t *
 ladder_setting(const struct loader *loader, const struct ladder *ladder)
 {
@@ -96,6 +102,8 @@ levels_check(struct loader *loader, const struct use *use, const void *arg)
 	struct text text = {0};
 
 	(void)arg;
+	if (use_has_ended(loader, use))
+		return;
 	for (size_t i = 0; i < target->n_levels; i++) {
 		if (!level_is_void(loader, target, &target->levels[i], NULL))
 			continue;
@@ -121,6 +129,8 @@ late_check(struct loader *loader, const struct use *use, const void *arg)
 	char after[WORDS_SIZE];
 	struct text text = {0};
 
+	if (use_has_ended(loader, use))
+		return;
 	words_length(step->after, after);
 	for (size_t i = 0; i < target->n_levels; i++) {
 		const struct level *level = &target->levels[i];
@@ -244,6 +254,8 @@ breach_check(struct loader *loader, const struct use *use, const void *arg)
 	struct text text = {0};
 
 	(void)arg;
+	if (use_has_ended(loader, use))
+		return;
 	for (size_t i = 0; ladder != NULL && i < ladder->n_steps; i++)
 		if (ladder->steps[i].on == STEP_BREACHED)
 			return;
@@ -298,6 +310,8 @@ pager_check(struct loader *loader, const struct use *use, const void *arg)
 	struct text text = {0};
 
 	(void)arg;
+	if (use_has_ended(loader, use))
+		return;
 	for (size_t i = 0; ladder != NULL && i < ladder->n_steps; i++) {
 		if (ladder->steps[i].on != STEP_BREACHED || !step_tells(loader, &ladder->steps[i], name_is_pager))
 			continue;

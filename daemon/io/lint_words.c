@@ -145,7 +145,7 @@ lint_calendars(struct loader *loader)
 		return;
 	}
 	for (size_t i = 0; i < set->n_policies; i++)
-		for (size_t j = 0; j < set->policies[i].n_targets; j++)
+		for (size_t j = 0; j < set->policies[i].n_targets && !lint_policy_ended(loader, &set->policies[i]); j++)
 			holidays_check(loader, set->policies[i].targets[j].calendar, checked);
 	free(checked);
 }
@@ -181,14 +181,14 @@ hours_check(struct loader *loader, size_t policy, size_t index)
 	free(text.data);
 }
 
-/* Letters and digits alone, in small ones. */
+/* Without blanks, hyphens and underscores, in small letters. */
 static void
 word_reduce(const char *word, char *ret, size_t room)
 {
 	size_t n = 0;
 
 	for (; *word != '\0' && n + 1 < room; word++)
-		if (strchr(" \t-_./", *word) == NULL)
+		if (strchr(" \t-_", *word) == NULL)
 			ret[n++] = *word >= 'A' && *word <= 'Z' ? (char)(*word - 'A' + 'a') : *word;
 	ret[n] = '\0';
 }

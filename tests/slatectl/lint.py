@@ -71,8 +71,9 @@ FINDINGS = {
                        policy("gold-new", 'plan = "gold";')]),
         []),
     "ended": (
-        configuration([policy("gold-old", 'plan = "gold";', more='effective_until = "2026-01-01T00:00:00Z";'),
-                       policy("gold", 'plan = "gold";')]),
+        configuration([policy("gold-old", 'plan = "gold";', office_target(), 'effective_until = "2026-01-01T00:00:00Z";')
+                       .replace('escalation = "all";', ""), policy("gold", 'plan = "gold";')],
+                      calendars=OFFICE.replace('"12-25"', '"2025-12-25"')),
         []),
     "two globs": (
         configuration([policy("a", 'plan = "a*";'), policy("b", 'plan = "*b";'),
@@ -185,6 +186,9 @@ FINDINGS = {
     "a day of hours": (
         configuration([policy("gold", 'plan = "gold";', office_target("48h", 'at_risk = "75%";'))]),
         [("ambiguous", "policies[0].targets[0].within", 'business days writes "2bd"')]),
+    "two versions": (
+        configuration([policy("gold", 'version = "1.1";'), policy("old-gold", 'version = "11";')]),
+        []),
     "two spellings": (
         configuration([policy("gold", 'plan = "big gold";'), policy("old-gold", 'plan = "big-gold";'),
                        policy("oldest-gold", 'plan = "small-gold ";')]),
