@@ -33,47 +33,35 @@ static const char *const table_names[ATTAINMENT_CSV_TABLES] = {"promises", "time
 #define ASKED                                                                                                          \
 	" WHERE o.at >= $1::timestamptz AND o.at < $2::timestamptz AND ($3::text IS NULL OR o.org ILIKE $3) "          \
 	"AND ($4::text IS NULL OR o.plan ILIKE $4) AND ($5::text IS NULL OR o.policy ILIKE $5) "
-#define WEEK              "to_char(date_trunc('week', o.at), 'YYYY-MM-DD') AS week"
-#define TIME_US(what, as) RESULT_US(what) " AS " as
+#define WEEK "to_char(date_trunc('week', o.at), 'YYYY-MM-DD') AS week"
 
-static const char
-    *const
-        table_sql[ATTAINMENT_TABLES] =
-            {
-                [ATTAINMENT_PROMISES] = "SELECT o.policy, o.plan, o.severity, o.metric, " WEEK ", " COUNTS
-                                        " FROM sla.outcome o" ASKED "GROUP BY 1, 2, 3, 4, 5 ORDER BY 5, 1, 2, 3, 4",
-                [ATTAINMENT_TIMES] = "SELECT o.metric, o.severity, o.calendar, count(*) AS n, " TIME_US(
-                    "percentile_disc(0.5) WITHIN GROUP (ORDER BY o.open_time)",
-                    "median") ", " TIME_US("percentile_disc(0.9) WITHIN GROUP (ORDER BY o.open_time)",
-                                           "p90") ", " TIME_US("percentile_disc(0.95) WITHIN GROUP (ORDER BY "
-                                                               "o.open_time)",
-                                                               "p95") ", " TIME_US("max(o.open_time)",
-                                                                                   "longest") " FROM sla.time_taken "
-                                                                                              "o" ASKED
-                                                                                              "GROUP BY 1, 2, 3 ORDER "
-                                                                                              "BY 1, 2, 3",
-                [ATTAINMENT_BREACHES] = "SELECT o.ticket_id, o.external_id, o.org, o.plan, o.severity, o.metric, "
-                                        "o.cycle, o.policy, " TIME_US("o.due_at", "due_at") ", " TIME_US("o.at", "breac"
-                                                                                                                 "hed_"
-                                                                                                                 "at") ", o.state, " TIME_US("o.ended_at", "ended_at") ", " TIME_US("o.late_by", "late_by") ", o.by_reassessment, " TIME_US(
-                                            "o.for_customer",
-                                            "for_customer") ", " TIME_US("o.for_third_party",
-                                                                         "for_third_party") ", o.severities, "
-                                                                                            "o.agent_words, "
-                                                                                            "o.agent_notes, "
-                                                                                            "o.alerts, " TIME_US("o."
-                                                                                                                 "ackno"
-                                                                                                                 "wledg"
-                                                                                                                 "ed_"
-                                                                                                                 "at",
-                                                                                                                 "ackno"
-                                                                                                                 "wledg"
-                                                                                                                 "ed_"
-                                                                                                                 "at") " FROM sla.breach o" ASKED
-                                                                                                                       "ORDER BY o.at, o.ticket_id, o.metric",
-                [ATTAINMENT_WEEKS] = "SELECT " WEEK ", " COUNTS " FROM sla.outcome o" ASKED "GROUP BY 1 ORDER BY 1",
-                [ATTAINMENT_SUMS] = "SELECT o.policy, o.severity, o.metric, " COUNTS " FROM sla.outcome o" ASKED
-                                    "GROUP BY 1, 2, 3 ORDER BY 1, 3, 2",
+static const char *const table_sql[ATTAINMENT_TABLES] = {
+    [ATTAINMENT_PROMISES] = "SELECT o.policy, o.plan, o.severity, o.metric, " WEEK ", " COUNTS
+                            " FROM sla.outcome o" ASKED "GROUP BY 1, 2, 3, 4, 5 ORDER BY 5, 1, 2, 3, 4",
+    [ATTAINMENT_TIMES] =
+        "SELECT o.metric, o.severity, o.calendar, count(*) AS n, "
+        "(extract(epoch FROM percentile_disc(0.5) WITHIN GROUP (ORDER BY o.open_time)) * 1000000)::bigint AS median, "
+        "(extract(epoch FROM percentile_disc(0.9) WITHIN GROUP (ORDER BY o.open_time)) * 1000000)::bigint AS p90, "
+        "(extract(epoch FROM percentile_disc(0.95) WITHIN GROUP (ORDER BY o.open_time)) * 1000000)::bigint AS p95, "
+        "(extract(epoch FROM max(o.open_time)) * 1000000)::bigint AS longest"
+        " FROM sla.time_taken o" ASKED "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+    [ATTAINMENT_BREACHES] =
+        "SELECT o.ticket_id, o.external_id, o.org, o.plan, o.severity, o.metric, o.cycle, o.policy, "
+        "(extract(epoch FROM o.due_at) * 1000000)::bigint AS due_at, "
+        "(extract(epoch FROM o.at) * 1000000)::bigint AS breached_at, "
+        "o.state, "
+        "(extract(epoch FROM o.ended_at) * 1000000)::bigint AS ended_at, "
+        "(extract(epoch FROM o.late_by) * 1000000)::bigint AS late_by, "
+        "o.by_reassessment, "
+        "(extract(epoch FROM o.for_customer) * 1000000)::bigint AS for_customer, "
+        "(extract(epoch FROM o.for_third_party) * 1000000)::bigint AS for_third_party, "
+        "o.severities, o.agent_words, o.agent_notes, o.alerts, "
+        "(extract(epoch FROM o.acknowledged_at) * 1000000)::bigint AS acknowledged_at, "
+        "EXISTS (SELECT FROM sla.event e WHERE e.ticket_id = o.ticket_id AND e.seq = 1) AS events_kept "
+        "FROM sla.breach o" ASKED "ORDER BY o.at, o.ticket_id, o.metric",
+    [ATTAINMENT_WEEKS] = "SELECT " WEEK ", " COUNTS " FROM sla.outcome o" ASKED "GROUP BY 1 ORDER BY 1",
+    [ATTAINMENT_SUMS] = "SELECT o.policy, o.severity, o.metric, " COUNTS " FROM sla.outcome o" ASKED
+                        "GROUP BY 1, 2, 3 ORDER BY 1, 3, 2",
 };
 
 void
@@ -140,6 +128,10 @@ attainment_add_cause(struct text *text, const PGresult *breaches, int row)
 	struct text cause = {0};
 	const char *severities = result_text(breaches, row, BREACH_SEVERITIES);
 	int64_t alerts = result_number(breaches, row, BREACH_ALERTS);
+	if (!result_bool(breaches, row, BREACH_EVENTS_KEPT)) {
+		text_add_string(text, "not known: the log of events was trimmed");
+		return;
+	}
 	if (severities != NULL) {
 		add_part(&cause, "severity set to ");
 		text_add_string(&cause, severities);
@@ -265,13 +257,12 @@ static int
 find_month(const struct db *db, const char *month, struct attainment *report, PGresult **ret)
 {
 	static const char sql[] =
-	    "SELECT to_char(m, 'YYYY-MM'), to_char(m, 'FMMonth YYYY'), m::text, (m + interval '1 "
-	    "month')::text, " RESULT_US("m") ", " RESULT_US(
-	        "(m + interval '1 month')") ", m > transaction_timestamp(), "
-	                                    "to_char(transaction_timestamp(), 'YYYY-MM-DD HH24:MI') "
-	                                    "FROM (SELECT coalesce(($1 || '-01')::date::timestamptz, "
-	                                    "date_trunc('month', transaction_timestamp()) - interval '1 month') AS m) "
-	                                    "AS q";
+	    "SELECT to_char(m, 'YYYY-MM'), to_char(m, 'FMMonth YYYY'), m::text, (m + interval '1 month')::text, "
+	    "(extract(epoch FROM m) * 1000000)::bigint, "
+	    "(extract(epoch FROM m + interval '1 month') * 1000000)::bigint, m > transaction_timestamp(), "
+	    "to_char(transaction_timestamp(), 'YYYY-MM-DD HH24:MI') "
+	    "FROM (SELECT coalesce(($1 || '-01')::date::timestamptz, "
+	    "date_trunc('month', transaction_timestamp()) - interval '1 month') AS m) AS q";
 	PGresult *rows = db_query(db, "--month", sql, 1, &month);
 	if (rows == NULL)
 		return -EIO;

@@ -50,6 +50,7 @@ enum {
 	BREACH_AGENT_NOTES,
 	BREACH_ALERTS,
 	BREACH_ACKNOWLEDGED,
+	BREACH_EVENTS_KEPT, /* else the log of events was trimmed, and nothing is known of what went on */
 	BREACH_COLUMNS,
 };
 

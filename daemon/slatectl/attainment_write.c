@@ -294,6 +294,7 @@ write_breach(struct jsonw *json, const PGresult *rows, int row, struct text *cau
 		write_length(json, PQfname(rows, lengths[i]), rows, row, lengths[i]);
 	if (result_bool(rows, row, BREACH_BY_REASSESSMENT))
 		jsonw_bool(json, "by_reassessment", true);
+	jsonw_bool(json, "events_kept", result_bool(rows, row, BREACH_EVENTS_KEPT));
 	text_empty(cause);
 	attainment_add_cause(cause, rows, row);
 	jsonw_text(json, "cause", cause->failed ? NULL : cause->data);

@@ -165,7 +165,8 @@ play(struct backtest *backtest, const struct backtest_options *options, const st
 	if (backtest->error < 0)
 		(void)tell_error(backtest->error);
 	if (r == 0 && backtest->tickets == 0) {
-		fputs("slatectl backtest: no ticket was opened in that time\n", stderr);
+		fprintf(stderr, "slatectl backtest: no ticket was opened in that time%s\n",
+		        backtest->cut > 0 ? " whose events are all in the database" : "");
 		r = -ENOENT;
 	}
 	return r < 0 ? r : write_result(backtest, options);

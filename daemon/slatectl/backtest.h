@@ -118,6 +118,7 @@ struct backtest {
 	const char *plan; /* glob, or NULL */
 	int64_t tickets;
 	int64_t events;
+	int64_t cut;                         /* tickets whose first events are no longer in the database */
 	int64_t changes[VERDICTS][VERDICTS]; /* from BEFORE to AFTER */
 	int64_t changed_tickets;
 	struct difference *differences; /* the first ones */

@@ -209,6 +209,9 @@ backtest_write_html(const struct backtest *backtest, const struct backtest_names
 	text_add_format(&below, "%s%s%s on %" PRId64 " tickets with %" PRId64 " events, %s to %s", names->after,
 	                backtest->compares ? " against " : "", backtest->compares ? names->before : "",
 	                backtest->tickets, backtest->events, first, last);
+	if (backtest->cut > 0)
+		text_add_format(&below, "; %" PRId64 " more tickets are left out, as their first events were trimmed",
+		                backtest->cut);
 	int r = below.failed ? -ENOMEM : backtest_lines(backtest, &lines, &n);
 	if (r == 0) {
 		html_begin(&out, "What the draft would have made of it", below.data);

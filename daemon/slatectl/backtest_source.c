@@ -42,14 +42,18 @@ end_ticket(struct table_source *source)
 
 /* False: it cannot go on. */
 static bool
-begin_ticket(struct table_source *source, int64_t id, struct pg_value name)
+begin_ticket(struct table_source *source, const struct event_row *row, struct pg_value name)
 {
 	char text[200];
 	(void)snprintf(text, sizeof(text), "%.*s", (int)(name.len < sizeof(text) ? name.len : sizeof(text) - 1),
 	               name.data);
 	end_ticket(source);
 	if (source->backtest->error == 0)
-		source->played = backtest_new_ticket(source->backtest, text, id);
+		source->played = backtest_new_ticket(source->backtest, text, row->ticket_id);
+	if (source->played != NULL && row->seq != 1) { /* its beginning was trimmed */
+		backtest_free_halves(source->played);
+		source->backtest->cut++;
+	}
 	return source->played != NULL && source->backtest->error == 0;
 }
 
@@ -65,7 +69,7 @@ take_event(struct table_source *source, const struct pg_value *values)
 		return r;
 	}
 	if ((source->played == NULL || source->played->id != row.ticket_id) &&
-	    !begin_ticket(source, row.ticket_id, values[COLUMN_NAME]))
+	    !begin_ticket(source, &row, values[COLUMN_NAME]))
 		return source->backtest->error;
 	backtest_apply(source->backtest, source->played, &row.event);
 	return source->backtest->error;

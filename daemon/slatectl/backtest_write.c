@@ -285,6 +285,8 @@ backtest_write_text(const struct backtest *backtest, const struct view *view, co
 	view_instant(backtest->first, first);
 	view_instant(backtest->last, last);
 	printf("%" PRId64 " tickets, %" PRId64 " events, %s to %s\n", backtest->tickets, backtest->events, first, last);
+	if (backtest->cut > 0)
+		printf("%" PRId64 " more are left out, as their first events were trimmed\n", backtest->cut);
 	print_sum(names->after, sums[AFTER]);
 	if (backtest->compares)
 		print_sum(names->before, sums[BEFORE]);
@@ -453,6 +455,7 @@ backtest_write_json(const struct backtest *backtest, const struct backtest_names
 	jsonw_text(&json, "timezone", names->timezone);
 	jsonw_number(&json, "tickets", backtest->tickets);
 	jsonw_number(&json, "events", backtest->events);
+	jsonw_number(&json, "left_out", backtest->cut);
 	jsonw_instant(&json, "first", backtest->first);
 	jsonw_instant(&json, "last", backtest->last);
 	for (int i = backtest->compares ? BEFORE : AFTER; i < SIDES; i++) {

@@ -160,6 +160,10 @@ def test(bench):
     test_choice(bench, draft)
     test_roles(bench, draft)
     test_lines(bench, draft)
+    bench.db.run("SET session_replication_role = replica; DELETE FROM sla.event WHERE seq = 1 AND ticket_id IN "
+                 "(SELECT id FROM sla.ticket WHERE external_id IN ('plain', 'paused'))")
+    status, out, _ = backtest(bench, "--config", draft, "--format", "json")
+    bench.equal((status, json.loads(out)["tickets"], json.loads(out)["left_out"]), (0, 5, 2), "trimmed tickets are left out")
     bench.stopped(daemon)
 
 

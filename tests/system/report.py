@@ -188,6 +188,9 @@ def test(bench):
     test_times(bench, march)
     test_board(bench, config)
     test_looks(bench, config)
+    bench.db.run("SET session_replication_role = replica; DELETE FROM sla.event WHERE seq = 1")
+    causes = {b["cause"] for b in json.loads(report(bench, config, "--month", "2024-03", "--format", "json")[1])["breaches"]}
+    bench.equal(causes, {"not known: the log of events was trimmed"}, "nothing is said of what was trimmed")
     bench.stopped(daemon)
 
 
