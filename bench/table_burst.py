@@ -10,7 +10,7 @@ POINTS = {"half": "half of all", "most": "99 of 100", "last": "the last"}
 OPENED = """
 INSERT INTO sla.ticket (source, external_id, org, plan, severity, opened_at)
 SELECT '{run}', n::text, 'org ' || n % 2000, 'burst', 'normal',
-    '{begin}'::timestamptz - interval '1 h' + n * {spread} / {count} * interval '1 s'
+    '{begin}'::timestamptz - interval '1 h' + n * {spread}.0 / {count} * interval '1 s'
 FROM generate_series(0, {count} - 1) AS n
 """
 # When each was durable: what it wrote has been committed, whichever part of it came last.
@@ -41,7 +41,7 @@ JOBS = """
 DROP TABLE IF EXISTS public.job;
 CREATE TABLE public.job (id bigint PRIMARY KEY, due_at timestamptz NOT NULL, fired boolean NOT NULL DEFAULT false);
 CREATE INDEX job_due ON public.job (due_at) WHERE NOT fired;
-INSERT INTO public.job SELECT n, '{begin}'::timestamptz + n * {spread} / {count} * interval '1 s'
+INSERT INTO public.job SELECT n, '{begin}'::timestamptz + n * {spread}.0 / {count} * interval '1 s'
 FROM generate_series(0, {count} - 1) AS n;
 """
 FIRED = """
