@@ -10,40 +10,39 @@ const char *const clock_list_states[CLOCK_LIST_STATES] = {"running", "at_risk", 
 	"CASE WHEN c.state = 'paused' THEN 4611686018427387904 + greatest(c.budget - c.consumed, 0) "                  \
 	"ELSE " RESULT_US("coalesce(c.due_at, c.breached_at, c.started_at)") " END"
 
-/* The counts come first, over all that match; the wide columns are made for the rows of the page only. */
+/* The clocks that are asked for. */
+#define HITS                                                                                                           \
+	"FROM sla.clock c LEFT JOIN sla.ticket t ON t.id = c.ticket_id "                                               \
+	"CROSS JOIN (SELECT to_timestamp(0) + $12::bigint * interval '1 microsecond' AS now) AS n "                    \
+	"WHERE c.ended_at IS NULL "                                                                                    \
+	"  AND ($1::text IS NULL OR c.state = $1 OR ($1 = 'at_risk' AND c.state = 'running' AND "                      \
+	"    c.levels_fired <> '{}')) "                                                                                \
+	"  AND ($2::text IS NULL OR c.metric = $2) "                                                                   \
+	"  AND ($3::text IS NULL OR c.policy ILIKE $3) AND ($4::text IS NULL OR t.plan ILIKE $4) "                     \
+	"  AND ($5::text IS NULL OR t.org ILIKE $5) AND ($6::text IS NULL OR c.severity ILIKE $6) "                    \
+	"  AND ($7::text IS NULL OR t.assignee ILIKE $7) AND ($8::text IS NULL OR t.team ILIKE $8) "                   \
+	"  AND ($9::bigint IS NULL OR c.state = 'breached' OR c.due_at <= n.now + $9 * interval '1 microsecond') "     \
+	"  AND ($10::bigint[] IS NULL OR c.ticket_id = ANY ($10)) "
+
+/* The rows of the page are found and counted in two looks at the clocks: one that does both sorts them all, on disk
+ * where they are many. The wide columns are made for the page alone. */
 const char clock_list_sql[] =
     "SELECT c.ticket_id, t.source, t.external_id, t.org, t.plan, t.status, t.assignee, t.team, "
     "sla.ticket_link($11, t), " RESULT_US(
-        "a.at") ", a.by, " CLOCK_LIST_HELD_UNTIL ", m.place, "
-                "m.n, m.breached, m.at_risk, m.running, m.paused, m.overdue, " CLOCK_ROW_COLUMNS " "
-                "FROM (SELECT c.ticket_id, c.metric, c.cycle, " PLACE " AS place, "
-                "  count(*) OVER () AS n, count(*) FILTER (WHERE c.state = 'breached') OVER () AS "
-                "breached, "
-                "  count(*) FILTER (WHERE c.state = 'running' AND c.levels_fired <> '{}') OVER () AS "
-                "at_risk, "
-                "  count(*) FILTER (WHERE c.state = 'running') OVER () AS running, "
-                "  count(*) FILTER (WHERE c.state = 'paused') OVER () AS paused, "
-                "  count(*) FILTER (WHERE c.state = 'running' AND c.due_at <= n.now) OVER () AS overdue "
-                "  FROM sla.clock c LEFT JOIN sla.ticket t ON t.id = c.ticket_id "
-                "  CROSS JOIN (SELECT to_timestamp(0) + $12::bigint * interval '1 microsecond' AS now) AS "
-                "n "
-                "  WHERE c.ended_at IS NULL "
-                "    AND ($1::text IS NULL OR c.state = $1 OR ($1 = 'at_risk' AND c.state = 'running' AND "
-                "c.levels_fired <> '{}')) "
-                "    AND ($2::text IS NULL OR c.metric = $2) "
-                "    AND ($3::text IS NULL OR c.policy ILIKE $3) AND ($4::text IS NULL OR t.plan ILIKE $4) "
-                "    AND ($5::text IS NULL OR t.org ILIKE $5) AND ($6::text IS NULL OR c.severity ILIKE "
-                "$6) "
-                "    AND ($7::text IS NULL OR t.assignee ILIKE $7) AND ($8::text IS NULL OR t.team ILIKE "
-                "$8) "
-                "    AND ($9::bigint IS NULL OR c.state = 'breached' OR c.due_at <= n.now + $9 * interval "
-                "'1 microsecond') "
-                "    AND ($10::bigint[] IS NULL OR c.ticket_id = ANY ($10))) AS m "
-                "JOIN sla.clock c USING (ticket_id, metric, cycle) LEFT JOIN sla.ticket t ON t.id = "
-                "c.ticket_id " CLOCK_LIST_ACK(
-                    "c.ticket_id") "WHERE $13::bigint IS NULL OR (m.place, m.ticket_id, m.metric, m.cycle) > ($13, "
-                                   "$14::bigint, $15::text, $16::int) "
-                                   "ORDER BY m.place, m.ticket_id, m.metric, m.cycle LIMIT $17::bigint";
+        "a.at") ", a.by, " CLOCK_LIST_HELD_UNTIL ", m.place, k.n, k.breached, k.at_risk, k.running, k.paused, "
+                "k.overdue, " CLOCK_ROW_COLUMNS " "
+                "FROM (SELECT c.ticket_id, c.metric, c.cycle, " PLACE " AS place " HITS
+                "AND ($13::bigint IS NULL OR (" PLACE ", c.ticket_id, c.metric, c.cycle) > "
+                "($13, $14::bigint, $15::text, $16::int)) "
+                "ORDER BY place, c.ticket_id, c.metric, c.cycle LIMIT $17::bigint) AS m "
+                "CROSS JOIN (SELECT count(*) AS n, "
+                "count(*) FILTER (WHERE c.state = 'breached') AS breached, "
+                "count(*) FILTER (WHERE c.state = 'running' AND c.levels_fired <> '{}') AS at_risk, "
+                "count(*) FILTER (WHERE c.state = 'running') AS running, "
+                "count(*) FILTER (WHERE c.state = 'paused') AS paused, "
+                "count(*) FILTER (WHERE c.state = 'running' AND c.due_at <= n.now) AS overdue " HITS
+                ") AS k JOIN sla.clock c USING (ticket_id, metric, cycle) LEFT JOIN sla.ticket t ON t.id = "
+                "c.ticket_id " CLOCK_LIST_ACK("c.ticket_id") "ORDER BY m.place, m.ticket_id, m.metric, m.cycle";
 
 char *
 clock_list_pattern(const char *glob)
