@@ -20,3 +20,6 @@ EXTRA_DIST += tools/holidays/make.mjs tools/holidays/package.json tools/holidays
 # Examples of adapters.
 adaptersdir = $(pkgdatadir)/adapters
 dist_adapters_DATA = conf/adapters/generic.conf conf/adapters/request-tracker.conf
+# Redmine.
+dist_adapters_DATA += \
+	conf/adapters/redmine.conf

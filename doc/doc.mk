@@ -22,3 +22,8 @@ EXTRA_DIST += doc/guarantees.md
 EXTRA_DIST += doc/operations.md doc/mixin/slated.dashboard.json
 # Adapters.
 EXTRA_DIST += doc/adapters.md doc/attach-rt.md
+EXTRA_DIST += doc/adapters.md
+# Redmine.
+EXTRA_DIST += doc/attach-redmine.md
+# Redmine, Zammad, Chatwoot.
+EXTRA_DIST += doc/attach-chatwoot.md doc/attach-redmine.md doc/attach-zammad.md

@@ -33,6 +33,9 @@ SQL_ADAPTERS = \
 	sql/adapters/core.sql \
 	sql/adapters/generic.sql \
 	sql/adapters/request-tracker.sql
+# Redmine.
+SQL_ADAPTERS += \
+	sql/adapters/redmine.sql
 EXTRA_DIST += $(SQL_ADAPTERS) sql/embed_texts.sh
 
 sql/adapter_texts.c: $(SQL_ADAPTERS) sql/embed_texts.sh sql/sql.mk

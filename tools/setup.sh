@@ -20,7 +20,8 @@ setup_build_packages=(gcc libc6-dev make pkg-config autoconf automake libevent-d
 	libcurl4-openssl-dev libssl-dev libjansson-dev uthash-dev libsmartcols-dev libical-dev libncurses-dev tzdata)
 setup_test_packages=(libcriterion-dev postgresql-15 python3 python3-jsonschema python3-yaml prometheus-alertmanager openssl nodejs
 	npm pgbouncer prometheus python3-prometheus-client python3-pyte zsh mandoc chromium fonts-dejavu-core
-	request-tracker5 rt5-db-postgresql rt5-standalone dbconfig-no-thanks msmtp-mta)
+	request-tracker5 rt5-db-postgresql rt5-standalone dbconfig-no-thanks msmtp-mta
+	redmine redmine-pgsql)
 # Peers of bench/run.
 setup_bench_packages=(libuv1-dev libev-dev libbusiness-hours-perl postgresql-15 nodejs npm wrk)
 setup_deb_packages=(debhelper dpkg-dev git)

@@ -1,0 +1,209 @@
+-- Redmine 5. Its history is complete: each update of an issue is a row of journals, with a row of journal_details for each
+-- thing that changed, all written in one transaction. Two things are not in it: the opening, and what Redmine works out by
+-- itself (the priority of a parent, from its subtasks).
+--
+-- Sources: project, project_field:NAME, tracker, status, priority, category, version, assignee, author, author_domain (of
+-- the mail address), author_field:NAME, custom_field:NAME. staff and customer: role:NAME, group:NAME, user:LOGIN, admin,
+-- author. Who is in neither is a customer.
+--
+-- Redmine writes times without a zone, in the zone of the host that it runs on: setting timezone.
+
+-- @key integer
+
+-- @tables issues journals journal_details custom_fields custom_values custom_field_enumerations issue_statuses enumerations trackers projects issue_categories versions users email_addresses members member_roles roles groups_users
+
+-- @functions
+-- The facts that are asked for, by the words that they are asked for with.
+CREATE OR REPLACE FUNCTION {{own}}.sources() RETURNS TABLE (fact text, word text)
+LANGUAGE sql IMMUTABLE AS $slated$
+	SELECT * FROM (VALUES ('status', 'status'), ('org', {{org}}), ('plan', {{plan}}), ('severity', {{severity}}),
+		('channel', {{channel}}), ('category', {{category}}), ('product', {{product}}), ('environment', {{environment}}),
+		('version', {{version}}), ('assignee', {{assignee}}), ('team', {{team}})) AS s (fact, word)
+	WHERE s.word IS NOT NULL AND s.word NOT LIKE 'sql:%'
+$slated$;
+
+CREATE OR REPLACE FUNCTION {{own}}.field_id(kind text, field text) RETURNS integer
+LANGUAGE sql STABLE AS $slated$
+	SELECT f.id FROM {{schema}}.custom_fields f WHERE f.type = kind || 'CustomField' AND f.name = field
+$slated$;
+
+DO $slated$
+DECLARE
+	s record;
+BEGIN
+	FOR s IN
+		SELECT fact, word, split_part(word, ':', 1) AS kind, substr(word, strpos(word, ':') + 1) AS field
+		FROM {{own}}.sources()
+	LOOP
+		IF s.kind IN ('custom_field', 'project_field', 'author_field') AND s.kind <> s.word THEN
+			IF {{own}}.field_id(CASE s.kind WHEN 'custom_field' THEN 'Issue' WHEN 'project_field' THEN 'Project'
+				ELSE 'User' END, s.field) IS NULL THEN
+				RAISE undefined_object USING MESSAGE = format('%s = "%s": Redmine has no such custom field', s.fact, s.word),
+					HINT = 'See Administration, Custom fields; the name is to be written as it is there.';
+			END IF;
+		ELSIF s.word NOT IN ('project', 'tracker', 'status', 'priority', 'category', 'version', 'assignee', 'author',
+			'author_domain') THEN
+			RAISE invalid_parameter_value USING MESSAGE = format('%s = "%s": not a word of this adapter', s.fact, s.word),
+				HINT = 'One of project, project_field:NAME, tracker, status, priority, category, version, assignee, author, '
+					'author_domain, author_field:NAME, custom_field:NAME, sql:EXPRESSION.';
+		END IF;
+	END LOOP;
+	FOR s IN SELECT unnest({{list staff}} || {{list customer}}) AS word LOOP
+		IF s.word NOT IN ('admin', 'author') AND s.word !~ '^(role|group|user):.' THEN
+			RAISE invalid_parameter_value USING MESSAGE = format('staff or customer has "%s": not a word of this adapter', s.word),
+				HINT = 'One of role:NAME, group:NAME, user:LOGIN, admin, author.';
+		END IF;
+	END LOOP;
+END
+$slated$;
+
+-- These views and functions are put into the queries below by PostgreSQL's planner, which runs them set by set.
+
+-- What things are called, of those that the history has by their numbers.
+CREATE OR REPLACE VIEW {{own}}.name AS
+SELECT 'project' AS word, id, name FROM {{schema}}.projects
+UNION ALL SELECT 'tracker', id, name FROM {{schema}}.trackers
+UNION ALL SELECT 'status', id, name FROM {{schema}}.issue_statuses
+UNION ALL SELECT 'priority', id, name FROM {{schema}}.enumerations
+UNION ALL SELECT 'category', id, name FROM {{schema}}.issue_categories
+UNION ALL SELECT 'version', id, name FROM {{schema}}.versions
+UNION ALL SELECT 'assignee', id, coalesce(nullif(login, ''), lastname) FROM {{schema}}.users;
+
+-- Custom values; of a field with several, all together.
+CREATE OR REPLACE FUNCTION {{own}}.custom_values(kind text, thing integer) RETURNS TABLE (word text, value text)
+LANGUAGE sql STABLE AS $slated$
+	SELECT CASE kind WHEN 'Issue' THEN 'custom' WHEN 'Project' THEN 'project' ELSE 'author' END || '_field:' || f.name,
+		string_agg(coalesce(e.name, v.value), ', ' ORDER BY v.id)
+	FROM {{schema}}.custom_values v
+	JOIN {{schema}}.custom_fields f ON f.id = v.custom_field_id
+	LEFT JOIN {{schema}}.custom_field_enumerations e ON f.field_format = 'enumeration' AND e.id::text = v.value
+	WHERE v.customized_type = kind AND v.customized_id = thing AND v.value <> ''
+	GROUP BY f.name
+$slated$;
+
+-- Whose word a user's is.
+CREATE OR REPLACE FUNCTION {{own}}.side(who integer, project integer, opened_by integer) RETURNS TABLE (author text)
+LANGUAGE sql STABLE AS $slated$
+	SELECT CASE
+		WHEN u.login = {{own_user}} THEN 'system'
+		WHEN u.names && {{list customer}} THEN 'customer'
+		WHEN u.names && {{list staff}} THEN 'agent'
+		ELSE 'customer'
+		END
+	FROM (SELECT (SELECT u.login FROM {{schema}}.users u WHERE u.id = who) AS login,
+		ARRAY(SELECT 'role:' || r.name FROM {{schema}}.members m JOIN {{schema}}.member_roles mr ON mr.member_id = m.id
+				JOIN {{schema}}.roles r ON r.id = mr.role_id WHERE m.user_id = who AND m.project_id = project
+			UNION ALL SELECT 'group:' || g.lastname FROM {{schema}}.groups_users gu JOIN {{schema}}.users g ON g.id = gu.group_id
+				WHERE gu.user_id = who
+			UNION ALL SELECT 'user:' || u.login FROM {{schema}}.users u WHERE u.id = who
+			UNION ALL SELECT 'admin' FROM {{schema}}.users u WHERE u.id = who AND u.admin
+			UNION ALL SELECT 'author' WHERE who = opened_by) AS names) AS u
+$slated$;
+
+-- @trigger issues
+CASE TG_OP
+	WHEN 'INSERT' THEN NEW.id
+	WHEN 'DELETE' THEN OLD.id
+	ELSE CASE WHEN (NEW.project_id, NEW.tracker_id, NEW.status_id, NEW.priority_id, NEW.category_id, NEW.fixed_version_id,
+			NEW.assigned_to_id, NEW.author_id)
+		IS DISTINCT FROM (OLD.project_id, OLD.tracker_id, OLD.status_id, OLD.priority_id, OLD.category_id, OLD.fixed_version_id,
+			OLD.assigned_to_id, OLD.author_id) THEN NEW.id END
+END
+
+-- @trigger journals
+CASE WHEN NEW.journalized_type = 'Issue' THEN NEW.journalized_id END
+
+-- @ticket
+SELECT t.id AS key, t.id::text AS external_id, t.created_on AT TIME ZONE {{timezone}} AS opened_at,
+	t.updated_on AT TIME ZONE {{timezone}} AS updated_at, w.words ->> 'status' AS status,
+	coalesce({{sql severity}}, w.words ->> {{severity}}) AS severity,
+	coalesce({{sql org}}, w.words ->> {{org}}) AS org,
+	coalesce({{sql plan}}, w.words ->> {{plan}}) AS plan,
+	coalesce({{sql channel}}, w.words ->> {{channel}}) AS channel,
+	coalesce({{sql category}}, w.words ->> {{category}}) AS category,
+	coalesce({{sql product}}, w.words ->> {{product}}) AS product,
+	coalesce({{sql environment}}, w.words ->> {{environment}}) AS environment,
+	coalesce({{sql version}}, w.words ->> {{version}}) AS version,
+	coalesce({{sql assignee}}, w.words ->> {{assignee}}) AS assignee,
+	coalesce({{sql team}}, w.words ->> {{team}}) AS team,
+	NULL::jsonb AS attributes, NULL::integer AS merged_into
+FROM issues t
+JOIN (
+	SELECT t.id, jsonb_build_object('project', p.name, 'tracker', k.name, 'status', s.name, 'priority', e.name,
+			'category', c.name, 'version', v.name, 'assignee', coalesce(nullif(a.login, ''), a.lastname),
+			'author', nullif(o.login, ''),
+			'author_domain', (SELECT lower(split_part(m.address, '@', 2)) FROM email_addresses m
+				WHERE m.user_id = t.author_id AND m.is_default LIMIT 1))
+		|| coalesce((SELECT jsonb_object_agg(f.word, f.value) FROM (
+			SELECT * FROM {{own}}.custom_values('Issue', t.id)
+			UNION ALL SELECT * FROM {{own}}.custom_values('Project', t.project_id)
+			UNION ALL SELECT * FROM {{own}}.custom_values('Principal', t.author_id)) AS f), '{}') AS words
+	FROM issues t
+	LEFT JOIN projects p ON p.id = t.project_id
+	LEFT JOIN trackers k ON k.id = t.tracker_id
+	LEFT JOIN issue_statuses s ON s.id = t.status_id
+	LEFT JOIN enumerations e ON e.id = t.priority_id
+	LEFT JOIN issue_categories c ON c.id = t.category_id
+	LEFT JOIN versions v ON v.id = t.fixed_version_id
+	LEFT JOIN users a ON a.id = t.assigned_to_id
+	LEFT JOIN users o ON o.id = t.author_id
+	WHERE t.id = ANY ($1)
+	OFFSET 0 -- keeps the planner from working the words out again for each fact
+) AS w ON w.id = t.id
+WHERE coalesce(({{sql only}})::boolean, true)
+
+-- @item
+SELECT j.journalized_id AS ticket, 'j' || j.id AS item, j.created_on AT TIME ZONE {{timezone}} AS at,
+	j.id * 4::bigint + 2 AS seq, 'reply' AS kind, s.author, NOT j.private_notes AS public, j.notes AS body, NULL::jsonb AS facts, NULL::jsonb AS was,
+	NULL::integer AS "into", NULL::text AS reason
+FROM journals j
+JOIN issues t ON t.id = j.journalized_id
+CROSS JOIN LATERAL {{own}}.side(j.user_id, t.project_id, t.author_id) AS s
+WHERE j.journalized_type = 'Issue' AND j.journalized_id = ANY ($1) AND j.notes <> ''
+UNION ALL
+-- What opens an issue again comes before what is said with it, and what lays it to rest comes after.
+SELECT c.ticket, 'j' || c.id || CASE WHEN c.of_status THEN 's' ELSE 'f' END, c.at,
+	c.id * 4::bigint + CASE WHEN NOT c.of_status THEN 0 WHEN {{own}}.map_status(c.facts ->> 'status') = 'open' THEN 1 ELSE 3 END,
+	'changed', s.author, NULL, NULL, c.facts, c.was, NULL, NULL
+FROM (
+	SELECT d.journal_id AS id, d.ticket, d.at, d.who, d.project, d.opened_by, s.fact = 'status' AS of_status,
+		jsonb_object_agg(s.fact, CASE WHEN d.value = '' THEN NULL
+			WHEN s.word LIKE '%\_field:%' THEN coalesce(pn.value, en.name, d.value) ELSE coalesce(n.name, '#' || d.value) END) AS facts,
+		jsonb_object_agg(s.fact, CASE WHEN d.old_value = '' THEN NULL
+			WHEN s.word LIKE '%\_field:%' THEN coalesce(po.value, eo.name, d.old_value) ELSE coalesce(o.name, '#' || d.old_value) END) AS was
+	FROM (
+		SELECT d.journal_id, j.journalized_id AS ticket, j.created_on AT TIME ZONE {{timezone}} AS at, j.user_id AS who,
+			t.project_id AS project, t.author_id AS opened_by, d.value, d.old_value,
+			CASE d.prop_key WHEN 'project_id' THEN 'project' WHEN 'tracker_id' THEN 'tracker' WHEN 'status_id' THEN 'status'
+				WHEN 'priority_id' THEN 'priority' WHEN 'category_id' THEN 'category' WHEN 'fixed_version_id' THEN 'version'
+				WHEN 'assigned_to_id' THEN 'assignee' ELSE 'custom_field:' || f.name END AS word,
+			CASE WHEN d.property = 'attr' THEN nullif(d.value, '')::integer END AS id,
+			CASE WHEN d.property = 'attr' THEN nullif(d.old_value, '')::integer END AS old_id,
+			CASE WHEN f.field_format = 'enumeration' THEN f.id END AS field
+		FROM journals j
+		JOIN issues t ON t.id = j.journalized_id
+		JOIN journal_details d ON d.journal_id = j.id
+		LEFT JOIN custom_fields f ON d.property = 'cf' AND f.id::text = d.prop_key
+		WHERE j.journalized_type = 'Issue' AND j.journalized_id = ANY ($1) AND (d.property = 'cf' OR d.property = 'attr'
+			AND d.prop_key IN ('project_id', 'tracker_id', 'status_id', 'priority_id', 'category_id', 'fixed_version_id',
+				'assigned_to_id'))
+	) AS d
+	JOIN {{own}}.sources() s ON s.word = d.word OR d.word = 'project' AND s.word LIKE 'project\_field:%'
+	LEFT JOIN {{own}}.name n ON n.word = d.word AND n.id = d.id
+	LEFT JOIN {{own}}.name o ON o.word = d.word AND o.id = d.old_id
+	LEFT JOIN LATERAL {{own}}.custom_values('Project', d.id) AS pn ON pn.word = s.word
+	LEFT JOIN LATERAL {{own}}.custom_values('Project', d.old_id) AS po ON po.word = s.word
+	LEFT JOIN custom_field_enumerations en ON en.custom_field_id = d.field AND en.id::text = d.value
+	LEFT JOIN custom_field_enumerations eo ON eo.custom_field_id = d.field AND eo.id::text = d.old_value
+	GROUP BY d.journal_id, d.ticket, d.at, d.who, d.project, d.opened_by, s.fact = 'status'
+) AS c
+CROSS JOIN LATERAL {{own}}.side(c.who, c.project, c.opened_by) AS s
+
+-- @keys
+SELECT t.id
+FROM issues t
+JOIN issue_statuses s ON s.id = t.status_id
+WHERE ($1 IS NULL OR t.id > $1) AND ($2 IS NULL OR NOT s.is_closed OR t.updated_on > $2 AT TIME ZONE {{timezone}})
+	AND coalesce(({{sql only}})::boolean, true)
+ORDER BY t.id
+LIMIT $3
