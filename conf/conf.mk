@@ -20,6 +20,8 @@ EXTRA_DIST += tools/holidays/make.mjs tools/holidays/package.json tools/holidays
 # Examples of adapters.
 adaptersdir = $(pkgdatadir)/adapters
 dist_adapters_DATA = conf/adapters/generic.conf conf/adapters/request-tracker.conf
-# Redmine.
+# Redmine, Zammad, Chatwoot.
 dist_adapters_DATA += \
-	conf/adapters/redmine.conf
+	conf/adapters/chatwoot.conf \
+	conf/adapters/redmine.conf \
+	conf/adapters/zammad.conf

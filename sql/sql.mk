@@ -33,9 +33,11 @@ SQL_ADAPTERS = \
 	sql/adapters/core.sql \
 	sql/adapters/generic.sql \
 	sql/adapters/request-tracker.sql
-# Redmine.
+# Redmine, Zammad, Chatwoot.
 SQL_ADAPTERS += \
-	sql/adapters/redmine.sql
+	sql/adapters/chatwoot.sql \
+	sql/adapters/redmine.sql \
+	sql/adapters/zammad.sql
 EXTRA_DIST += $(SQL_ADAPTERS) sql/embed_texts.sh
 
 sql/adapter_texts.c: $(SQL_ADAPTERS) sql/embed_texts.sh sql/sql.mk

@@ -547,8 +547,8 @@ adapter_tests = \
 EXTRA_DIST += tests/system/helpdesk.py tests/system/rt.py tests/system/rt.pl
 dist_check_SCRIPTS += $(adapter_tests)
 TESTS += $(adapter_tests)
-# Redmine.
-product_adapter_tests = tests/system/attach_redmine.py
+# Redmine, Zammad, Chatwoot.
+product_adapter_tests = tests/system/attach_chatwoot.py tests/system/attach_redmine.py tests/system/attach_zammad.py
 dist_check_SCRIPTS += $(product_adapter_tests)
 TESTS += $(product_adapter_tests)
 EXTRA_DIST += tests/system/redmine.py tests/system/redmine.rb
