@@ -133,7 +133,7 @@ for wrong in "replay" "replay --force --channel ops --since 1h" "silence --list 
 	exits "of several forms none: $wrong" 2 "usage: slatectl ${wrong%% *} *        slatectl ${wrong%% *} *" "$SLATECTL" $wrong
 done
 commands=$("$SLATECTL" --help | sed -n 's/^  \([a-z]*\) .*/\1/p')
-same "slatectl --help lists the commands" 16 "$(echo "$commands" | wc -l)"
+same "slatectl --help lists the commands" 22 "$(echo "$commands" | wc -l)"
 for command in $commands; do
 	exits "$command --help" 0 "usage: slatectl $command*" "$SLATECTL" "$command" --help
 done

@@ -65,7 +65,7 @@ FROM (VALUES
 ) AS m (ticket_id, metric, cycle, milestone, level, at, due, late, reason, reassessed, escalation, step, trigger, repeat, notify);
 
 INSERT INTO sla.delivery (key, ticket_id, metric, cycle, kind, channel, payload, state, attempts, next_attempt_at, last_error) VALUES
-	('sla-1-b', 1, 'first_response', 1, 'escalated', 'lead', '{}', 'pending', 3, now() + interval '90 seconds', E'HTTP 503\x1b]0;owned\x07'),
+	('sla-1-b', 1, 'first_response', 1, 'escalated', 'lead', '{}', 'pending', 3, now() + interval '115 seconds', E'HTTP 503\x1b]0;owned\x07'),
 	('sla-1-c', 1, 'resolution', 2, 'escalated', 'pager', '{}', 'pending', 0, now(), NULL);
 INSERT INTO sla.delivery_log (key, position, ticket_id, metric, cycle, kind, channel, payload, state, attempts, last_error, created_at, outcome) VALUES
 	('sla-1-a', -2, 1, 'first_response', 1, 'escalated', 'pager', '{}', 'delivered', 1, NULL, now() - interval '3 hours', 'HTTP 204'),
