@@ -384,6 +384,7 @@ on_connected(struct pg *pg)
 	}
 	pg->state = PG_GREETING;
 	pg->server = (struct pg_server){0};
+	pg->direct = false;
 	if (!PQsendQuery(pg->conn, GREETING) || PQflush(pg->conn) != 0)
 		(void)event_add(pg->out, NULL);
 }
