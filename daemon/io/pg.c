@@ -15,10 +15,12 @@
 
 /* Which server it is. It then notices within a second that we have gone, also while the query waits for a lock;
  * otherwise those that we gave up would pile up there. A flush looks costly to the planner and is short, so that to
- * compile it would take longer than to run it. */
+ * compile it would take longer than to run it. And what is prepared saves the reading alone: tables that were empty
+ * when a plan was made may have 100,000 rows at its next use. */
 #define GREETING                                                                                                       \
 	"SELECT system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint, "         \
-	"pg_backend_pid() FROM pg_control_system(); SET client_connection_check_interval = '1s'; SET jit = off"
+	"pg_backend_pid() FROM pg_control_system(); SET client_connection_check_interval = '1s'; SET jit = off; "      \
+	"SET plan_cache_mode = force_custom_plan"
 
 #define FORMER                                                                                                         \
 	"the server was replaced by the promotion of another, and is used no more; if that is wrong, restart slated"
