@@ -18,6 +18,8 @@ doc/slated.conf.5: doc/slated.conf.5.in daemon/io/config_table.c daemon/slatectl
 	rm $@.settings && mv $@.tmp $@
 # What is promised under which faults.
 EXTRA_DIST += doc/guarantees.md
+# What many tickets need.
+EXTRA_DIST += doc/scaling.md
 # For those who run it.
 EXTRA_DIST += doc/operations.md doc/mixin/slated.dashboard.json
 # Adapters.

@@ -35,6 +35,7 @@ EXTRA_DIST += \
 	tests/sql/access.sh \
 	tests/sql/cases.sh \
 	tests/sql/concurrency.sh \
+	tests/sql/distribution.sh \
 	tests/sql/events.sh \
 	tests/sql/hint.sh \
 	tests/sql/inputs.sh \

@@ -17,7 +17,7 @@ if ! [ -x "$SLATECTL" ]; then
 	exit 1
 fi
 pg_start || exit 1
-for part in roles migrate events inputs refusals concurrency hint access replicas ledger trim; do
+for part in roles migrate events inputs refusals concurrency hint access replicas ledger trim distribution; do
 	. "$here/$part.sh"
 done
 cases_end
