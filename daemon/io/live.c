@@ -23,21 +23,36 @@ live_init(struct live *live)
 /* Multiplicative hashing (Knuth, The Art of Computer Programming, volume 3, 6.4): ids count up, and a daemon that
  * shares the tickets has those of some remainders alone, so their last bits say nothing. */
 static struct live_ticket **
-bucket_of(struct live_ticket **buckets, size_t n_buckets, int64_t id)
+bucket_of(const struct live_table *table, int64_t id)
 {
 	uint64_t hash = (uint64_t)id * UINT64_C(0x9e3779b97f4a7c15);
-	return &buckets[(hash >> 32) & (n_buckets - 1)];
+	return &table->buckets[(hash >> 32) & (table->n - 1)];
+}
+
+/* What leads to the ticket in one table, or to the end of its chain there. NULL: no table. */
+static struct live_ticket **
+link_in(const struct live_table *table, int64_t id)
+{
+	if (table->n == 0)
+		return NULL;
+	struct live_ticket **link = bucket_of(table, id);
+	while (*link != NULL && (*link)->id != id)
+		link = &(*link)->chain;
+	return link;
+}
+
+static struct live_ticket **
+link_to(const struct live *live, int64_t id)
+{
+	struct live_ticket **link = link_in(&live->table, id);
+	return link != NULL && *link == NULL && live->former.n > 0 ? link_in(&live->former, id) : link;
 }
 
 struct live_ticket *
 live_find(const struct live *live, int64_t id)
 {
-	if (live->n_buckets == 0)
-		return NULL;
-	struct live_ticket *found = *bucket_of(live->buckets, live->n_buckets, id);
-	while (found != NULL && found->id != id)
-		found = found->chain;
-	return found;
+	struct live_ticket **link = link_to(live, id);
+	return link != NULL ? *link : NULL;
 }
 
 struct live_ticket *
@@ -52,26 +67,44 @@ live_next(struct live_walk *walk)
 	return NULL;
 }
 
-/* Makes room for one more: as many buckets as tickets at least. False: out of memory. */
+/* Moves some buckets of the former table. All at once would hold the loop up for 50 ms where there are a million. */
+static void
+move_some(struct live *live)
+{
+	/* Twice as many as are added, so all have moved long before the next table is full. */
+	for (int n = 0; n < 2 && live->former.n > 0; n++) {
+		struct live_ticket **former = &live->former.buckets[live->moved++];
+		while (*former != NULL) {
+			struct live_ticket *ticket = *former;
+			struct live_ticket **bucket = bucket_of(&live->table, ticket->id);
+			*former = ticket->chain;
+			ticket->chain = *bucket;
+			*bucket = ticket;
+		}
+		if (live->moved < live->former.n)
+			continue;
+		free(live->former.buckets);
+		live->former = (struct live_table){0};
+	}
+}
+
+/* Makes room for one more. False: out of memory. */
 static bool
 make_room(struct live *live)
 {
 	enum { FIRST_BUCKETS = 256 };
-	if (live->n_tickets < live->n_buckets)
+	move_some(live);
+	if (live->n_tickets < live->table.n)
 		return true;
-	size_t n = live->n_buckets == 0 ? FIRST_BUCKETS : live->n_buckets * 2;
+	assert(live->former.n == 0);
+	size_t n = live->table.n == 0 ? FIRST_BUCKETS : live->table.n * 2;
 	struct live_ticket **buckets = calloc(n, sizeof(buckets[0]));
 	if (buckets == NULL)
 		return false;
-	struct live_walk walk = live_begin(live);
-	for (struct live_ticket *ticket; (ticket = live_next(&walk)) != NULL;) {
-		struct live_ticket **bucket = bucket_of(buckets, n, ticket->id);
-		ticket->chain = *bucket;
-		*bucket = ticket;
-	}
-	free(live->buckets);
-	live->buckets = buckets;
-	live->n_buckets = n;
+	live->former = live->table;
+	live->table.buckets = buckets;
+	live->table.n = n;
+	live->moved = 0;
 	return true;
 }
 
@@ -110,7 +143,7 @@ live_add(struct live *live, int64_t id)
 	struct live_ticket *ticket = make_room(live) ? take_free(live) : NULL;
 	if (ticket == NULL)
 		return NULL;
-	struct live_ticket **bucket = bucket_of(live->buckets, live->n_buckets, id);
+	struct live_ticket **bucket = bucket_of(&live->table, id);
 	ticket->id = id;
 	ticket->ticket.id = (uint64_t)id;
 	ticket->used = true;
@@ -173,9 +206,8 @@ live_remove(struct live *live, struct live_ticket *ticket)
 	for (unsigned i = 0; i < LIVE_CLOCK_STATES; i++)
 		live->clocks[i] -= ticket->clocks[i];
 	live->at_risk -= ticket->at_risk;
-	struct live_ticket **link = bucket_of(live->buckets, live->n_buckets, ticket->id);
-	while (*link != ticket)
-		link = &(*link)->chain;
+	struct live_ticket **link = link_to(live, ticket->id);
+	assert(*link == ticket);
 	*link = ticket->chain;
 	live->n_tickets--;
 	ticket_clear(&ticket->ticket);
@@ -191,7 +223,8 @@ live_clear(struct live *live)
 		ticket_clear(&ticket->ticket);
 		free(ticket->ladder);
 	}
-	free(live->buckets);
+	free(live->table.buckets);
+	free(live->former.buckets);
 	while (live->slabs != NULL) {
 		struct live_slab *slab = live->slabs;
 		live->slabs = slab->next;

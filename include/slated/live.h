@@ -22,9 +22,16 @@ struct live_ticket {
 
 struct live_slab;
 
+/* Tickets by id, in chains. */
+struct live_table {
+	struct live_ticket **buckets;
+	size_t n; /* a power of two, or 0: none */
+};
+
 struct live {
-	struct live_ticket **buckets; /* by id; as many as a power of two, and no fewer than tickets */
-	size_t n_buckets;
+	struct live_table table;  /* no fewer buckets than tickets */
+	struct live_table former; /* while tickets move from it to one of twice as many buckets */
+	size_t moved;             /* buckets of `former` that are empty for good */
 	size_t n_tickets;
 	struct live_slab *slabs; /* where they lie, the oldest first */
 	struct live_slab **slabs_tail;
