@@ -250,7 +250,8 @@ add_pause(struct explain_clock *clock, const PGresult *events, struct instant fr
 		               result_text(events, found, EVENT_ROW_STATUS), pause.event, by != NULL ? ", by " : "",
 		               by != NULL ? by : "");
 	} else {
-		(void)snprintf(pause.cause, sizeof pause.cause, "the ticket's status says so");
+		(void)snprintf(pause.cause, sizeof pause.cause,
+		               "the ticket was in a status that pauses it (the event is not kept any more)");
 	}
 	return stretch_add(clock, &pause);
 }

@@ -125,6 +125,17 @@ tell_passed_over(struct explain_clock *clock)
 	line_end(lines, line);
 }
 
+/* sla.trim_events() has dropped them. */
+static void
+tell_no_events(struct explain_lines *lines)
+{
+	struct text *line = line_begin(lines);
+
+	text_add_string(line,
+	                "The ticket's events are not kept any more, so it is not said why other policies did not fit");
+	line_end(lines, line);
+}
+
 static void
 tell_target(struct explain_lines *lines, const struct clock_row *row, const struct target *target)
 {
@@ -412,6 +423,8 @@ explain_tell(struct explain_clock *clock, const struct explain_source *source, c
 	if (clock->policy != NULL) {
 		tell_policy(lines, clock->policy);
 		tell_passed_over(clock);
+		if (PQntuples(source->events) == 0)
+			tell_no_events(lines);
 	}
 	if (clock->target != NULL)
 		tell_target(lines, row, clock->target);

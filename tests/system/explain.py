@@ -194,6 +194,11 @@ def test(bench):
     bench.equal(check_met(bench, explainer, ended), before, "an older one is explained as before")
     open_one = explainer.explain(late)["clocks"][0]
     bench.equal((open_one["stretches"], open_one["passed_over"]), (over["stretches"], over["passed_over"]), "so is an open one")
+    bench.db.run(f"DELETE FROM sla.event WHERE ticket_id = {ended}")
+    rest = explainer.explain(ended)["clocks"][0]
+    bench.check(rest["passed_over"] == [] and rest["stretches"][-1] == before["stretches"][-1]
+                and any("are not kept any more" in line for line in rest["sentences"])
+                and rest["stretches"][3]["paused"].endswith("(the event is not kept any more)"), "without its events", rest)
     bench.db.run("CREATE ROLE reports LOGIN IN ROLE sla_reader")
     told = json.loads(explainer.slatectl("--json", "E-1", user="reports", config=False))["clocks"][0]
     bench.check(told["stretches"] == [] and "cannot be read" in told["sentences"][-1], "a reader is told what it takes", told)
