@@ -19,7 +19,8 @@ SQL_MIGRATIONS = \
 	sql/0015_adapters.sql \
 	sql/0016_reports.sql \
 	sql/0017_flush.sql \
-	sql/0018_growth.sql
+	sql/0018_growth.sql \
+	sql/0020_tzdata.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 

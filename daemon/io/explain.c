@@ -18,7 +18,7 @@
 #define STRETCHES_MAX 1000
 
 const char explain_configurations_sql[] =
-    "SELECT digest, source, " RESULT_US("loaded_at") " FROM sla.configuration WHERE digest IN "
+    "SELECT digest, source, " RESULT_US("loaded_at") ", tzdata FROM sla.configuration WHERE digest IN "
                                                      "(SELECT configuration FROM sla.clock WHERE ticket_id = $1)";
 
 /* Facts as of an event --------------------------------------------------------------------------------------------- */
@@ -315,6 +315,8 @@ config_find(const struct explain_source *source, struct explain *explain, struct
 			found = row;
 	if (found >= 0)
 		clock->loaded_at = result_instant(rows, found, 2);
+	if (found >= 0)
+		clock->tzdata = result_text(rows, found, 3);
 	if (source->config != NULL && strcmp(source->config->digest, digest) == 0)
 		clock->config = source->config;
 	for (size_t i = 0; i < explain->n_loaded; i++)

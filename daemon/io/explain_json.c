@@ -77,6 +77,7 @@ write_clock(struct jsonw *json, const struct explain_clock *clock)
 	jsonw_instant(json, "configuration_from", clock->loaded_at);
 	if (clock->config != NULL && clock->config->tzdata[0] != '\0')
 		jsonw_text(json, "tzdata", clock->config->tzdata);
+	jsonw_text(json, "tzdata_then", clock->tzdata);
 	write_passed_over(json, clock);
 	write_sentences(json, clock);
 	jsonw_open(json, "stretches", '[');

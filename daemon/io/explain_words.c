@@ -403,6 +403,8 @@ tell_source(struct explain_clock *clock)
 	}
 	if (clock->config->tzdata[0] != '\0')
 		text_add_format(line, ", and version %s of the time zone data", clock->config->tzdata);
+	if (clock->tzdata != NULL && strcmp(clock->tzdata, clock->config->tzdata) != 0)
+		text_add_format(line, "; when that configuration came into force it was version %s", clock->tzdata);
 	line_end(lines, line);
 }
 

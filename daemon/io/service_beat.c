@@ -39,8 +39,8 @@ static const char beat_sql[] =
     "  CASE WHEN $14 = 'share' THEN sla.share_lease($1, $2::uuid, $3::interval)::text END AS mine, "
     "  CASE WHEN $14 = 'renew' THEN sla.renew_lease($1, $2::uuid, $3::interval) END AS r OFFSET 0) AS a";
 
-static const char configuration_sql[] = "INSERT INTO sla.configuration (digest, source, instance) VALUES ($1, $2, $3) "
-                                        "ON CONFLICT (digest) DO NOTHING";
+static const char configuration_sql[] = "INSERT INTO sla.configuration (digest, source, instance, tzdata) "
+                                        "VALUES ($1, $2, $3, nullif($4, '')) ON CONFLICT (digest) DO NOTHING";
 
 static void
 note_server_error(struct service *service, const char *what, PGresult *result)
@@ -239,10 +239,11 @@ on_configuration_result(void *arg, PGresult *result)
 static void
 write_configuration(struct service *service)
 {
-	const char *params[] = {service->config->digest, service->config->source, service->instance};
+	const struct config *config = service->config;
+	const char *params[] = {config->digest, config->source, service->instance, config->tzdata};
 	service->config_written = true;
 	if (pg_send(service->flush_pg, &(struct pg_query){.text = configuration_sql,
-	                                                  .n_params = 3,
+	                                                  .n_params = 4,
 	                                                  .params = params,
 	                                                  .result = on_configuration_result,
 	                                                  .arg = service}) < 0)

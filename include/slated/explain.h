@@ -48,6 +48,7 @@ struct explain_clock {
 	struct clock_row row;
 	const struct config *config; /* its own, or NULL where that is not to be had */
 	struct instant loaded_at;    /* when that came into force; INSTANT_NEVER: not known */
+	const char *tzdata;          /* the version of the time zone data then, or NULL */
 	const struct policy *policy; /* or NULL, as the target */
 	const struct target *target;
 	struct explain_policy *passed_over; /* policies before it */

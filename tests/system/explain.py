@@ -116,6 +116,7 @@ SENTENCES = [
 
 def check_met(bench, explainer, ticket):
     clock = explainer.explain(ticket)["clocks"][0]
+    bench.equal(clock["tzdata_then"], clock["tzdata"], "the time zone data")
     found = [(s["from"], s["to"], s["counted"], s.get("why", s.get("paused")), s["sum_seconds"]) for s in clock["stretches"]]
     bench.equal(found, MET, "every stretch of a clock that ended")
     missing = [sentence for sentence in SENTENCES if sentence not in clock["sentences"]]
@@ -194,6 +195,9 @@ def test(bench):
     bench.equal(check_met(bench, explainer, ended), before, "an older one is explained as before")
     open_one = explainer.explain(late)["clocks"][0]
     bench.equal((open_one["stretches"], open_one["passed_over"]), (over["stretches"], over["passed_over"]), "so is an open one")
+    bench.db.run("UPDATE sla.configuration SET tzdata = '1986a'")
+    last = explainer.explain(ended)["clocks"][0]["sentences"][-1]
+    bench.check(last.endswith("; when that configuration came into force it was version 1986a."), "other time zone data", last)
     bench.db.run(f"DELETE FROM sla.event WHERE ticket_id = {ended}")
     rest = explainer.explain(ended)["clocks"][0]
     bench.check(rest["passed_over"] == [] and rest["stretches"][-1] == before["stretches"][-1]
