@@ -49,6 +49,19 @@ on_reload(evutil_socket_t signal, short what, void *arg)
 	service_notify_reloading(arg, false);
 }
 
+/* The same, and running clocks move: also where an earlier reload has left them. */
+static void
+on_migrate(evutil_socket_t signal, short what, void *arg)
+{
+	struct service *service = arg;
+	service->migrate_once = true;
+	on_reload(signal, what, service);
+	if (service->reload_refused)
+		service->migrate_once = false;
+	else
+		work_migrate(service);
+}
+
 /* Arms a timer far away whose only use is that it is cancelled when the host's clock is set: timerfd_create(2). */
 static int
 watch_clock(struct service *service)
@@ -110,7 +123,7 @@ make_events(struct service *service)
 	static const struct {
 		int signal;
 		event_callback_fn handler;
-	} signals[] = {{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_reload}};
+	} signals[] = {{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_reload}, {SIGUSR1, on_migrate}};
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		service->signals[i] = evsignal_new(service->base, signals[i].signal, signals[i].handler, service);
 		if (service->signals[i] == NULL || event_add(service->signals[i], NULL) < 0)

@@ -100,7 +100,7 @@ struct service {
 	struct timer *retry;  /* after a failure */
 	struct timer *beat;   /* renews the lease, tells of us */
 	struct timer *end;    /* the last moment to stop */
-	struct event *signals[3];
+	struct event *signals[4];
 	int clock_fd; /* tells of a stepped clock */
 	struct event *clock_event;
 	struct duration pause; /* before the next try after a failure */
@@ -127,6 +127,7 @@ struct service {
 	bool stands_by;       /* other daemons hold all shards that could be ours */
 	struct shards shards; /* that are ours */
 	bool reload_refused;  /* the last one */
+	bool migrate_once;    /* running clocks are to move, whatever the configuration says */
 	struct notify notify;
 	int exit_status;
 };

@@ -515,8 +515,9 @@ work_migrate(struct service *service)
 {
 	struct live_walk walk = live_begin(&service->live);
 	struct instant now = service_now(service);
-	if (service->state != SERVICE_LIVE || !service->config->migrate)
+	if (service->state != SERVICE_LIVE || !(service->config->migrate || service->migrate_once))
 		return;
+	service->migrate_once = false;
 	for (struct live_ticket *live; (live = live_next(&walk)) != NULL;) {
 		if (!is_of_former(service, &live->ticket))
 			continue;

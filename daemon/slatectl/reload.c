@@ -1,4 +1,4 @@
-/* slatectl reload --dry-run: what a configuration would do to the clocks that are open now. */
+/* slatectl reload: what a configuration would do to the clocks that are open now, or has the daemon take it. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "reload.h"
+#include "reload_daemon.h"
 #include "slated/config.h"
 #include "standing.h"
 #include "table.h"
@@ -14,7 +15,7 @@
 struct reload_options {
 	const char *config;
 	const char *conninfo;
-	bool dry_run; /* needed: the daemon itself reloads when its service manager tells it to */
+	bool dry_run;
 	bool migrate;
 	bool json;
 	enum view_color color;
@@ -335,21 +336,30 @@ print_json(struct db *db, const struct config *config, bool lists)
 	return r;
 }
 
+/* From the clocks as they stand. */
+static int
+say(const struct reload_options *options, const struct config *config)
+{
+	struct db db;
+	int r = db_open(config->conninfo != NULL ? options->config : NULL, options->conninfo, &db);
+	if (r < 0)
+		return r;
+	bool lists = options->migrate || config->migrate;
+	r = options->json ? print_json(&db, config, lists)
+	                  : reload_print(options->config, &db, config, lists, options->color);
+	db_close(&db);
+	return r;
+}
+
 static int
 run_reload(void *into)
 {
 	const struct reload_options *options = into;
 	struct config *config;
-	struct db db;
 	if (command_config(options->config, command_now(), &config) < 0)
 		return EXIT_PROBLEM;
-	int r = db_open(config->conninfo != NULL ? options->config : NULL, options->conninfo, &db);
-	if (r == 0) {
-		bool lists = options->migrate || config->migrate;
-		r = options->json ? print_json(&db, config, lists)
-		                  : reload_print(options->config, &db, config, lists, options->color);
-		db_close(&db);
-	}
+	int r = options->dry_run ? say(options, config)
+	                         : reload_daemon(options->config, options->conninfo, config, options->migrate);
 	config_free(config);
 	return r < 0 ? EXIT_PROBLEM : 0;
 }
@@ -357,12 +367,12 @@ run_reload(void *into)
 #define AT(member) offsetof(struct reload_options, member)
 
 static const struct command_row rows[] = {
-    {"dry-run", NULL, "only says what would happen; systemctl reload slated does it", VALUE_FLAG, AT(dry_run),
-     .needed = true},
-    {"migrate", NULL, "as if instance.reload were \"migrate\": open clocks are put on the new targets", VALUE_FLAG,
+    {"dry-run", NULL, "only says what would happen", VALUE_FLAG, AT(dry_run)},
+    {"migrate", NULL, "puts the open clocks on the new targets at once, whatever instance.reload says", VALUE_FLAG,
      AT(migrate)},
-    {"json", NULL, "JSON", VALUE_FLAG, AT(json)},
-    {"color", "WHEN", "auto, always or never", VALUE_INDEX, AT(color), view_color_names, VIEW_COLOR_COUNT},
+    {"json", NULL, "of --dry-run: JSON", VALUE_FLAG, AT(json)},
+    {"color", "WHEN", "of --dry-run: auto, always or never", VALUE_INDEX, AT(color), view_color_names,
+     VIEW_COLOR_COUNT},
     DB_ROW_CONFIG(AT(config)),
     DB_ROW_CONNINFO(AT(conninfo)),
     {0},
@@ -372,9 +382,10 @@ static const struct reload_options initial = {.config = CONFIG_DEFAULT};
 
 const struct command command_reload = {
     .name = "reload",
-    .help = "say what a configuration would do to the open clocks",
-    .about =
-        "Says whether the daemon would take a configuration, and which open clocks it would move, as they stand now.\n",
+    .help = "have the daemon take its configuration, or say what that would do",
+    .about = "Has the daemon of this host read its configuration again, and waits until it has. With --dry-run it only "
+             "says\n"
+             "whether the daemon would take it, and which open clocks it would move, as they stand now.\n",
     .rows = rows,
     .size = sizeof(struct reload_options),
     .initial = &initial,

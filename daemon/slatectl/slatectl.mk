@@ -99,8 +99,10 @@ slatectl_SOURCES += daemon/slatectl/backtest_play.c
 slatectl_SOURCES += daemon/slatectl/backtest_source.c
 slatectl_SOURCES += daemon/slatectl/backtest_sum.c
 slatectl_SOURCES += daemon/slatectl/backtest_write.c
-# slatectl reload --dry-run
+# slatectl reload
 slatectl_SOURCES += daemon/slatectl/reload.c
+slatectl_SOURCES += daemon/slatectl/reload_daemon.c
+slatectl_SOURCES += daemon/slatectl/reload_daemon.h
 slatectl_SOURCES += daemon/slatectl/standing.c
 slatectl_SOURCES += daemon/slatectl/standing.h
 # Explanations.

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
-"""slatectl reload --dry-run says just what the daemon then does."""
+"""slatectl reload --dry-run says just what the daemon then does, told by slatectl reload."""
 import json
-import signal
 import subprocess
 
 import harness
@@ -20,10 +19,14 @@ policies = (
 """
 
 
-def dry_run(bench, *arguments):
-    done = subprocess.run([harness.BUILD / "slatectl", "reload", "--dry-run", *arguments], capture_output=True, text=True, check=False,
+def reload(bench, *arguments):
+    done = subprocess.run([harness.BUILD / "slatectl", "reload", *arguments], capture_output=True, text=True, check=False,
                           env=bench.server.environment | {"LC_ALL": "C.UTF-8"})
     return done.returncode, done.stdout, done.stderr
+
+
+def dry_run(bench, *arguments):
+    return reload(bench, "--dry-run", *arguments)
 
 
 def clocks(bench):
@@ -74,9 +77,13 @@ def test(bench):
                  ("levels", "first_response"): "levels"}, "what would move")
     bench.equal(clocks(bench), before, "and nothing has moved")
 
-    config.write_text(migrate.read_text())
-    daemon.signal(signal.SIGHUP)
-    daemon.log.wait("^reloaded")
+    config.write_text(keep.read_text() + "whatever = 1;\n")
+    status, _, err = reload(bench, "--config", config)
+    bench.check(status == 1 and "whatever" in err, "a broken one is not even told of", err)
+    config.write_text(keep.read_text())
+    bench.equal(reload(bench, "--config", config), (0, "reloaded; open clocks keep their targets\n", ""), "the daemon takes it")
+    bench.equal(clocks(bench), before, "and no clock has moved")
+    bench.equal(reload(bench, "--config", config, "--migrate"), (0, "reloaded; open clocks are on the new targets\n", ""), "--migrate")
     bench.db.wait("(SELECT count(*) FROM sla.clock WHERE state = 'breached') = 2 AND NOT EXISTS (SELECT FROM sla.clock WHERE state = 'paused')")
     after = clocks(bench)
     for key, move in moves.items():
@@ -86,11 +93,17 @@ def test(bench):
         fits = abs(due - wanted) < 60_000_000 if move["move"] == "resumed" else due == wanted
         bench.check(fits and (state == "breached") == (move["move"] == "breached"), f"{key[0]}, {key[1]}: as was said", (state, due, wanted))
     bench.equal({key for key in after if after[key] != before[key]} | {("levels", "first_response")}, moves.keys(), "the others have not moved")
-    status, out, _ = dry_run(bench, "--config", config)
+    status, out, _ = dry_run(bench, "--config", config, "--migrate")
     bench.equal((status, out), (0, "would move 0 of 11 open clocks\n"), "the same configuration once more moves nothing")
     bench.equal(dry_run(bench, "--config", bench.folder / "nowhere.conf")[0], 1, "no such file")
-    bench.equal(subprocess.run([harness.BUILD / "slatectl", "reload"], capture_output=True, check=False).returncode, 2, "--dry-run is needed")
+    # What the daemon alone sees: a file of its own that is broken.
+    other = write("other.conf", draft_text.replace("6h", "7h"))
+    config.write_text("policies = (\n")
+    status, _, err = reload(bench, "--config", other)
+    bench.check(status == 1 and "reload refused, the former configuration stays in force" in err, "what the daemon refuses is told", err)
     bench.stopped(daemon)
+    status, _, err = reload(bench, "--config", other)
+    bench.check(status == 1 and 'no daemon "first" is alive' in err, "no daemon", err)
 
 
 harness.run(test)
