@@ -210,6 +210,7 @@ service_reload(struct service *service)
 	const struct config *former_config = service->config;
 	const struct policy_set *former = former_config->policies;
 	memset(service->said, 0, sizeof(service->said)); /* somebody waits for the answer */
+	service->news = true;
 	int r = service_load_config(service->path, &config);
 	const char *obstacle = r < 0 ? "it has errors" : reload_obstacle(service, config);
 	if (r == 0 && strcmp(config->digest, service->config->digest) == 0 && obstacle == NULL) {
