@@ -102,14 +102,11 @@ open_before(struct backtest *backtest, const struct backtest_options *options, c
 }
 
 static int
-make_room(struct backtest *backtest, const struct backtest_options *options)
+prepare_lists(struct backtest *backtest, const struct backtest_options *options)
 {
 	backtest->max_differences = options->tickets != NULL         ? (size_t)strtoul(options->tickets, NULL, 10)
 	                            : options->format == FORMAT_HTML ? TICKETS_IN_HTML
 	                                                             : TICKETS_IN_TEXT;
-	backtest->differences = calloc(backtest->max_differences, sizeof(backtest->differences[0]));
-	if (backtest->differences == NULL)
-		return tell_error(-ENOMEM);
 	if (options->format == FORMAT_JSON && (backtest->all = tmpfile()) == NULL) {
 		perror("slatectl backtest: a temporary file");
 		return -EIO;
@@ -158,7 +155,7 @@ play(struct backtest *backtest, const struct backtest_options *options, const st
 {
 	int r = open_before(backtest, options, db);
 	if (r == 0)
-		r = make_room(backtest, options);
+		r = prepare_lists(backtest, options);
 	if (r < 0)
 		return r;
 	r = options->events != NULL ? read_lines(backtest, options->events) : backtest_read_database(backtest, db);
@@ -210,8 +207,7 @@ static const struct command_row rows[] = {
      VALUE_FILE, AT(against)},
     {"events", "FILE", "reads events from a file of NDJSON instead of the database; \"-\": from standard input",
      VALUE_FILE, AT(events)},
-    {"since", "TIME", "only tickets opened since then, an instant, or so long ago, as in 2160h", VALUE_SINCE,
-     AT(since)},
+    {"since", "TIME", "only tickets opened since then, an instant, or so long ago, as in 90d", VALUE_SINCE, AT(since)},
     {"until", "INSTANT", "the end of the time; now where it is left out, with --events the last event", VALUE_INSTANT,
      AT(until)},
     {"plan", "NAME", "only tickets opened with this plan; \"*\" and \"?\" stand for any text and any one character",

@@ -124,6 +124,7 @@ struct backtest {
 	struct difference *differences; /* the first ones */
 	size_t n_differences;
 	size_t max_differences;
+	size_t room_differences;
 	FILE *all; /* JSON: all of them, one a line; NULL: not kept */
 	struct sample *samples;
 	size_t n_samples;

@@ -236,6 +236,16 @@ spool_difference(struct backtest *backtest, const char *ticket, const struct dif
 static void
 keep_difference(struct backtest *backtest, const char *ticket, struct difference difference)
 {
+	if (backtest->n_differences == backtest->room_differences) {
+		size_t room = backtest->room_differences * 2 + 16;
+		struct difference *grown = realloc(backtest->differences, room * sizeof(grown[0]));
+		if (grown == NULL) {
+			backtest->error = -ENOMEM;
+			return;
+		}
+		backtest->differences = grown;
+		backtest->room_differences = room;
+	}
 	difference.ticket = strdup(ticket);
 	if (difference.ticket == NULL)
 		backtest->error = -ENOMEM;
