@@ -292,6 +292,9 @@ def test_others(bench, client, tickets):
             totals[week["policy"], week["metric"]] = (in_time + week["in_time"], missed + week["missed"])
             bench.equal(datetime.date.fromisoformat(week["week"]).weekday(), 0, f"attainment: {week['week']} is a Monday")
         bench.equal(totals, wanted, f"attainment {query}")
+    view = bench.db.rows("SELECT policy, metric, sum(in_time) AS in_time, sum(missed) AS missed FROM sla.attainment "
+                         "WHERE in_time + missed > 0 GROUP BY 1, 2")
+    bench.equal({(row["policy"], row["metric"]): (row["in_time"], row["missed"]) for row in view}, old, "attainment: as reports have it")
     bench.equal(client.get("/attainment", policy="gold", metric="resolution")[1]["weeks"], [], "attainment: nothing has ended")
     bench.equal(client.get("/attainment", timezone="Mars/Olympus")[0], 400, "refused: no such time zone")
     status, answer = client.get("/status")
