@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,8 @@ write_placeholder(const struct adapter_sql *sql, const char *name, FILE *out)
 		adapter_sql_name(out, setting_text(sql, "schema"));
 	} else if (strcmp(name, "key") == 0) {
 		fputs(sql->key_type, out);
+	} else if (strcmp(name, "settle") == 0) {
+		fprintf(out, "interval '%" PRId64 " microseconds'", sql->settings->settle.us);
 	} else if (strcmp(name, "row") == 0) {
 		fputs(sql->row, out);
 	} else if (strncmp(name, "list ", 5) == 0) {

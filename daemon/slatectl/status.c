@@ -42,6 +42,17 @@ const char status_totals_sql[] =
     "  (SELECT count(*) FROM d WHERE state = 'dead') + (SELECT count(*) FROM sla.delivery_log WHERE state = 'dead'), "
     "  (SELECT count(*) FROM sla.reassessment WHERE outcome IS NULL)";
 
+static const char adapters_sql[] =
+    "SELECT a.name, a.kind, coalesce(a.seen_at > clock_timestamp() - interval '1 minute', false), a.backfilled_at IS "
+    "NOT "
+    "NULL, a.waiting, a.differences, (SELECT count(*) FROM sla.adapter_ticket t WHERE t.adapter = a.name), "
+    "(SELECT count(*) FROM sla.adapter_error e WHERE e.adapter = a.name AND e.last_at > clock_timestamp() - interval "
+    "'1 day') "
+    "FROM sla.adapter a WHERE a.detached_at IS NULL ORDER BY a.name";
+
+/* In the order of the statement's columns from the fifth on. */
+static const char *const adapter_numbers[] = {"waiting", "differences", "tickets", "problems_today"};
+
 void
 status_read_instance(const PGresult *rows, int row, struct instant now, struct instance *ret)
 {
@@ -94,9 +105,26 @@ write_instance(struct jsonw *json, const struct instance *i)
 	jsonw_close(json, '}');
 }
 
+static void
+write_adapters(struct jsonw *json, const PGresult *adapters)
+{
+	jsonw_open(json, "adapters", '[');
+	for (int row = 0; row < PQntuples(adapters); row++) {
+		jsonw_open(json, NULL, '{');
+		jsonw_text(json, "name", result_text(adapters, row, 0));
+		jsonw_text(json, "kind", result_text(adapters, row, 1));
+		jsonw_bool(json, "connected", result_bool(adapters, row, 2));
+		jsonw_bool(json, "filled", result_bool(adapters, row, 3));
+		for (int i = 0; i < (int)(sizeof(adapter_numbers) / sizeof(adapter_numbers[0])); i++)
+			jsonw_number(json, adapter_numbers[i], result_number(adapters, row, 4 + i));
+		jsonw_close(json, '}');
+	}
+	jsonw_close(json, ']');
+}
+
 static int
-write_status(const struct report *report, const PGresult *rows, const int64_t totals[static TOTAL_COUNT],
-             int64_t shards)
+write_status(const struct report *report, const PGresult *rows, const PGresult *adapters,
+             const int64_t totals[static TOTAL_COUNT], int64_t shards)
 {
 	struct jsonw json = {0};
 	jsonw_open(&json, NULL, '{');
@@ -125,6 +153,7 @@ write_status(const struct report *report, const PGresult *rows, const int64_t to
 	jsonw_number(&json, "dead", totals[TOTAL_DEAD]);
 	jsonw_close(&json, '}');
 	jsonw_number(&json, "reassessments_waiting", totals[TOTAL_REASSESSMENTS]);
+	write_adapters(&json, adapters);
 	jsonw_close(&json, '}');
 	int r = view_print_json(&json);
 	jsonw_clear(&json);
@@ -233,8 +262,28 @@ show_totals(const struct view *view, const int64_t totals[static TOTAL_COUNT], s
 	}
 }
 
+static void
+show_adapters(const struct view *view, const PGresult *adapters, struct text *text)
+{
+	for (int row = 0; row < PQntuples(adapters); row++) {
+		bool well = result_bool(adapters, row, 2) && result_number(adapters, row, 7) == 0;
+		text_add_format(
+		    text, "%s (%s): %s, %" PRId64 " tickets, %" PRId64 " changes wait, %" PRId64 " differences found",
+		    result_text(adapters, row, 0), result_text(adapters, row, 1),
+		    !result_bool(adapters, row, 2)   ? "no daemon looks for changes"
+		    : !result_bool(adapters, row, 3) ? "still being taken over"
+		                                     : "followed",
+		    result_number(adapters, row, 6), result_number(adapters, row, 4), result_number(adapters, row, 5));
+		if (result_number(adapters, row, 7) > 0)
+			text_add_format(text, ", %" PRId64 " problems today (sla.adapter_error)",
+			                result_number(adapters, row, 7));
+		show_line(view, "attached", well ? NULL : VIEW_YELLOW, text);
+	}
+}
+
 static int
-show_status(const struct report *report, const PGresult *rows, const int64_t totals[static TOTAL_COUNT])
+show_status(const struct report *report, const PGresult *rows, const PGresult *adapters,
+            const int64_t totals[static TOTAL_COUNT])
 {
 	struct text text = {0};
 	if (PQntuples(rows) == 0) {
@@ -248,6 +297,7 @@ show_status(const struct report *report, const PGresult *rows, const int64_t tot
 		putchar('\n');
 	}
 	show_totals(&report->view, totals, &text);
+	show_adapters(&report->view, adapters, &text);
 	bool failed = text.failed;
 	free(text.data);
 	if (failed)
@@ -277,18 +327,22 @@ report_status(const struct report *report, bool as_json)
 {
 	int status = EXIT_PROBLEM;
 	int64_t totals[TOTAL_COUNT], shards;
-	PGresult *counts = NULL;
+	PGresult *counts = NULL, *adapters = NULL;
 	PGresult *rows = db_query(&report->db, "the daemons", status_instances_sql, 0, NULL);
 	if (rows != NULL)
 		counts = db_query(&report->db, "clocks and deliveries", status_totals_sql, 0, NULL);
-	if (counts != NULL) {
+	if (counts != NULL)
+		adapters = db_query(&report->db, "adapters", adapters_sql, 0, NULL);
+	if (adapters != NULL) {
 		for (int i = 0; i < TOTAL_COUNT; i++)
 			totals[i] = result_number(counts, 0, i);
 		status = verdict(report, rows, &shards);
-		int r = as_json ? write_status(report, rows, totals, shards) : show_status(report, rows, totals);
+		int r = as_json ? write_status(report, rows, adapters, totals, shards)
+		                : show_status(report, rows, adapters, totals);
 		if (r < 0)
 			status = EXIT_PROBLEM;
 	}
+	PQclear(adapters);
 	PQclear(counts);
 	PQclear(rows);
 	return status;

@@ -138,18 +138,26 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $slated$
 	DELETE FROM {{own}}.error e WHERE e.id = ANY (error_ids);
 $slated$;
 
+-- Without those that somebody may be in the middle of changing; their changes, or the next comparison, bring them.
+CREATE OR REPLACE FUNCTION {{own}}.settled(documents jsonb) RETURNS jsonb
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $slated$
+	SELECT coalesce(jsonb_agg(d ORDER BY n), '[]') FROM jsonb_array_elements(documents) WITH ORDINALITY AS u (d, n)
+	WHERE coalesce(greatest((d ->> 'updated_at')::timestamptz, (d -> 'items' -> -1 ->> 'at')::timestamptz)
+		<= clock_timestamp() - {{settle}}, true)
+$slated$;
+
 -- Tickets by their keys, from one on: all, or those that are open or changed since. The last key of them, '' at the end.
 CREATE OR REPLACE FUNCTION {{own}}.slice(after text, since timestamptz, room bigint, OUT last text, OUT documents jsonb)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET jit = off AS $slated$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET jit = off AS $slated$
 DECLARE
 	keys {{key}}[] := ARRAY(SELECT k FROM {{own}}.keys(nullif(after, '')::{{key}}, since, room) AS k);
 BEGIN
 	last := coalesce(keys[room]::text, '');
-	documents := {{own}}.documents(keys);
+	documents := {{own}}.settled({{own}}.documents(keys));
 END
 $slated$;
 
 CREATE OR REPLACE FUNCTION {{own}}.named(keys text[]) RETURNS jsonb
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $slated$
-	SELECT {{own}}.documents(keys::{{key}}[])
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $slated$
+	SELECT {{own}}.settled({{own}}.documents(keys::{{key}}[]))
 $slated$;

@@ -159,6 +159,9 @@ def test_again(bench):
     bench.check("were taken over before" in text, "attach again takes the changed configuration", text)
     text = attach(bench, "--check")
     bench.check("all is as attach left it" in text, "--check: all is well", text)
+    status = subprocess.run([BUILD / "slatectl", "status", "--config", bench.config], capture_output=True, text=True, check=False)
+    bench.check("attached    helpdesk (generic): followed, 7 tickets, 0 changes wait" in status.stdout, "slatectl status shows it",
+                status.stdout + status.stderr)
 
 
 def test_detach(bench, before):
