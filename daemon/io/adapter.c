@@ -17,6 +17,7 @@
 #include "slated/log.h"
 #include "slated/loop.h"
 #include "slated/pg.h"
+#include "slated/pg_array.h"
 #include "slated/result.h"
 
 #define REST         ((struct duration){US_PER_S / 2})
@@ -26,7 +27,7 @@
 #define ROOM          "200"
 #define SQL_SIZE      300
 
-enum step { STEP_REST, STEP_TURN, STEP_TAKE, STEP_APPLY, STEP_DONE, STEP_SLICE, STEP_COMPARE, STEP_SWEPT };
+enum adapter_step { STEP_REST, STEP_TURN, STEP_TAKE, STEP_APPLY, STEP_DONE, STEP_SLICE, STEP_COMPARE, STEP_SWEPT };
 
 /* What a step's answer left for the next ones; each text is to be freed. */
 struct reading {
@@ -45,7 +46,7 @@ struct adapter {
 	struct pg *ours;
 	struct pg_server server; /* theirs */
 	struct timer *timer;
-	enum step step;
+	enum adapter_step step;
 	bool failed;
 	struct reading reading;
 	int64_t turn_at; /* ticks; 0: not ours */
@@ -63,6 +64,8 @@ struct adapters {
 	struct loop *loop;
 	const char *instance;
 	struct adapters_hooks hooks;
+	struct text told; /* the channels that are told what was overdue at attach, an array's text */
+	const char *link; /* the template of tickets' links, or NULL */
 	struct adapter *first;
 };
 
@@ -209,7 +212,7 @@ on_result(void *arg, PGresult *result)
 /* Steps ------------------------------------------------------------------------------------------------------------ */
 
 static void
-send(struct adapter *a, enum step step, struct pg *pg, const char *sql, int n, const char *const *params)
+send(struct adapter *a, enum adapter_step step, struct pg *pg, const char *sql, int n, const char *const *params)
 {
 	a->step = step;
 	if (pg_send(pg, &(struct pg_query){
@@ -223,11 +226,12 @@ send_turn(struct adapter *a)
 	char waiting[24], sweep[24];
 	(void)snprintf(waiting, sizeof(waiting), "%" PRId64, a->waiting);
 	(void)snprintf(sweep, sizeof(sweep), "%" PRId64, a->settings->sweep.us);
-	const char *const params[] = {a->settings->name, a->all->instance, waiting, sweep};
+	const char *const params[] = {a->settings->name, a->all->instance, waiting, sweep,
+	                              a->all->told.data, a->all->link};
 	send(a, STEP_TURN, a->ours,
-	     "SELECT mine, compare, after, since, keys FROM sla.adapter_turn($1, $2, $3::bigint, "
-	     "$4::bigint * interval '1 microsecond')",
-	     4, params);
+	     "SELECT mine, compare, after, since, keys, CASE WHEN mine THEN sla.adapter_digest($1, $5::text[], $6) END "
+	     "FROM sla.adapter_turn($1, $2, $3::bigint, $4::bigint * interval '1 microsecond')",
+	     6, params);
 }
 
 static void
@@ -244,7 +248,7 @@ send_take(struct adapter *a)
 }
 
 static void
-send_apply(struct adapter *a, enum step step)
+send_apply(struct adapter *a, enum adapter_step step)
 {
 	const char *const params[] = {a->settings->name, a->reading.documents,
 	                              a->reading.errors != NULL ? a->reading.errors : "[]",
@@ -464,10 +468,27 @@ free_all(struct adapters *all)
 	}
 }
 
+/* Nobody is paged for the past, and what Alertmanager is told it must be told the end of. */
+static int
+note_channels(struct adapters *all, const struct config *config)
+{
+	text_empty(&all->told);
+	for (size_t i = 0; i < config->n_channels; i++) {
+		enum channel_type type = config->channels[i].type;
+		if (type != CHANNEL_PAGERDUTY && type != CHANNEL_GOALERT && type != CHANNEL_ALERTMANAGER)
+			pg_array_add(&all->told, config->channels[i].name);
+	}
+	pg_array_end(&all->told);
+	all->link = config->ticket_link;
+	return all->told.failed ? -ENOMEM : 0;
+}
+
 int
 adapters_configure(struct adapters *all, const struct config *config)
 {
 	free_all(all);
+	if (note_channels(all, config) < 0)
+		return -ENOMEM;
 	for (size_t i = config->n_adapters; i > 0; i--) {
 		struct adapter *a;
 		int r = adapter_new(all, config, &config->adapters[i - 1], &a);
@@ -485,6 +506,7 @@ adapters_free(struct adapters *all)
 	if (all == NULL)
 		return;
 	free_all(all);
+	free(all->told.data);
 	free(all);
 }
 

@@ -325,7 +325,8 @@ enlist(struct attachment *a)
 	             "kind = excluded.kind, attached_at = CASE WHEN a.detached_at IS NULL THEN a.attached_at "
 	             "ELSE clock_timestamp() END, backfill_key = CASE WHEN a.detached_at IS NULL THEN "
 	             "a.backfill_key END, backfilled_at = CASE WHEN a.detached_at IS NULL THEN a.backfilled_at "
-	             "END, detached_at = NULL, sweep_wanted = true",
+	             "END, digested_at = CASE WHEN a.detached_at IS NULL THEN a.digested_at END, "
+	                          "detached_at = NULL, sweep_wanted = true",
 	             2, values);
 	int r = rows == NULL ? -EIO : 0;
 	PQclear(rows);
