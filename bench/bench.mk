@@ -46,3 +46,5 @@ bench_http_sink_SOURCES = bench/http_sink.c
 bench_http_sink_LDADD = $(LIBEVENT_LIBS)
 EXTRA_DIST += bench/database.py bench/table_writes.py bench/table_burst.py bench/table_change.py
 EXTRA_DIST += bench/table_deliveries.py bench/table_growth.py bench/table_month.py bench/table_start.py bench/node/queue.mjs bench/post.lua
+# slatectl attach.
+EXTRA_DIST += bench/table_attach.py

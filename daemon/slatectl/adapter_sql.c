@@ -327,7 +327,8 @@ write_function(const char *signature, const char *language, FILE *out)
 {
 	fputs("\nCREATE OR REPLACE FUNCTION {{own}}.", out);
 	fprintf(out,
-	        "%s\nLANGUAGE %s SET search_path = pg_catalog, {{schema}}, pg_temp SET timezone = 'UTC' SET jit = off AS $slated$\n",
+	        "%s\nLANGUAGE %s SET search_path = pg_catalog, {{schema}}, pg_temp SET timezone = 'UTC' SET jit = off "
+	        "AS $slated$\n",
 	        signature, language);
 }
 
@@ -412,7 +413,10 @@ write_log(struct adapter_sql *sql, const char *table, const char *key, const str
 	        "\tIF TG_OP = 'DELETE' THEN\n\t\tINSERT INTO {{own}}.change (ticket) VALUES (OLD.%s);\n\t\tRETURN "
 	        "NULL;\n"
 	        "\tEND IF;\n\tIF TG_OP = 'INSERT' THEN\n\t\tINSERT INTO {{own}}.change (ticket) VALUES (NEW.%s);\n"
-	        "\t\tRETURN NULL;\n\tEND IF;\n\tslated_now := (SELECT to_jsonb(f) FROM (%s) AS f);\n"
+	        "\t\tRETURN NULL;\n\tEND IF;\n"
+	        "\tIF (SELECT f FROM (%s) AS f)\n\t\tIS NOT DISTINCT FROM (SELECT f FROM (%s) AS f) THEN\n\t\tRETURN "
+	        "NULL;\n"
+	        "\tEND IF;\n\tslated_now := (SELECT to_jsonb(f) FROM (%s) AS f);\n"
 	        "\tslated_then := (SELECT to_jsonb(f) FROM (%s) AS f);\n"
 	        "\tIF slated_now - 'at' IS DISTINCT FROM slated_then - 'at' THEN\n"
 	        "\t\tINSERT INTO {{own}}.change (ticket, at, facts, was)\n"
@@ -422,7 +426,7 @@ write_log(struct adapter_sql *sql, const char *table, const char *key, const str
 	        "\t\tFROM jsonb_object_keys(slated_now - 'at') AS c (key) WHERE slated_now -> c.key IS DISTINCT FROM "
 	        "slated_then -> c.key;\n"
 	        "\tEND IF;\n",
-	        key, key, now, then, key) >= 0)
+	        key, key, now, then, now, then, key) >= 0)
 		write_trigger(sql, table, "\tslated_now jsonb;\n\tslated_then jsonb;\n", body, out);
 	free(body);
 	free(now);

@@ -7,7 +7,8 @@ CREATE TABLE IF NOT EXISTS {{own}}.change (
 	ticket {{key}} NOT NULL,
 	at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	facts jsonb,
-	was jsonb
+	was jsonb,
+	seen_at timestamptz
 );
 CREATE INDEX IF NOT EXISTS change_facts ON {{own}}.change (ticket) WHERE facts IS NOT NULL;
 COMMENT ON TABLE {{own}}.change IS 'Tickets that have changed and that slated has not yet read';
@@ -110,7 +111,7 @@ END
 $slated$;
 
 -- Tickets that changed and have been quiet for a while, or have not been for five times as long; of the oldest `room`
--- changes. `ids` and `error_ids` are for done(), once what was read has been written down.
+-- changes. That counts from when a change was first seen: the trigger runs long before its transaction's end. `ids` and `error_ids` are for done(), once what was read has been written down.
 CREATE OR REPLACE FUNCTION {{own}}.take(quiet interval, room bigint, OUT ids bigint[], OUT documents jsonb,
 	OUT error_ids bigint[], OUT errors jsonb, OUT waiting bigint, OUT more boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET jit = off AS $slated$
@@ -118,10 +119,14 @@ DECLARE
 	keys {{key}}[];
 	n bigint;
 BEGIN
+	IF quiet > interval '0' THEN
+		UPDATE {{own}}.change c SET seen_at = clock_timestamp()
+		WHERE c.seen_at IS NULL AND c.id = ANY (ARRAY(SELECT o.id FROM {{own}}.change o ORDER BY o.id LIMIT room));
+	END IF;
 	SELECT coalesce(array_agg(s.id), '{}'), array_agg(DISTINCT s.ticket), max(s.n) INTO ids, keys, n FROM (
-		SELECT c.id, c.ticket, count(*) OVER () AS n,
-			max(c.at) OVER (PARTITION BY c.ticket) <= clock_timestamp() - quiet
-			OR min(c.at) OVER (PARTITION BY c.ticket) <= clock_timestamp() - 5 * quiet AS settled
+		SELECT c.id, c.ticket, count(*) OVER () AS n, quiet = interval '0'
+			OR max(coalesce(c.seen_at, 'infinity')) OVER (PARTITION BY c.ticket) <= clock_timestamp() - quiet
+			OR min(c.seen_at) OVER (PARTITION BY c.ticket) <= clock_timestamp() - 5 * quiet AS settled
 		FROM (SELECT * FROM {{own}}.change ORDER BY id LIMIT room) AS c) AS s
 	WHERE s.settled;
 	SELECT coalesce(array_agg(e.id), '{}'), coalesce(jsonb_agg(jsonb_build_object('message', e.origin || ': ' || e.message)), '[]')
@@ -142,7 +147,7 @@ $slated$;
 CREATE OR REPLACE FUNCTION {{own}}.settled(documents jsonb) RETURNS jsonb
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $slated$
 	SELECT coalesce(jsonb_agg(d ORDER BY n), '[]') FROM jsonb_array_elements(documents) WITH ORDINALITY AS u (d, n)
-	WHERE coalesce(greatest((d ->> 'updated_at')::timestamptz, (d -> 'items' -> -1 ->> 'at')::timestamptz)
+	WHERE d ->> 'key' NOT IN (SELECT c.ticket::text FROM {{own}}.change c) AND coalesce(greatest((d ->> 'updated_at')::timestamptz, (d -> 'items' -> -1 ->> 'at')::timestamptz)
 		<= clock_timestamp() - {{settle}}, true)
 $slated$;
 

@@ -22,6 +22,7 @@ ROWS = {
     "burst": [rf"slated \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
     "growth": [rf"a change of a backlog, us \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
     "month": [rf"sla.clock \| {FIGURE} .* \| {FIGURE} % \| {FIGURE}"],
+    "attach": [rf"a message \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
     "deliveries": [rf"slated, solved \| {FIGURE} \| .* \| 0 \| 0 \|"],
 }
 passed = failed = 0
