@@ -165,7 +165,8 @@ LEFT JOIN LATERAL (
 ) AS m ON c.opens AND c.was ->> 'status' IN ('resolved', 'snoozed')
 UNION ALL
 SELECT r.conversation_id, 'r' || r.id, r.at AT TIME ZONE 'UTC',
-	(CASE WHEN r.resolves THEN 3 ELSE 1 END::bigint << 40) + r.id, 'changed', 'agent', NULL, NULL, jsonb_build_object('status', CASE WHEN r.resolves THEN 'resolved' ELSE 'open' END),
+	(CASE WHEN r.resolves THEN 3 ELSE 1 END::bigint << 40) + r.id, 'changed', 'agent', NULL, NULL,
+	jsonb_build_object('status', CASE WHEN r.resolves THEN 'resolved' ELSE 'open' END),
 	jsonb_build_object('status', CASE WHEN r.resolves THEN 'open' ELSE 'resolved' END), NULL, NULL
 FROM (
 	SELECT e.id, e.conversation_id, e.at, e.resolves

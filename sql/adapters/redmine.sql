@@ -154,8 +154,8 @@ WHERE coalesce(({{sql only}})::boolean, true)
 
 -- @item
 SELECT j.journalized_id AS ticket, 'j' || j.id AS item, j.created_on AT TIME ZONE {{timezone}} AS at,
-	j.id * 4::bigint + 2 AS seq, 'reply' AS kind, s.author, NOT j.private_notes AS public, j.notes AS body, NULL::jsonb AS facts, NULL::jsonb AS was,
-	NULL::integer AS "into", NULL::text AS reason
+	j.id * 4::bigint + 2 AS seq, 'reply' AS kind, s.author, NOT j.private_notes AS public, j.notes AS body,
+	NULL::jsonb AS facts, NULL::jsonb AS was, NULL::integer AS "into", NULL::text AS reason
 FROM journals j
 JOIN issues t ON t.id = j.journalized_id
 CROSS JOIN LATERAL {{own}}.side(j.user_id, t.project_id, t.author_id) AS s
@@ -163,14 +163,17 @@ WHERE j.journalized_type = 'Issue' AND j.journalized_id = ANY ($1) AND j.notes <
 UNION ALL
 -- What opens an issue again comes before what is said with it, and what lays it to rest comes after.
 SELECT c.ticket, 'j' || c.id || CASE WHEN c.of_status THEN 's' ELSE 'f' END, c.at,
-	c.id * 4::bigint + CASE WHEN NOT c.of_status THEN 0 WHEN {{own}}.map_status(c.facts ->> 'status') = 'open' THEN 1 ELSE 3 END,
+	c.id * 4::bigint + CASE WHEN NOT c.of_status THEN 0 WHEN {{own}}.map_status(c.facts ->> 'status') = 'open' THEN 1
+		ELSE 3 END,
 	'changed', s.author, NULL, NULL, c.facts, c.was, NULL, NULL
 FROM (
 	SELECT d.journal_id AS id, d.ticket, d.at, d.who, d.project, d.opened_by, s.fact = 'status' AS of_status,
 		jsonb_object_agg(s.fact, CASE WHEN d.value = '' THEN NULL
-			WHEN s.word LIKE '%\_field:%' THEN coalesce(pn.value, en.name, d.value) ELSE coalesce(n.name, '#' || d.value) END) AS facts,
+			WHEN s.word LIKE '%\_field:%' THEN coalesce(pn.value, en.name, d.value)
+			ELSE coalesce(n.name, '#' || d.value) END) AS facts,
 		jsonb_object_agg(s.fact, CASE WHEN d.old_value = '' THEN NULL
-			WHEN s.word LIKE '%\_field:%' THEN coalesce(po.value, eo.name, d.old_value) ELSE coalesce(o.name, '#' || d.old_value) END) AS was
+			WHEN s.word LIKE '%\_field:%' THEN coalesce(po.value, eo.name, d.old_value)
+			ELSE coalesce(o.name, '#' || d.old_value) END) AS was
 	FROM (
 		SELECT d.journal_id, j.journalized_id AS ticket, j.created_on AT TIME ZONE {{timezone}} AS at, j.user_id AS who,
 			t.project_id AS project, t.author_id AS opened_by, d.value, d.old_value,

@@ -6,15 +6,15 @@ comes to the milestones that the model gives for it.
 import json
 
 from harness import literal, run, webhook
-from helpdesk import Clock, Ticket, compare, expect_gone, facts, objects, play, rfc3339, slatectl
+from helpdesk import Clock, Ticket, compare, expect_gone, facts, objects, play, refused, rfc3339, slatectl, taken_over
 
 TABLES = """
 CREATE TABLE accounts (id serial PRIMARY KEY, name varchar NOT NULL);
 CREATE TABLE users (id serial PRIMARY KEY, name varchar NOT NULL, email varchar);
 CREATE TABLE teams (id bigserial PRIMARY KEY, name varchar NOT NULL, account_id bigint NOT NULL);
 CREATE TABLE sla_policies (id bigserial PRIMARY KEY, name varchar NOT NULL, account_id bigint NOT NULL);
-CREATE TABLE inboxes (id serial PRIMARY KEY, channel_id integer NOT NULL, account_id integer NOT NULL, name varchar NOT NULL,
-    channel_type varchar);
+CREATE TABLE inboxes (id serial PRIMARY KEY, channel_id integer NOT NULL, account_id integer NOT NULL,
+    name varchar NOT NULL, channel_type varchar);
 CREATE TABLE contacts (id serial PRIMARY KEY, name varchar DEFAULT '', email varchar, account_id integer NOT NULL,
     additional_attributes jsonb DEFAULT '{}', custom_attributes jsonb DEFAULT '{}');
 CREATE TABLE conversations (id serial PRIMARY KEY, account_id integer NOT NULL, inbox_id integer NOT NULL,
@@ -23,8 +23,8 @@ CREATE TABLE conversations (id serial PRIMARY KEY, account_id integer NOT NULL, 
     custom_attributes jsonb DEFAULT '{}', last_activity_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, priority integer,
     sla_policy_id bigint, waiting_since timestamp(6));
 CREATE TABLE messages (id serial PRIMARY KEY, content text, account_id integer NOT NULL, inbox_id integer NOT NULL,
-    conversation_id integer NOT NULL, message_type integer NOT NULL, created_at timestamp NOT NULL, updated_at timestamp NOT NULL,
-    private boolean NOT NULL DEFAULT false, status integer DEFAULT 0, sender_type varchar, sender_id bigint,
+    conversation_id integer NOT NULL, message_type integer NOT NULL, created_at timestamp NOT NULL,
+    updated_at timestamp NOT NULL, private boolean NOT NULL DEFAULT false, status integer DEFAULT 0, sender_type varchar, sender_id bigint,
     additional_attributes jsonb DEFAULT '{}');
 CREATE TABLE reporting_events (id bigserial PRIMARY KEY, name varchar, value double precision, account_id integer,
     conversation_id integer, created_at timestamp(6) NOT NULL, updated_at timestamp(6) NOT NULL, event_start_time timestamp,
@@ -32,7 +32,8 @@ CREATE TABLE reporting_events (id bigserial PRIMARY KEY, name varchar, value dou
 CREATE INDEX ON messages (conversation_id);
 CREATE INDEX ON reporting_events (conversation_id);
 INSERT INTO accounts (name) VALUES ('Desk');
-INSERT INTO users (name, email) VALUES ('Alice', 'alice@desk.example'), ('Bob', 'bob@desk.example'), ('Robot', 'robot@desk.example');
+INSERT INTO users (name, email) VALUES ('Alice', 'alice@desk.example'), ('Bob', 'bob@desk.example'),
+    ('Robot', 'robot@desk.example');
 INSERT INTO teams (name, account_id) VALUES ('Databases', 1), ('Network', 1);
 INSERT INTO sla_policies (name, account_id) VALUES ('gold', 1), ('silver', 1);
 INSERT INTO inboxes (channel_id, account_id, name, channel_type) VALUES (1, 1, 'Mail', 'Channel::Email');
@@ -40,7 +41,8 @@ INSERT INTO contacts (email, account_id, additional_attributes, custom_attribute
     ('carol@acme.example', 1, '{"company_name": "Acme"}', '{"tier": "A"}'), ('dave@initech.example', 1, '{}', '{}');
 """
 CONFIG = """
-adapters = {{ desk = {{ kind = "chatwoot"; conninfo = "{conninfo}"; org = "contact_company"; plan = "sla_policy";
+adapters = {{ desk = {{ kind = "chatwoot"; sweep = "2s"; conninfo = "{conninfo}"; org = "contact_company";
+    plan = "sla_policy";
     severity = "priority"; team = "team"; assignee = "assignee"; channel = "channel"; product = "field:product";
     category = "contact_field:tier"; own_user = "robot@desk.example";
     status_map = [ "open = open", "pending = on_hold", "snoozed = pending", "resolved = solved" ];
@@ -51,7 +53,8 @@ policies = (
         {{ metric = "first_response"; within = "1h"; at_risk = [ "75%", "10m" ]; pause_on = [ "on_hold" ]; }},
         {{ metric = "next_response"; within = "45m"; at_risk = [ "50%" ]; pause_on = [ "pending" ]; }},
         {{ metric = "update"; within = "2h"; pause_on = [ "pending" ]; }},
-        {{ metric = "resolution"; within = "6h"; at_risk = [ "75%" ]; pause_on = [ "pending" ]; reopen = "restart"; }} ); }},
+        {{ metric = "resolution"; within = "6h"; at_risk = [ "75%" ]; pause_on = [ "pending" ];
+          reopen = "restart"; }} ); }},
     {{ name = "silver"; match = {{ plan = "silver"; }}; on_change = "follow"; targets = (
         {{ metric = "first_response"; within = "90m"; }},
         {{ metric = "resolution"; within = "30h"; at_risk = [ "50%" ]; pause_on = [ "pending" ]; }} ); }}
@@ -81,11 +84,12 @@ class Conversation(Ticket):
         self.db, self.clock, self.number, self.before = db, clock, number, before
         self.steps = 0
         self.acme = number // 3 % 2 == 0
-        self.now = {"status": "pending" if number % 9 == 4 else "open", "priority": (None, "urgent", "medium", "high")[number % 4],
+        self.now = {"status": "pending" if number % 9 == 4 else "open",
+                    "priority": (None, "urgent", "medium", "high")[number % 4],
                     "team": None, "assignee": None, "plan": "gold" if self.acme else "silver", "product": None}
         at = clock.at(number, 0)
-        self.id = int(db.run(f"""INSERT INTO conversations (account_id, inbox_id, contact_id, display_id, created_at, updated_at, status,
-            priority, sla_policy_id) VALUES (1, 1, {1 if self.acme else 2}, {number + 1}, {timestamp(at)}, {timestamp(at)},
+        self.id = int(db.run(f"""INSERT INTO conversations (account_id, inbox_id, contact_id, display_id, created_at,
+            updated_at, status, priority, sla_policy_id) VALUES (1, 1, {1 if self.acme else 2}, {number + 1}, {timestamp(at)}, {timestamp(at)},
             {STATUSES.index(self.now['status'])}, {self.priority()}, {POLICIES[self.now['plan']]}) RETURNING id"""))
         self.message(at + LATER, 0, "Please #escalate", sender=("Contact", 1 if self.acme else 2))
         self.message(at + 2 * LATER, 3, "We have got your message.")
@@ -103,9 +107,9 @@ class Conversation(Ticket):
                      assignee=self.now["assignee"] and f"{self.now['assignee']}@desk.example")
 
     def message(self, at, kind, text, private=False, sender=(None, None), status=0, more=None):
-        self.db.run(f"""INSERT INTO messages (account_id, inbox_id, conversation_id, content, message_type, private, sender_type,
-            sender_id, status, additional_attributes, created_at, updated_at) VALUES (1, 1, {self.id}, {literal(text)}, {kind},
-            {literal(private)}, {literal(sender[0])}, {literal(sender[1])}, {status}, {literal(json.dumps(more or {}))},
+        self.db.run(f"""INSERT INTO messages (account_id, inbox_id, conversation_id, content, message_type, private,
+            sender_type, sender_id, status, additional_attributes, created_at, updated_at) VALUES (1, 1, {self.id},
+            {literal(text)}, {kind}, {literal(private)}, {literal(sender[0])}, {literal(sender[1])}, {status}, {literal(json.dumps(more or {}))},
             {timestamp(at)}, {timestamp(at)})""")
 
     def next(self):
@@ -115,17 +119,18 @@ class Conversation(Ticket):
     def update(self, at, changes):
         """The columns, and before the adapter is there the events by which Chatwoot remembers what was resolved."""
         was = self.now["status"]
-        self.now = self.now | changes
-        self.db.run(f"""UPDATE conversations SET status = {STATUSES.index(self.now['status'])}, priority = {self.priority()},
-            team_id = {literal(TEAMS[self.now['team']])}, assignee_id = {literal(self.now['assignee'] and USERS[self.now['assignee']])},
-            sla_policy_id = {POLICIES[self.now['plan']]}, custom_attributes = {literal(json.dumps(
-                {'product': self.now['product']} if self.now['product'] else {}))}, updated_at = {timestamp(at)} WHERE id = {self.id}""")
+        self.now = now = self.now | changes
+        attributes = {"product": now["product"]} if now["product"] else {}
+        self.db.run(f"""UPDATE conversations SET status = {STATUSES.index(now['status'])}, priority = {self.priority()},
+            team_id = {literal(TEAMS[now['team']])}, assignee_id = {literal(now['assignee'] and USERS[now['assignee']])},
+            sla_policy_id = {POLICIES[now['plan']]}, custom_attributes = {literal(json.dumps(attributes))},
+            updated_at = {timestamp(at)} WHERE id = {self.id}""")
         if self.now["status"] != was and self.now["status"] == "resolved":
             self.event(at, "conversation_resolved")
 
     def event(self, at, name):
-        self.db.run(f"""INSERT INTO reporting_events (name, account_id, conversation_id, created_at, updated_at, event_end_time)
-            VALUES ('{name}', 1, {self.id}, {timestamp(at + 2_000_000)}, {timestamp(at + 2_000_000)}, {timestamp(at)})""")
+        self.db.run(f"""INSERT INTO reporting_events (name, account_id, conversation_id, created_at, updated_at,
+            event_end_time) VALUES ('{name}', 1, {self.id}, {timestamp(at + 2_000_000)}, {timestamp(at + 2_000_000)}, {timestamp(at)})""")
 
     def set(self, **changes):
         self.tell(self.next(), changes)
@@ -168,7 +173,8 @@ class Conversation(Ticket):
         self.add(at, "reply", by="customer", text=text)
 
     def delete(self):
-        self.db.run(f"DELETE FROM messages WHERE conversation_id = {self.id}; DELETE FROM conversations WHERE id = {self.id}")
+        self.db.run(f"DELETE FROM messages WHERE conversation_id = {self.id}; "
+                    f"DELETE FROM conversations WHERE id = {self.id}")
 
     def script(self):
         """What happens to it, step by step. Before attach only what Chatwoot itself remembers."""
@@ -181,10 +187,12 @@ class Conversation(Ticket):
             [resolve("resolved"), self.ask, self.answer, resolve("resolved"), self.ask],
         ]
         watched = [
-            [lambda: self.set(assignee="alice", team="Databases"), self.answer, snooze, self.ask, lambda: self.set(assignee=None)],
+            [lambda: self.set(assignee="alice", team="Databases"), self.answer, snooze, self.ask,
+             lambda: self.set(assignee=None)],
             [lambda: self.set(priority="urgent"), snooze, reopen, self.answer, lambda: self.set(priority=None)],
             [self.answer, resolve("resolved"), reopen, lambda: self.set(plan="gold", product="cloud"), self.answer],
-            [lambda: self.set(status="pending"), self.ask, reopen, self.answer, lambda: self.set(product="edge", team="Network")],
+            [lambda: self.set(status="pending"), self.ask, reopen, self.answer,
+             lambda: self.set(product="edge", team="Network")],
         ]
         if self.before:
             return remembered[self.number % 4]
@@ -197,19 +205,26 @@ def test(bench):
     db = bench.session(database="chatwoot")
     db.run(TABLES)
     clock = Clock(db, 1)
-    path = bench.write_config(CONFIG.format(conninfo=bench.server.conninfo(database="chatwoot"), channels=webhook("ops", receiver.url())))
+    path = bench.write_config(CONFIG.format(conninfo=bench.server.conninfo(database="chatwoot"),
+                                            channels=webhook("ops", receiver.url())))
     before = objects(db)
     conversations = [Conversation(db, clock, number, True) for number in range(26)]
     play(conversations, lambda number: 0 if number < 14 else 2)
+    refused(bench, "chatwoot", "desk", path, db, ('"team"', '"queue"'), 'team = "queue": not a word of this adapter')
     daemon = bench.daemon(path)
     slatectl(bench, "attach", "chatwoot", "--config", path, "--name", "desk")
     compare(bench, path, "desk", conversations, "taken over at attach")
     clock.live = True
     conversations += [Conversation(db, clock, number, False) for number in range(26, 50)]
     play(conversations, lambda number: 0)
+    db.run("SET session_replication_role = replica")
+    for conversation in conversations[26:]:
+        conversation.answer()
+    db.run("RESET session_replication_role")
     conversations[8].delete()
     expect_gone(bench, "desk", conversations[8])
-    compare(bench, path, "desk", conversations, "after 50 conversations")
+    compare(bench, path, "desk", conversations, "after 50 conversations, at last with triggers off")
+    taken_over(bench)
     slatectl(bench, "detach", "desk", "--config", path)
     bench.equal(objects(db), before, "detach leaves nothing behind")
     bench.stopped(daemon)

@@ -7,19 +7,21 @@ which has them from a custom field. What was before attach is moved some days ba
 """
 
 from harness import HERE, Failure, microseconds, run, webhook
-from helpdesk import Ticket, compare, facts, objects, slatectl
+from helpdesk import Ticket, compare, facts, objects, refused, slatectl, taken_over
 from redmine import Redmine
 
 EXAMPLE = HERE.parent.parent / "conf" / "adapters" / "redmine.conf"
 ZONE = "Asia/Kolkata"
 CONFIG = """
 adapters = {{
-    field = {{ kind = "redmine"; conninfo = "{conninfo}"; timezone = "{zone}"; plan = "project_field:Plan"; org = "author_domain";
-        channel = "priority"; severity = "custom_field:Severity"; own_user = "slated"; staff = [ "user:alice", "user:bob", "admin" ];
+    field = {{ kind = "redmine"; sweep = "2s"; conninfo = "{conninfo}"; timezone = "{zone}"; plan = "project_field:Plan";
+        org = "author_domain"; channel = "priority"; severity = "custom_field:Severity"; own_user = "slated";
+        staff = [ "user:alice", "user:bob", "admin" ];
         status_map = [ "Feedback = pending", "New, In Progress = open", "* = solved" ];
         severity_map = [ "S1 = critical", "S2 = high", "S3 = normal", "* = low" ]; }};
 }};
-calendars = {{ office = {{ timezone = "Europe/Berlin"; hours = {{ weekdays = "08:00-18:00"; weekend = "10:00-14:00"; }}; }}; }};
+calendars = {{ office = {{ timezone = "Europe/Berlin";
+    hours = {{ weekdays = "08:00-18:00"; weekend = "10:00-14:00"; }}; }}; }};
 policies = (
     {{ name = "instant"; match = {{ plan = "instant"; }}; escalation = "alerts"; targets = (
         {{ metric = "first_response"; within = "1s"; at_risk = [ "50%" ]; }},
@@ -29,19 +31,23 @@ policies = (
         {{ metric = "first_response"; within = "1h"; at_risk = [ "75%", "10m" ]; }},
         {{ metric = "next_response"; within = "45m"; at_risk = [ "50%" ]; }},
         {{ metric = "update"; within = "2h"; pause_on = [ "pending" ]; }},
-        {{ metric = "resolution"; severity = [ "critical", "high" ]; within = "3h"; at_risk = [ "50%", "75%" ]; pause_on = [ "pending" ]; }},
-        {{ metric = "resolution"; within = "6h"; at_risk = [ "75%" ]; pause_on = [ "pending" ]; reopen = "restart"; }} ); }},
+        {{ metric = "resolution"; severity = [ "critical", "high" ]; within = "3h"; at_risk = [ "50%", "75%" ];
+          pause_on = [ "pending" ]; }},
+        {{ metric = "resolution"; within = "6h"; at_risk = [ "75%" ]; pause_on = [ "pending" ];
+          reopen = "restart"; }} ); }},
     {{ name = "silver"; match = {{ plan = "silver"; }}; on_change = "follow"; targets = (
         {{ metric = "first_response"; within = "90m"; calendar = "office"; }},
         {{ metric = "next_response"; within = "3h"; calendar = "office"; }},
-        {{ metric = "resolution"; within = "30h"; calendar = "office"; at_risk = [ "50%" ]; pause_on = [ "pending" ]; }} ); }}
+        {{ metric = "resolution"; within = "30h"; calendar = "office"; at_risk = [ "50%" ];
+          pause_on = [ "pending" ]; }} ); }}
 );
 escalations = {{ alerts = ( {{ on = "breached"; notify = [ "ops" ]; }}, {{ on = "requested"; notify = [ "ops" ]; }} ); }};
 channels = {{ {channels} }};
 """
 # What the test knows of its Redmine, beside what the adapters are told.
 PLANS = {"Support": "gold", "Cloud": "silver", "Urgent": "instant"}
-STATUS = {"New": "open", "In Progress": "open", "Resolved": "solved", "Feedback": "pending", "Closed": "solved", "Rejected": "solved"}
+STATUS = {"New": "open", "In Progress": "open", "Resolved": "solved", "Feedback": "pending", "Closed": "solved",
+          "Rejected": "solved"}
 STAFF = ("alice", "bob", "admin")
 PRIORITY = {"Immediate": "critical", "Urgent": "critical", "High": "high", "Normal": "normal", "Low": "low"}
 FIELD = {"S1": "critical", "S2": "high", "S3": "normal", "S4": "low"}
@@ -80,19 +86,23 @@ def script(number, agent, customer):
     return [
         [answer, question, answer, Step(agent, "Here you are.", status="Resolved")],
         [Step(agent, "Which version?", status="Feedback"), question, answer, Step(agent, status="Resolved")],
-        [note, Step(agent, priority="Urgent"), Step("bob", severity="S1"), answer, Step(agent, priority="Low", severity="S4")],
-        [Step(agent, "Done.", status="Resolved"), Step(agent, status="In Progress"), answer, Step(agent, status="Resolved")],
+        [note, Step(agent, priority="Urgent"), Step("bob", severity="S1"), answer,
+         Step(agent, priority="Low", severity="S4")],
+        [Step(agent, "Done.", status="Resolved"), Step(agent, status="In Progress"), answer,
+         Step(agent, status="Resolved")],
         [answer, Step(agent, status="Resolved"), Step(customer, "No, it is not.", status="In Progress"), answer],
         [Step(agent, assignee="bob"), Step(agent, tracker="Bug"), answer, Step("bob", "Mine no more.", assignee=None)],
         [Step("bob", "For the others.", project="Cloud"), answer, Step(agent, status="Feedback"), question],
-        [answer, Step(agent, status="Closed"), Step("admin", "Not yet.", status="In Progress"), Step("bob", status="Rejected")],
+        [answer, Step(agent, status="Closed"), Step("admin", "Not yet.", status="In Progress"),
+         Step("bob", status="Rejected")],
         [Step("slated", "Thank you for your message."), Step("slated", priority="Immediate", severity="S1"), answer,
          Step(customer, "Please #escalate this.")],
         [question, note, question],
         [Step(agent, status="Feedback"), Step(customer, "This one."), Step(agent, status="In Progress"),
          Step(agent, "Still?", status="Feedback"), question],
         [answer, DELETE],
-        [Step("bob", "All at once.", status="Feedback", priority="High", severity="S2", assignee="alice", tracker="Feature"), note,
+        [Step("bob", "All at once.", status="Feedback", priority="High", severity="S2", assignee="alice",
+              tracker="Feature"), note,
          Step(customer, "> #escalate\nI only quote."), Step("bob", "Done.", status="Resolved", priority="Normal")],
     ][number % 13]
 
@@ -105,7 +115,8 @@ class Issue:
         self.name = None
         self.urgent = number >= 46
         agent, customer = ("alice", "bob")[number % 2], ("carol", "dave")[number // 2 % 2]
-        self.opened = {"author": customer, "project": "Urgent" if self.urgent else "Cloud" if number % 5 == 4 else "Support",
+        self.opened = {"author": customer,
+                       "project": "Urgent" if self.urgent else "Cloud" if number % 5 == 4 else "Support",
                        "tracker": "Support", "priority": ("Normal", "High", "Low")[number % 3], "status": "New",
                        "severity": ("S3", "S2")[number % 2], "assignee": None}
         self.todo = script(number, agent, customer) if not self.urgent else \
@@ -144,7 +155,8 @@ class Issue:
             if author == "customer" and step.notes and status == "pending":
                 new = "open"
             was, is_ = see(before), see(now)
-            changed = {name: is_.get(name) for name in {**was, **is_} if name != "severity" and was.get(name) != is_.get(name)}
+            changed = {name: is_.get(name) for name in {**was, **is_}
+                       if name != "severity" and was.get(name) != is_.get(name)}
             if changed:
                 ticket.add(at, "changed", **changed)
             if was["severity"] != is_["severity"]:
@@ -164,7 +176,8 @@ class Ids:
     def __init__(self, db):
         self.of = {what: {row["name"]: row["id"] for row in db.rows(query)} for what, query in {
             "status": "SELECT name, id FROM issue_statuses", "tracker": "SELECT name, id FROM trackers",
-            "priority": "SELECT name, id FROM enumerations WHERE type = 'IssuePriority'", "project": "SELECT name, id FROM projects",
+            "priority": "SELECT name, id FROM enumerations WHERE type = 'IssuePriority'",
+            "project": "SELECT name, id FROM projects",
             "assignee": "SELECT login AS name, id FROM users"}.items()}
         self.severity = db.value("SELECT id FROM custom_fields WHERE name = 'Severity'")
 
@@ -212,14 +225,16 @@ class Desk:
             return
         rows = self.redmine.db.rows(f"""SELECT extract(epoch FROM at AT TIME ZONE '{ZONE}') * 1000000 AS at FROM (
             SELECT 0 AS id, created_on AS at FROM issues WHERE id = {issue.name} UNION ALL
-            SELECT id, created_on FROM journals WHERE journalized_type = 'Issue' AND journalized_id = {issue.name}) r ORDER BY id""")
+            SELECT id, created_on FROM journals WHERE journalized_type = 'Issue'
+                AND journalized_id = {issue.name}) r ORDER BY id""")
         if len(rows) != 1 + len(issue.done):
             raise Failure(f"Redmine has {len(rows) - 1} updates of issue {issue.name} instead of {len(issue.done)}")
         self.times[issue.name] = [int(row["at"]) for row in rows]
         # Redmine says nothing of a change that the user may not make.
         got = self.redmine.db.rows(f"""SELECT p.name AS project, k.name AS tracker, s.name AS status, e.name AS priority
             FROM issues i JOIN projects p ON p.id = project_id JOIN trackers k ON k.id = tracker_id
-            JOIN issue_statuses s ON s.id = status_id JOIN enumerations e ON e.id = priority_id WHERE i.id = {issue.name}""")[0]
+            JOIN issue_statuses s ON s.id = status_id JOIN enumerations e ON e.id = priority_id
+            WHERE i.id = {issue.name}""")[0]
         wanted = issue.opened | {name: value for step in issue.done for name, value in step.changes.items()}
         if got != {name: wanted[name] for name in got}:
             raise Failure(f"Redmine has {got} of issue {issue.name}, which was told {wanted}")
@@ -231,7 +246,8 @@ class Desk:
                 at = begin + issue.number * 11 * MINUTE_US
                 local = f"(to_timestamp({at} / 1000000.0) + n * {STEP_US}::bigint * interval '1 us') AT TIME ZONE '{ZONE}'"
                 self.redmine.db.run(f"""WITH j AS (UPDATE journals SET created_on = {local}
-                    FROM (SELECT id AS j, row_number() OVER (ORDER BY id) AS n FROM journals WHERE journalized_id = {issue.name}) r
+                    FROM (SELECT id AS j, row_number() OVER (ORDER BY id) AS n FROM journals
+                        WHERE journalized_id = {issue.name}) r
                     WHERE id = j)
                     UPDATE issues SET created_on = {local}, updated_on = {local.replace('+ n ', f'+ {len(issue.done)} ')}
                     FROM (SELECT 0 AS n) r WHERE id = {issue.name}""")
@@ -243,7 +259,8 @@ class Desk:
 def write_example(bench, conninfo):
     """The example as an administrator adapts it, beside the rest."""
     text = EXAMPLE.read_text()
-    for there, here in (("# conninfo", f'conninfo = "{conninfo}"; #'), ('timezone     = "UTC"', f'timezone = "{ZONE}"'), ("# plan", "plan")):
+    for there, here in (("# conninfo", f'conninfo = "{conninfo}"; #'),
+                        ('timezone     = "UTC"', f'timezone = "{ZONE}"'), ("# plan", "plan")):
         if there not in text:
             raise Failure(f"{EXAMPLE} has no {there}")
         text = text.replace(there, here)
@@ -266,9 +283,13 @@ def test(bench):
     desk.go_round(issues[:36], halves)
     begin = microseconds(bench.db.value("SELECT clock_timestamp()")) - 4 * 24 * 60 * MINUTE_US
     desk.move_back(begin)
-    path = bench.write_config(CONFIG.format(conninfo=desk.redmine.conninfo, zone=ZONE, channels=webhook("ops", receiver.url())))
+    path = bench.write_config(CONFIG.format(conninfo=desk.redmine.conninfo, zone=ZONE,
+                                            channels=webhook("ops", receiver.url())))
     write_example(bench, desk.redmine.conninfo)
     before = objects(desk.redmine.db)
+    for wrong, told in ((("custom_field:Severity", "custom_field:Gravity"), "Redmine has no such custom field"),
+                        (('"user:bob"', '"bob"'), 'staff or customer has "bob": not a word of this adapter')):
+        refused(bench, "redmine", "field", path, desk.redmine.db, wrong, told)
     daemon = bench.daemon(path)
     for name in SOURCES:
         slatectl(bench, "attach", "redmine", "--config", path, "--name", name)
@@ -279,6 +300,7 @@ def test(bench):
     live(bench, desk, receiver)
     for source, see in SOURCES.items():
         compare(bench, path, source, desk.expected(source, see), f"adapter {source}, after 50 tickets")
+    taken_over(bench)
     for name in SOURCES:
         slatectl(bench, "detach", name, "--config", path)
     bench.equal(objects(desk.redmine.db), before, "detach leaves nothing behind in Redmine's database")
@@ -289,7 +311,12 @@ def live(bench, desk, receiver):
     """What happens after attach: the rest of the 36, and the others from their opening."""
     for issue in desk.issues[36:]:
         issue.open(desk.redmine, desk.ids)
+    desk.continue_(desk.issues[:46], lambda issue: 1)
+    for table in "issues", "journals":
+        desk.redmine.db.run(f"ALTER TABLE {table} DISABLE TRIGGER slated_field")
     desk.continue_(desk.issues[:46], lambda issue: 0)
+    for table in "issues", "journals":
+        desk.redmine.db.run(f"ALTER TABLE {table} ENABLE TRIGGER slated_field")
     urgent = [issue.name for issue in desk.issues[46:]]
     bench.db.wait(f"""(SELECT count(*) FROM sla.milestone m JOIN sla.ticket t ON t.id = m.ticket_id
         WHERE m.milestone = 'breached' AND t.external_id IN ({', '.join(f"'{name}'" for name in urgent)})) = 16""")
@@ -302,7 +329,8 @@ def live(bench, desk, receiver):
                 bench.db.wait(f"""EXISTS (SELECT FROM sla.ticket WHERE source = '{source}' AND external_id = '{issue.name}'
                     AND status = 'closed')""")
                 issue.deleted_at[source] = microseconds(bench.db.value(f"""SELECT e.at FROM sla.event e JOIN sla.ticket t
-                    ON t.id = e.ticket_id WHERE t.source = '{source}' AND t.external_id = '{issue.name}' AND e.status = 'closed'"""))
+                    ON t.id = e.ticket_id WHERE t.source = '{source}' AND t.external_id = '{issue.name}'
+                    AND e.status = 'closed'"""))
         desk.read_times(issue)
 
 

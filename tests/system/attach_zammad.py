@@ -4,7 +4,7 @@ out), written to as Zammad does: the life of 50 tickets, some of it before the a
 the milestones that the model gives for it.
 """
 from harness import literal, run, webhook
-from helpdesk import Clock, Ticket, compare, expect_gone, facts, objects, play, rfc3339, slatectl
+from helpdesk import Clock, Ticket, compare, expect_gone, facts, objects, play, refused, rfc3339, slatectl, taken_over
 
 TABLES = """
 CREATE TABLE users (id serial PRIMARY KEY, organization_id integer, login varchar(255) NOT NULL, email varchar(255));
@@ -13,21 +13,22 @@ CREATE TABLE groups (id serial PRIMARY KEY, name varchar(160) NOT NULL);
 CREATE TABLE ticket_state_types (id serial PRIMARY KEY, name varchar(250) NOT NULL);
 CREATE TABLE ticket_states (id serial PRIMARY KEY, state_type_id integer NOT NULL, name varchar(250) NOT NULL);
 CREATE TABLE ticket_priorities (id serial PRIMARY KEY, name varchar(250) NOT NULL);
-CREATE TABLE tickets (id serial PRIMARY KEY, group_id integer NOT NULL, priority_id integer NOT NULL, state_id integer NOT NULL,
-    organization_id integer, number varchar(60) NOT NULL, title varchar(250) NOT NULL, owner_id integer NOT NULL,
+CREATE TABLE tickets (id serial PRIMARY KEY, group_id integer NOT NULL, priority_id integer NOT NULL,
+    state_id integer NOT NULL, organization_id integer, number varchar(60) NOT NULL, title varchar(250) NOT NULL, owner_id integer NOT NULL,
     customer_id integer NOT NULL, create_article_type_id integer, create_article_sender_id integer, environment varchar(30),
-    updated_by_id integer NOT NULL, created_by_id integer NOT NULL, created_at timestamp(3) NOT NULL, updated_at timestamp(3) NOT NULL);
+    updated_by_id integer NOT NULL, created_by_id integer NOT NULL,
+    created_at timestamp(3) NOT NULL, updated_at timestamp(3) NOT NULL);
 CREATE TABLE ticket_article_types (id serial PRIMARY KEY, name varchar(250) NOT NULL, communication boolean NOT NULL);
 CREATE TABLE ticket_article_senders (id serial PRIMARY KEY, name varchar(250) NOT NULL);
-CREATE TABLE ticket_articles (id serial PRIMARY KEY, ticket_id integer NOT NULL, type_id integer NOT NULL, sender_id integer NOT NULL,
-    body text NOT NULL, internal boolean NOT NULL, created_by_id integer NOT NULL, updated_by_id integer NOT NULL,
+CREATE TABLE ticket_articles (id serial PRIMARY KEY, ticket_id integer NOT NULL, type_id integer NOT NULL,
+    sender_id integer NOT NULL, body text NOT NULL, internal boolean NOT NULL, created_by_id integer NOT NULL, updated_by_id integer NOT NULL,
     created_at timestamp(3) NOT NULL, updated_at timestamp(3) NOT NULL);
 CREATE TABLE history_types (id serial PRIMARY KEY, name varchar(250) NOT NULL);
 CREATE TABLE history_objects (id serial PRIMARY KEY, name varchar(250) NOT NULL);
 CREATE TABLE history_attributes (id serial PRIMARY KEY, name varchar(250) NOT NULL);
 CREATE TABLE histories (id serial PRIMARY KEY, history_type_id integer NOT NULL, history_object_id integer NOT NULL,
-    history_attribute_id integer, o_id integer NOT NULL, related_o_id integer, related_history_object_id integer, id_to integer,
-    id_from integer, value_from varchar(500), value_to varchar(500), created_by_id integer NOT NULL,
+    history_attribute_id integer, o_id integer NOT NULL, related_o_id integer, related_history_object_id integer,
+    id_to integer, id_from integer, value_from varchar(500), value_to varchar(500), created_by_id integer NOT NULL,
     created_at timestamp(3) NOT NULL, updated_at timestamp(3) NOT NULL);
 CREATE INDEX ON histories (o_id);
 CREATE INDEX ON histories (related_o_id);
@@ -37,20 +38,25 @@ INSERT INTO users (login, email, organization_id) VALUES ('-', '', NULL), ('alic
     ('dave', 'dave@initech.example', 2);
 INSERT INTO organizations (name, plan) VALUES ('Acme', 'gold'), ('Initech', 'silver');
 INSERT INTO groups (name) VALUES ('Users'), ('Databases');
-INSERT INTO ticket_state_types (name) VALUES ('new'), ('open'), ('pending reminder'), ('pending action'), ('closed'), ('merged'), ('removed');
-INSERT INTO ticket_states (name, state_type_id) VALUES ('new', 1), ('open', 2), ('pending reminder', 3), ('closed', 5), ('merged', 6),
-    ('removed', 7), ('pending close', 4);
+INSERT INTO ticket_state_types (name) VALUES ('new'), ('open'), ('pending reminder'), ('pending action'),
+    ('closed'), ('merged'), ('removed');
+INSERT INTO ticket_states (name, state_type_id) VALUES ('new', 1), ('open', 2), ('pending reminder', 3), ('closed', 5),
+    ('merged', 6), ('removed', 7), ('pending close', 4);
 INSERT INTO ticket_priorities (name) VALUES ('1 low'), ('2 normal'), ('3 high');
-INSERT INTO ticket_article_types (name, communication) VALUES ('email', true), ('phone', true), ('note', false), ('web', true);
+INSERT INTO ticket_article_types (name, communication) VALUES ('email', true), ('phone', true), ('note', false),
+    ('web', true);
 INSERT INTO ticket_article_senders (name) VALUES ('Agent'), ('Customer'), ('System');
 INSERT INTO history_types (name) VALUES ('created'), ('updated'), ('merged_into'), ('received_merge');
 INSERT INTO history_objects (name) VALUES ('Ticket'), ('Ticket::Article');
-INSERT INTO history_attributes (name) VALUES ('state'), ('priority'), ('group'), ('owner'), ('environment'), ('customer'), ('organization');
+INSERT INTO history_attributes (name) VALUES ('state'), ('priority'), ('group'), ('owner'), ('environment'),
+    ('customer'), ('organization');
 """
 CONFIG = """
-adapters = {{ desk = {{ kind = "zammad"; conninfo = "{conninfo}"; org = "organization"; plan = "organization_field:plan";
+adapters = {{ desk = {{ kind = "zammad"; sweep = "2s"; conninfo = "{conninfo}"; org = "organization";
+    plan = "organization_field:plan";
     severity = "priority"; team = "group"; assignee = "owner"; channel = "channel"; environment = "field:environment";
-    own_user = "robot"; status_map = [ "new = open", "open = open", "pending reminder, pending close = pending", "closed = solved", "* = closed" ];
+    own_user = "robot";
+    status_map = [ "new = open", "open = open", "pending reminder, pending close = pending", "closed = solved", "* = closed" ];
     severity_map = [ "3 high = critical", "2 normal = normal", "* = low" ]; }}; }};
 policies = (
     {{ name = "gold"; match = {{ plan = "gold"; }}; escalation = "alerts"; targets = (
@@ -58,7 +64,8 @@ policies = (
         {{ metric = "first_response"; within = "1h"; at_risk = [ "75%", "10m" ]; }},
         {{ metric = "next_response"; within = "45m"; at_risk = [ "50%" ]; pause_on = [ "pending" ]; }},
         {{ metric = "update"; within = "2h"; pause_on = [ "pending" ]; }},
-        {{ metric = "resolution"; within = "6h"; at_risk = [ "75%" ]; pause_on = [ "pending" ]; reopen = "restart"; }} ); }},
+        {{ metric = "resolution"; within = "6h"; at_risk = [ "75%" ]; pause_on = [ "pending" ];
+          reopen = "restart"; }} ); }},
     {{ name = "silver"; match = {{ plan = "silver"; }}; on_change = "follow"; targets = (
         {{ metric = "first_response"; within = "90m"; }},
         {{ metric = "resolution"; within = "30h"; at_risk = [ "50%" ]; pause_on = [ "pending" ]; }} ); }}
@@ -68,7 +75,8 @@ channels = {{ {channels} }};
 """
 SEVERITY = {"1 low": "low", "2 normal": "normal", "3 high": "critical"}
 STATUS = {"new": "open", "open": "open", "pending reminder": "pending", "pending close": "pending", "closed": "solved"}
-TABLE = {"state": "ticket_states", "priority": "ticket_priorities", "group": "groups", "owner": "users", "customer": "users"}
+TABLE = {"state": "ticket_states", "priority": "ticket_priorities", "group": "groups", "owner": "users",
+         "customer": "users"}
 ARTICLE_LATER = 15_000
 
 
@@ -79,9 +87,10 @@ class Zammad:
         self.db, self.clock = db, clock
         db.run(TABLES)
         self.ids = {name: {row["name"]: row["id"] for row in db.rows(f"SELECT id, {column} AS name FROM {name}")}
-                    for name, column in (("users", "login"), ("organizations", "name"), ("groups", "name"), ("ticket_states", "name"),
-                                         ("ticket_priorities", "name"), ("ticket_article_types", "name"),
-                                         ("ticket_article_senders", "name"), ("history_types", "name"), ("history_objects", "name"),
+                    for name, column in (("users", "login"), ("organizations", "name"), ("groups", "name"),
+                                         ("ticket_states", "name"), ("ticket_priorities", "name"),
+                                         ("ticket_article_types", "name"), ("ticket_article_senders", "name"),
+                                         ("history_types", "name"), ("history_objects", "name"),
                                          ("history_attributes", "name"))}
 
     def insert(self, table, at, **values):
@@ -111,8 +120,8 @@ class ZammadTicket(Ticket):
         super().__init__(f"{67000 + number}")
         self.zammad, self.number = zammad, number
         self.steps = 0
-        customer, priority, by_phone = ("carol", "dave")[number // 3 % 2], ("2 normal", "3 high", "1 low")[number % 3], number % 7 == 0
-        self.customer = customer
+        self.customer = customer = ("carol", "dave")[number // 3 % 2]
+        priority, by_phone = ("2 normal", "3 high", "1 low")[number % 3], number % 7 == 0
         by = "alice" if by_phone else customer
         self.now = {"state": "new", "priority": priority, "group": "Users", "owner": "-", "environment": None,
                     "channel": "phone" if by_phone else "email", "customer": customer}
@@ -120,7 +129,8 @@ class ZammadTicket(Ticket):
         self.id = self.zammad.insert(
             "tickets", at, number=self.name, title="Help", group_id=ids["groups"]["Users"], state_id=1,
             priority_id=ids["ticket_priorities"][priority], organization_id=1 if customer == "carol" else 2,
-            owner_id=1, customer_id=ids["users"][customer], create_article_type_id=ids["ticket_article_types"][self.now["channel"]],
+            owner_id=1, customer_id=ids["users"][customer],
+            create_article_type_id=ids["ticket_article_types"][self.now["channel"]],
             created_by_id=ids["users"][by], updated_by_id=ids["users"][by])
         self.zammad.history(at, "created", self.id, by)
         self.zammad.article(at + ARTICLE_LATER, self.id, by, "Customer", self.now["channel"], "Please #escalate", False)
@@ -149,8 +159,8 @@ class ZammadTicket(Ticket):
                 columns[name] = value
             self.zammad.history(at, "updated", self.id, by, attribute=name, **more)
         text = ", ".join(f"{name} = {literal(value)}" for name, value in columns.items())
-        self.zammad.db.run(f"UPDATE tickets SET {text}, updated_at = {literal(rfc3339(at))}::timestamptz AT TIME ZONE 'UTC', "
-                           f"updated_by_id = {self.zammad.ids['users'][by]} WHERE id = {self.id}")
+        self.zammad.db.run(f"UPDATE tickets SET {text}, updated_at = {literal(rfc3339(at))}::timestamptz "
+                           f"AT TIME ZONE 'UTC', updated_by_id = {self.zammad.ids['users'][by]} WHERE id = {self.id}")
 
     def side(self, by):
         return "system" if by == "robot" else "customer" if by in ("carol", "dave") else "agent"
@@ -184,7 +194,8 @@ class ZammadTicket(Ticket):
         self.zammad.db.run("BEGIN")
         if changes:
             self.update(at, by, **changes)
-        self.zammad.article(at + ARTICLE_LATER, self.id, by, sender or ("Customer" if side == "customer" else "Agent"), kind, body, internal)
+        self.zammad.article(at + ARTICLE_LATER, self.id, by, sender or ("Customer" if side == "customer" else "Agent"),
+                            kind, body, internal)
         self.zammad.db.run("COMMIT")
         opens = "state" in changes and STATUS[changes["state"]] == "open"
         if opens:
@@ -209,7 +220,8 @@ class ZammadTicket(Ticket):
     def delete(self):
         """Zammad deletes a ticket with its articles and its history."""
         self.zammad.db.run(f"DELETE FROM histories WHERE o_id = {self.id} AND history_object_id = 1; "
-                           f"DELETE FROM ticket_articles WHERE ticket_id = {self.id}; DELETE FROM tickets WHERE id = {self.id}")
+                           f"DELETE FROM ticket_articles WHERE ticket_id = {self.id}; "
+                           f"DELETE FROM tickets WHERE id = {self.id}")
 
 
 def script(ticket, other):
@@ -218,16 +230,20 @@ def script(ticket, other):
     answer, ask = (lambda: t.say(agent)), (lambda: t.say(customer, "And now?", state="open"))
     return [
         [lambda: t.say(agent, state="open"), ask_again(t), answer, lambda: t.say(agent, "Here you are.", state="closed")],
-        [lambda: t.say(agent, "Which version?", state="pending reminder"), ask, answer, lambda: t.set(agent, state="closed")],
+        [lambda: t.say(agent, "Which version?", state="pending reminder"), ask, answer,
+         lambda: t.set(agent, state="closed")],
         [lambda: t.say(agent, "Hm.", kind="note", internal=True), lambda: t.set(agent, priority="3 high"),
-         lambda: t.say(agent, "Only for the portal.", kind="note"), answer, lambda: t.set("bob", priority="1 low", state="open")],
-        [lambda: t.say(agent, "Done.", state="closed"), lambda: t.set(agent, state="open"), answer, lambda: t.set(agent, state="closed")],
+         lambda: t.say(agent, "Only for the portal.", kind="note"), answer,
+         lambda: t.set("bob", priority="1 low", state="open")],
+        [lambda: t.say(agent, "Done.", state="closed"), lambda: t.set(agent, state="open"), answer,
+         lambda: t.set(agent, state="closed")],
         [answer, lambda: t.set(agent, state="closed"), ask, answer],
         [lambda: t.set(agent, owner="bob"), lambda: t.set(agent, group="Databases", environment="production"), answer,
          lambda: t.set("bob", owner="-", environment=None)],
         [lambda: t.say("robot", "Thank you.", sender="System"), lambda: t.say("robot"), answer,
          lambda: t.say(customer, "Please #escalate this.", state="open")],
-        [lambda: t.set("robot", priority="1 low" if t.now["priority"] == "3 high" else "3 high"), answer, lambda: t.set(agent, state="pending close"), lambda: t.set("robot", state="closed")],
+        [lambda: t.set("robot", priority="1 low" if t.now["priority"] == "3 high" else "3 high"), answer,
+         lambda: t.set(agent, state="pending close"), lambda: t.set("robot", state="closed")],
         [ask_again(t), lambda: t.say(agent, internal=True), ask_again(t)],
         [answer, ask_again(t), lambda: t.merge(other)],
     ][ticket.number % 10]
@@ -243,20 +259,27 @@ def test(bench):
     db = bench.session(database="zammad")
     clock = Clock(db, 1000)
     zammad = Zammad(db, clock)
-    path = bench.write_config(CONFIG.format(conninfo=bench.server.conninfo(database="zammad"), channels=webhook("ops", receiver.url())))
+    path = bench.write_config(CONFIG.format(conninfo=bench.server.conninfo(database="zammad"),
+                                            channels=webhook("ops", receiver.url())))
     before = objects(db)
     tickets = []
     open_tickets(tickets, zammad, 36)
     play(tickets, lambda number: 0 if number < 18 else 2)
+    refused(bench, "zammad", "desk", path, db, ('"field:environment"', '"field:nowhere"'), "Zammad has no such attribute")
+    refused(bench, "zammad", "desk", path, db, ('"group"', '"queue"'), 'team = "queue": not a word of this adapter')
     daemon = bench.daemon(path)
     slatectl(bench, "attach", "zammad", "--config", path, "--name", "desk")
     compare(bench, path, "desk", tickets, "taken over at attach")
     clock.live = True
     open_tickets(tickets, zammad, 50)
+    play(tickets, lambda number: 1)
+    db.run("SET session_replication_role = replica")
     play(tickets, lambda number: 0)
+    db.run("RESET session_replication_role")
     tickets[3].delete()
     expect_gone(bench, "desk", tickets[3])
-    compare(bench, path, "desk", tickets, "after 50 tickets")
+    compare(bench, path, "desk", tickets, "after 50 tickets, at last with triggers off")
+    taken_over(bench)
     slatectl(bench, "detach", "desk", "--config", path)
     bench.equal(objects(db), before, "detach leaves nothing behind")
     bench.stopped(daemon)

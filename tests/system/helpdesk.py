@@ -73,11 +73,28 @@ def play(tickets, left):
                 ticket.todo.pop(0)()
 
 
+def taken_over(bench):
+    """That nothing was left out on the way."""
+    bench.equal(bench.db.rows("SELECT adapter, key, message FROM sla.adapter_error"), [], "no problem was noted")
+
+
+def refused(bench, kind, name, config, source, wrong, told):
+    """Checks that attach refuses a configuration with this in place of that, says why, and leaves nothing behind."""
+    before = objects(source)
+    path = bench.folder / "wrong.conf"
+    path.write_text(config.read_text().replace(*wrong))
+    done = subprocess.run([BUILD / "slatectl", "attach", kind, "--name", name, "--config", path], capture_output=True,
+                          text=True, check=False)
+    bench.check(done.returncode == 1 and told in done.stderr, f"attach refuses {wrong[1]}", done.stderr)
+    bench.equal(objects(source), before, "and leaves nothing behind")
+
+
 def expect_gone(bench, source, ticket):
-    """Waits until the adapter has closed a ticket that was deleted, and expects that, at the instant when it found it so."""
+    """Waits until the adapter has closed a deleted ticket, and expects that, at the instant when it found it so."""
     query = f"""SELECT e.at FROM sla.event e JOIN sla.ticket t ON t.id = e.ticket_id WHERE t.source = '{source}'
         AND t.external_id = '{ticket.name}' AND e.kind = 'status' AND e.status = 'closed'"""
-    ticket.add(microseconds(wait_until("the deleted ticket is closed", lambda: bench.db.value(query))), "status", status="closed")
+    ticket.add(microseconds(wait_until("the deleted ticket is closed", lambda: bench.db.value(query))),
+               "status", status="closed")
 
 
 def plain(milestone):

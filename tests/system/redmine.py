@@ -11,7 +11,8 @@ from harness import HERE, Failure, Skip, die_with_parent, wait_until
 from history import free_port
 
 PACKAGE = pathlib.Path("/usr/share/redmine")
-DATABASE = """production: {{adapter: postgresql, database: redmine, host: {host}, port: {port}, username: redmine, encoding: utf8}}
+DATABASE = """production: {{adapter: postgresql, database: redmine, host: {host}, port: {port}, username: redmine,
+  encoding: utf8}}
 """
 # The package's Gemfile looks for the database's gem in the system's configuration, which a test leaves alone.
 GEMFILE = """eval_gemfile '{folder}/Gemfile'
