@@ -20,10 +20,8 @@ SQL_MIGRATIONS = \
 	sql/0016_reports.sql \
 	sql/0017_flush.sql \
 	sql/0018_growth.sql \
+	sql/0019_digest.sql \
 	sql/0020_tzdata.sql
-	sql/0018_growth.sql
-# Adapters: what was overdue at attach, in a digest.
-SQL_MIGRATIONS += sql/0019_digest.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 

@@ -20,7 +20,7 @@ RELATIONS = {
     "audit": {"sla_daemon": "S I", "sla_reader": "S"},
     "breach": {"sla_daemon": "S", "sla_reader": "S"},
     "clock": {"sla_daemon": "S I U", "sla_reader": "S"},
-    "configuration": {"sla_daemon": "S I", "sla_reader": "S(digest loaded_at instance)"},
+    "configuration": {"sla_daemon": "S I", "sla_reader": "S(digest loaded_at instance tzdata)"},
     "contact": {"sla_daemon": "S", "sla_writer": "S I U D", "sla_reader": "S"},
     "delivery": {"sla_daemon": "S I U D", "sla_reader": "S"},
     "delivery_log": {"sla_daemon": "S I", "sla_reader": "S"},
