@@ -23,6 +23,8 @@ reassessments = (
     {{ name = "asked"; on = [ "opened" ]; match = {{ category = "asked"; }};
        hook = [ "/bin/echo", "{{}}" ]; reason = "-"; }} );
 channels = {{ {channels} }};
+adapters = {{ desk = {{ kind = "generic"; ticket_table = "pg_class"; ticket_key = "oid"; opened_at = "now()"; status = "relname";
+    status_map = [ "* = open" ]; }}; }};
 http = {{ listen = [ "127.0.0.1:0" ]; }};
 heartbeat = {{ url = "{heartbeat}"; every = "10s"; }};
 """
