@@ -6,7 +6,8 @@ comes to the milestones that the model gives for it.
 import json
 
 from harness import literal, run, webhook
-from helpdesk import Clock, Ticket, compare, expect_gone, facts, objects, play, refused, rfc3339, slatectl, taken_over
+from helpdesk import Clock, Ticket, attach, compare, detach, expect_gone, facts, objects, play, product, refused, rfc3339, \
+    taken_over
 
 TABLES = """
 CREATE TABLE accounts (id serial PRIMARY KEY, name varchar NOT NULL);
@@ -201,18 +202,17 @@ class Conversation(Ticket):
 
 def test(bench):
     receiver = bench.receiver()
-    bench.db.run("CREATE DATABASE chatwoot")
-    db = bench.session(database="chatwoot")
+    db = product(bench, "chatwoot")
     db.run(TABLES)
     clock = Clock(db, 1)
-    path = bench.write_config(CONFIG.format(conninfo=bench.server.conninfo(database="chatwoot"),
+    path = bench.write_config(CONFIG.format(conninfo=bench.server.conninfo("slated", "chatwoot"),
                                             channels=webhook("ops", receiver.url())))
     before = objects(db)
     conversations = [Conversation(db, clock, number, True) for number in range(26)]
     play(conversations, lambda number: 0 if number < 14 else 2)
     refused(bench, "chatwoot", "desk", path, db, ('"team"', '"queue"'), 'team = "queue": not a word of this adapter')
     daemon = bench.daemon(path)
-    slatectl(bench, "attach", "chatwoot", "--config", path, "--name", "desk")
+    attach(bench, "chatwoot", "desk", path)
     compare(bench, path, "desk", conversations, "taken over at attach")
     clock.live = True
     conversations += [Conversation(db, clock, number, False) for number in range(26, 50)]
@@ -225,7 +225,7 @@ def test(bench):
     expect_gone(bench, "desk", conversations[8])
     compare(bench, path, "desk", conversations, "after 50 conversations, at last with triggers off")
     taken_over(bench)
-    slatectl(bench, "detach", "desk", "--config", path)
+    detach(bench, "chatwoot", "desk", path)
     bench.equal(objects(db), before, "detach leaves nothing behind")
     bench.stopped(daemon)
 

@@ -7,7 +7,7 @@ which has them from a custom field. What was before attach is moved some days ba
 """
 
 from harness import HERE, Failure, microseconds, run, webhook
-from helpdesk import Ticket, compare, facts, objects, refused, slatectl, taken_over
+from helpdesk import Ticket, attach, compare, detach, facts, objects, refused, taken_over
 from redmine import Redmine
 
 EXAMPLE = HERE.parent.parent / "conf" / "adapters" / "redmine.conf"
@@ -292,7 +292,7 @@ def test(bench):
         refused(bench, "redmine", "field", path, desk.redmine.db, wrong, told)
     daemon = bench.daemon(path)
     for name in SOURCES:
-        slatectl(bench, "attach", "redmine", "--config", path, "--name", name)
+        attach(bench, "redmine", name, path)
     for issue in issues[:36]:
         desk.read_times(issue)
     for source, see in SOURCES.items():
@@ -302,7 +302,7 @@ def test(bench):
         compare(bench, path, source, desk.expected(source, see), f"adapter {source}, after 50 tickets")
     taken_over(bench)
     for name in SOURCES:
-        slatectl(bench, "detach", name, "--config", path)
+        detach(bench, "redmine", name, path)
     bench.equal(objects(desk.redmine.db), before, "detach leaves nothing behind in Redmine's database")
     bench.stopped(daemon)
 

@@ -4,7 +4,8 @@ out), written to as Zammad does: the life of 50 tickets, some of it before the a
 the milestones that the model gives for it.
 """
 from harness import literal, run, webhook
-from helpdesk import Clock, Ticket, compare, expect_gone, facts, objects, play, refused, rfc3339, slatectl, taken_over
+from helpdesk import Clock, Ticket, attach, compare, detach, expect_gone, facts, objects, play, product, refused, rfc3339, \
+    taken_over
 
 TABLES = """
 CREATE TABLE users (id serial PRIMARY KEY, organization_id integer, login varchar(255) NOT NULL, email varchar(255));
@@ -255,11 +256,10 @@ def ask_again(ticket):
 
 def test(bench):
     receiver = bench.receiver()
-    bench.db.run("CREATE DATABASE zammad")
-    db = bench.session(database="zammad")
+    db = product(bench, "zammad")
     clock = Clock(db, 1000)
     zammad = Zammad(db, clock)
-    path = bench.write_config(CONFIG.format(conninfo=bench.server.conninfo(database="zammad"),
+    path = bench.write_config(CONFIG.format(conninfo=bench.server.conninfo("slated", "zammad"),
                                             channels=webhook("ops", receiver.url())))
     before = objects(db)
     tickets = []
@@ -268,7 +268,7 @@ def test(bench):
     refused(bench, "zammad", "desk", path, db, ('"field:environment"', '"field:nowhere"'), "Zammad has no such attribute")
     refused(bench, "zammad", "desk", path, db, ('"group"', '"queue"'), 'team = "queue": not a word of this adapter')
     daemon = bench.daemon(path)
-    slatectl(bench, "attach", "zammad", "--config", path, "--name", "desk")
+    attach(bench, "zammad", "desk", path)
     compare(bench, path, "desk", tickets, "taken over at attach")
     clock.live = True
     open_tickets(tickets, zammad, 50)
@@ -280,7 +280,7 @@ def test(bench):
     expect_gone(bench, "desk", tickets[3])
     compare(bench, path, "desk", tickets, "after 50 tickets, at last with triggers off")
     taken_over(bench)
-    slatectl(bench, "detach", "desk", "--config", path)
+    detach(bench, "zammad", "desk", path)
     bench.equal(objects(db), before, "detach leaves nothing behind")
     bench.stopped(daemon)
 

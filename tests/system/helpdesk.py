@@ -78,13 +78,33 @@ def taken_over(bench):
     bench.equal(bench.db.rows("SELECT adapter, key, message FROM sla.adapter_error"), [], "no problem was noted")
 
 
+def product(bench, name):
+    """A database of a product's own role, and a session of that role in it. The daemon comes to it as role slated."""
+    if bench.db.value("SELECT to_regrole('slated')") is None:
+        bench.db.run("CREATE ROLE slated LOGIN")
+    bench.db.run(f"CREATE ROLE {name} LOGIN")
+    bench.db.run(f"CREATE DATABASE {name} OWNER {name}")
+    bench.db.run(f"GRANT SET ON PARAMETER session_replication_role TO {name}")
+    return bench.session(name, database=name)
+
+
+def attach(bench, kind, name, config):
+    """Attaches as a superuser, who need not be the daemon's role."""
+    return slatectl(bench, "attach", kind, "--name", name, "--config", config, "--source-db",
+                    bench.server.conninfo(database=kind))
+
+
+def detach(bench, kind, name, config):
+    slatectl(bench, "detach", name, "--config", config, "--source-db", bench.server.conninfo(database=kind))
+
+
 def refused(bench, kind, name, config, source, wrong, told):
     """Checks that attach refuses a configuration with this in place of that, says why, and leaves nothing behind."""
     before = objects(source)
     path = bench.folder / "wrong.conf"
     path.write_text(config.read_text().replace(*wrong))
-    done = subprocess.run([BUILD / "slatectl", "attach", kind, "--name", name, "--config", path], capture_output=True,
-                          text=True, check=False)
+    done = subprocess.run([BUILD / "slatectl", "attach", kind, "--name", name, "--config", path, "--source-db",
+                           bench.server.conninfo(database=kind)], capture_output=True, text=True, check=False)
     bench.check(done.returncode == 1 and told in done.stderr, f"attach refuses {wrong[1]}", done.stderr)
     bench.equal(objects(source), before, "and leaves nothing behind")
 

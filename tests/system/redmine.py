@@ -8,6 +8,7 @@ import shutil
 import subprocess
 
 from harness import HERE, Failure, Skip, die_with_parent, wait_until
+from helpdesk import product
 from history import free_port
 
 PACKAGE = pathlib.Path("/usr/share/redmine")
@@ -29,9 +30,8 @@ class Redmine:
             if not path.exists():
                 raise Skip(f"no {path}: the packages redmine and redmine-pgsql are not installed")
         server = bench.server
-        bench.db.run("CREATE ROLE redmine LOGIN")
-        bench.db.run("CREATE DATABASE redmine OWNER redmine")
-        self.conninfo = server.conninfo(database="redmine")
+        self.db = product(bench, "redmine")
+        self.conninfo = server.conninfo("slated", "redmine")
         self.folder = bench.folder / "redmine"
         self.write_folder(server)
         self.port = free_port()
@@ -46,7 +46,6 @@ class Redmine:
                                             preexec_fn=die_with_parent)
         bench.stack.callback(self.close)
         wait_until("Redmine answers", self.answers, 120)
-        self.db = bench.session(database="redmine")
 
     def write_folder(self, server):
         shutil.copytree(PACKAGE, self.folder, ignore=lambda folder, names: {"instances", "Gemfile.lock", "database.yml"},
