@@ -45,7 +45,7 @@ for file in "$srcdir"/tests/config/broken/*.conf; do
 done
 [ $passed -ge 60 ] || [ $failed -gt 0 ] || { echo "FAIL only $passed broken configurations"; failed=1; }
 
-for file in "$srcdir"/tests/config/good/*.conf "$srcdir"/conf/slated.conf; do
+for file in "$srcdir"/tests/config/good/*.conf "$srcdir"/conf/slated.conf "$srcdir"/conf/adapters/*.conf; do
 	if "$slatectl" check "$file" >"$work/out" 2>"$work/err" && [ ! -s "$work/err" ] &&
 	   grep -qE '^[0-9]+ calendars, [0-9]+ policies, [0-9]+ targets, ' "$work/out"; then
 		passed=$((passed + 1))
