@@ -13,6 +13,10 @@
 
 /* Requests --------------------------------------------------------------------------------------------------------- */
 
+const char api_no_such_ticket[] =
+    "there is no such ticket: {id} is its number in sla.ticket; by the ticket system's own "
+    "name: /api/v1/tickets?external_id=NAME";
+
 void
 api_request_failed(void *arg, int status, const char *why)
 {

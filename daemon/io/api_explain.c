@@ -99,10 +99,7 @@ on_explanation(void *arg, PGresult *const *results)
 	struct explain *explain;
 	struct jsonw json = {0};
 	if (PQntuples(results[TICKET]) == 0) {
-		http_answer_error(request->call, 404,
-		                  "there is no such ticket: {id} is its number in sla.ticket; by the "
-		                  "ticket system's own name: /api/v1/tickets?external_id=NAME");
-		free(request);
+		api_request_failed(request, 404, api_no_such_ticket);
 		return;
 	}
 	if (explain_new(&source, &explain) < 0) {

@@ -54,6 +54,9 @@ void api_order(struct api *api, struct desk *desk, struct http_call *call, int64
 /* desk_order's. Frees the request. */
 void api_request_failed(void *arg, int status, const char *why);
 
+/* Why there is nothing to answer under {id}. */
+extern const char api_no_such_ticket[];
+
 /* Answers 400 for a parameter that is none of `names` (up to NULL). Whether all are known. */
 bool api_query_is_known(struct http_call *call, const char *const *names);
 /* A parameter that is a number from 1 to `max`; `otherwise` where it is not given. False after answering 400. */
