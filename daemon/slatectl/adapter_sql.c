@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -95,6 +96,34 @@ write_setting(const struct adapter_sql *sql, const char *key, FILE *out)
 	fputs("::text", out);
 }
 
+/* The setting's expression, where it is one. */
+static void
+write_expression(const struct adapter_sql *sql, const char *key, FILE *out)
+{
+	const char *text = setting_text(sql, key);
+
+	if (text != NULL && strncmp(text, "sql:", 4) == 0)
+		fprintf(out, "(%s)", text + 4);
+	else
+		fputs("NULL::text", out);
+}
+
+/* The columns of facts, for a query that has all words in w.words. */
+static void
+write_facts(const struct adapter_sql *sql, FILE *out)
+{
+	static const char *const facts[] = {"org",         "plan",    "severity", "channel", "category", "product",
+	                                    "environment", "version", "assignee", "team"};
+
+	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+		fprintf(out, "%scoalesce(", i > 0 ? ",\n\t" : "");
+		write_expression(sql, facts[i], out);
+		fputs(", w.words ->> ", out);
+		write_setting(sql, facts[i], out);
+		fprintf(out, ") AS %s", facts[i]);
+	}
+}
+
 /* What stands in {{...}}. */
 static void
 write_placeholder(const struct adapter_sql *sql, const char *name, FILE *out)
@@ -111,17 +140,17 @@ write_placeholder(const struct adapter_sql *sql, const char *name, FILE *out)
 		fprintf(out, "interval '%" PRId64 " microseconds'", sql->settings->settle.us);
 	} else if (strcmp(name, "row") == 0) {
 		fputs(sql->row, out);
+	} else if (strcmp(name, "status word") == 0) {
+		adapter_sql_literal(out, sql->status_word);
+	} else if (strcmp(name, "facts") == 0) {
+		write_facts(sql, out);
 	} else if (strncmp(name, "list ", 5) == 0) {
 		write_list(sql, name + 5, out);
 	} else if (strncmp(name, "raw ", 4) == 0) {
 		text = setting_text(sql, name + 4);
 		fputs(text != NULL ? text : "NULL::text", out);
 	} else if (strncmp(name, "sql ", 4) == 0) {
-		text = setting_text(sql, name + 4);
-		if (text != NULL && strncmp(text, "sql:", 4) == 0)
-			fprintf(out, "(%s)", text + 4);
-		else
-			fputs("NULL::text", out);
+		write_expression(sql, name + 4, out);
 	} else {
 		write_setting(sql, name, out);
 	}
@@ -383,7 +412,7 @@ write_trigger(const struct adapter_sql *sql, const char *table, const char *decl
 
 /* Notes which ticket it is about. */
 static void
-write_noting(const struct adapter_sql *sql, const char *table, const struct section *section, FILE *out)
+write_noting(struct adapter_sql *sql, const char *table, const struct section *section, FILE *out)
 {
 	char *body = NULL;
 
@@ -391,8 +420,10 @@ write_noting(const struct adapter_sql *sql, const char *table, const struct sect
 	             "\tslated_key := (%.*s);\n\tIF slated_key IS NOT NULL THEN\n\t\tINSERT INTO {{own}}.change "
 	             "(ticket) VALUES "
 	             "(slated_key);\n\tEND IF;\n",
-	             (int)section->len, section->text) < 0)
+	             (int)section->len, section->text) < 0) {
+		sql->failed = true;
 		return;
+	}
 	write_trigger(sql, table, "\tslated_key {{key}};\n", body, out);
 	free(body);
 }
@@ -428,9 +459,23 @@ write_log(struct adapter_sql *sql, const char *table, const char *key, const str
 	        "\tEND IF;\n",
 	        key, key, now, then, now, then, key) >= 0)
 		write_trigger(sql, table, "\tslated_now jsonb;\n\tslated_then jsonb;\n", body, out);
+	else
+		sql->failed = true;
 	free(body);
 	free(now);
 	free(then);
+}
+
+/* A section of core.sql as it is. */
+static void
+copy_core(const char *word, FILE *out)
+{
+	const char *at = file_of("core");
+	struct section section;
+
+	while (next_section(&at, &section))
+		if (strcmp(section.word, word) == 0)
+			fprintf(out, "\n%.*s\n", (int)section.len, section.text);
 }
 
 /* What each section of a kind's file becomes; placeholders are filled in afterwards. */
@@ -439,10 +484,15 @@ write_section(struct adapter_sql *sql, const struct section *section, FILE *out)
 {
 	char *arguments = expand_text(sql, section->arguments, section->arguments_len);
 
-	if (arguments == NULL)
+	if (arguments == NULL) {
+		sql->failed = true;
 		return;
+	}
 	if (strcmp(section->word, "functions") == 0) {
 		fprintf(out, "\n%.*s\n", (int)section->len, section->text);
+	} else if (strcmp(section->word, "sources") == 0) {
+		(void)snprintf(sql->status_word, sizeof(sql->status_word), "%s", arguments);
+		copy_core("sources", out);
 	} else if (strcmp(section->word, "ticket") == 0) {
 		write_reader(
 		    "ticket(keys {{key}}[]) RETURNS SETOF {{own}}.ticket_row",
@@ -473,19 +523,7 @@ write_section(struct adapter_sql *sql, const struct section *section, FILE *out)
 	free(arguments);
 }
 
-static void
-write_core(const struct adapter_sql *sql, const char *word, FILE *out)
-{
-	const char *at = file_of("core");
-	struct section section;
-
-	while (next_section(&at, &section))
-		if (strcmp(section.word, word) == 0)
-			expand(sql, section.text, section.len, out);
-	fputc('\n', out);
-}
-
-void
+int
 adapter_sql_write(struct adapter_sql *sql, FILE *out)
 {
 	const char *at = file_of(adapter_kind_names[sql->settings->kind]);
@@ -494,22 +532,24 @@ adapter_sql_write(struct adapter_sql *sql, FILE *out)
 	FILE *raw = open_memstream(&sections, &len);
 	struct section section;
 
+	if (raw == NULL)
+		return -ENOMEM;
 	fputs("CREATE SCHEMA IF NOT EXISTS ", out);
 	adapter_sql_name(out, sql->own);
 	fputs(" AUTHORIZATION ", out);
 	adapter_sql_name(out, sql->owner);
 	fputs(";\nSET LOCAL ROLE ", out);
 	adapter_sql_name(out, sql->owner);
-	fputs(";\n\n", out);
-	write_core(sql, "tables", out);
+	fputs(";\n", out);
 	write_maps(sql, out);
-	if (raw == NULL)
-		return;
+	copy_core("tables", raw);
 	while (next_wanted(sql, &at, &section))
 		write_section(sql, &section, raw);
-	if (fclose(raw) == 0)
+	copy_core("functions", raw);
+	if (fclose(raw) != 0)
+		sql->failed = true;
+	else
 		expand(sql, sections, len, out);
 	free(sections);
-	fputc('\n', out);
-	write_core(sql, "functions", out);
+	return sql->failed || ferror(out) != 0 ? -ENOMEM : 0;
 }

@@ -3,6 +3,7 @@
 #ifndef SLATED_SLATECTL_ADAPTER_SQL_H
 #define SLATED_SLATECTL_ADAPTER_SQL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -23,7 +24,10 @@ struct adapter_sql {
 	char own[ADAPTER_NAME_SIZE]; /* the adapter's schema in the product's database */
 	const char *key_type;        /* of the product's tickets' keys */
 	const char *owner;           /* of the product's tables */
-	const char *row;             /* private */
+	/* private */
+	const char *row;
+	char status_word[ADAPTER_NAME_SIZE];
+	bool failed;
 };
 
 /* Fills in `own`. */
@@ -33,8 +37,9 @@ void adapter_sql_init(struct adapter_sql *sql, const struct adapter_settings *se
  * a list of tables. NULL where there is none, or memory is out. To be freed. */
 char *adapter_sql_argument(const struct adapter_sql *sql, const char *directive);
 
-/* Writes all statements, each in a line of its own or more, without BEGIN and COMMIT. */
-void adapter_sql_write(struct adapter_sql *sql, FILE *out);
+/* Writes all statements, each in a line of its own or more, without BEGIN and COMMIT. Returns 0, or -ENOMEM where what
+ * is written is not whole. */
+int adapter_sql_write(struct adapter_sql *sql, FILE *out);
 
 /* Writes a text as an SQL literal, and a name as an identifier. */
 void adapter_sql_literal(FILE *out, const char *text);

@@ -228,8 +228,8 @@ attachment_make(struct attachment *a)
 	FILE *out = open_memstream(&a->text, &len);
 	if (out == NULL)
 		return -ENOMEM;
-	adapter_sql_write(&a->sql, out);
-	if (fclose(out) != 0)
+	r = adapter_sql_write(&a->sql, out);
+	if (fclose(out) != 0 || r < 0)
 		return -ENOMEM;
 	return make_digest(a);
 }

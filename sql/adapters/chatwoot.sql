@@ -10,16 +10,9 @@
 
 -- @tables conversations messages accounts inboxes contacts teams users sla_policies reporting_events
 
--- @functions
--- The facts that are asked for, by the words that they are asked for with.
-CREATE OR REPLACE FUNCTION {{own}}.sources() RETURNS TABLE (fact text, word text)
-LANGUAGE sql IMMUTABLE AS $slated$
-	SELECT * FROM (VALUES ('status', 'status'), ('org', {{org}}), ('plan', {{plan}}), ('severity', {{severity}}),
-		('channel', {{channel}}), ('category', {{category}}), ('product', {{product}}), ('environment', {{environment}}),
-		('version', {{version}}), ('assignee', {{assignee}}), ('team', {{team}})) AS s (fact, word)
-	WHERE s.word IS NOT NULL AND s.word NOT LIKE 'sql:%'
-$slated$;
+-- @sources status
 
+-- @functions
 DO $slated$
 DECLARE
 	s record;
@@ -111,16 +104,7 @@ CASE WHEN TG_OP = 'INSERT' AND NEW.message_type <> 2 THEN NEW.conversation_id EN
 -- @ticket
 SELECT t.id AS key, t.account_id || '/' || t.display_id AS external_id, t.created_at AT TIME ZONE 'UTC' AS opened_at,
 	t.updated_at AT TIME ZONE 'UTC' AS updated_at, w.words ->> 'status' AS status,
-	coalesce({{sql severity}}, w.words ->> {{severity}}) AS severity,
-	coalesce({{sql org}}, w.words ->> {{org}}) AS org,
-	coalesce({{sql plan}}, w.words ->> {{plan}}) AS plan,
-	coalesce({{sql channel}}, w.words ->> {{channel}}) AS channel,
-	coalesce({{sql category}}, w.words ->> {{category}}) AS category,
-	coalesce({{sql product}}, w.words ->> {{product}}) AS product,
-	coalesce({{sql environment}}, w.words ->> {{environment}}) AS environment,
-	coalesce({{sql version}}, w.words ->> {{version}}) AS version,
-	coalesce({{sql assignee}}, w.words ->> {{assignee}}) AS assignee,
-	coalesce({{sql team}}, w.words ->> {{team}}) AS team,
+	{{facts}},
 	NULL::jsonb AS attributes, NULL::integer AS merged_into
 FROM conversations t
 JOIN (

@@ -49,6 +49,16 @@ EXCEPTION WHEN OTHERS THEN
 END
 $slated$;
 
+-- @sources
+-- The facts that are asked for, by the words that they are asked for with.
+CREATE OR REPLACE FUNCTION {{own}}.sources() RETURNS TABLE (fact text, word text)
+LANGUAGE sql IMMUTABLE AS $slated$
+	SELECT * FROM (VALUES ('status', {{status word}}), ('org', {{org}}), ('plan', {{plan}}), ('severity', {{severity}}),
+		('channel', {{channel}}), ('category', {{category}}), ('product', {{product}}), ('environment', {{environment}}),
+		('version', {{version}}), ('assignee', {{assignee}}), ('team', {{team}})) AS s (fact, word)
+	WHERE s.word IS NOT NULL AND s.word NOT LIKE 'sql:%'
+$slated$;
+
 -- @functions
 -- Facts with the product's status and severity in slated's words.
 CREATE OR REPLACE FUNCTION {{own}}.map_facts(facts jsonb) RETURNS jsonb
@@ -112,7 +122,8 @@ END
 $slated$;
 
 -- Tickets that changed and have been quiet for a while, or have not been for five times as long; of the oldest `room`
--- changes. That counts from when a change was first seen: the trigger runs long before its transaction's end. `ids` and `error_ids` are for done(), once what was read has been written down.
+-- changes. That counts from when a change was first seen: the trigger runs long before its transaction's end. `ids` and
+-- `error_ids` are for done(), once what was read has been written down.
 CREATE OR REPLACE FUNCTION {{own}}.take(quiet interval, room bigint, OUT ids bigint[], OUT documents jsonb,
 	OUT error_ids bigint[], OUT errors jsonb, OUT waiting bigint, OUT more boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET jit = off AS $slated$
@@ -130,7 +141,8 @@ BEGIN
 			OR min(c.seen_at) OVER (PARTITION BY c.ticket) <= clock_timestamp() - 5 * quiet AS settled
 		FROM (SELECT * FROM {{own}}.change ORDER BY id LIMIT room) AS c) AS s
 	WHERE s.settled;
-	SELECT coalesce(array_agg(e.id), '{}'), coalesce(jsonb_agg(jsonb_build_object('message', e.origin || ': ' || e.message)), '[]')
+	SELECT coalesce(array_agg(e.id), '{}'),
+		coalesce(jsonb_agg(jsonb_build_object('message', e.origin || ': ' || e.message)), '[]')
 	INTO error_ids, errors FROM (SELECT * FROM {{own}}.error ORDER BY id LIMIT 100) AS e;
 	documents := CASE WHEN keys IS NULL THEN '[]' ELSE {{own}}.documents(keys) END;
 	more := coalesce(n, 0) = room;
@@ -148,8 +160,9 @@ $slated$;
 CREATE OR REPLACE FUNCTION {{own}}.settled(documents jsonb) RETURNS jsonb
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $slated$
 	SELECT coalesce(jsonb_agg(d ORDER BY n), '[]') FROM jsonb_array_elements(documents) WITH ORDINALITY AS u (d, n)
-	WHERE d ->> 'key' NOT IN (SELECT c.ticket::text FROM {{own}}.change c) AND coalesce(greatest((d ->> 'updated_at')::timestamptz, (d -> 'items' -> -1 ->> 'at')::timestamptz)
-		<= clock_timestamp() - {{settle}}, true)
+	WHERE d ->> 'key' NOT IN (SELECT c.ticket::text FROM {{own}}.change c)
+		AND coalesce(greatest((d ->> 'updated_at')::timestamptz, (d -> 'items' -> -1 ->> 'at')::timestamptz)
+			<= clock_timestamp() - {{settle}}, true)
 $slated$;
 
 -- Tickets by their keys, from one on: all, or those that are open or changed since. The last key of them, '' at the end.

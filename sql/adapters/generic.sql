@@ -6,9 +6,10 @@
 -- @tables {{raw ticket_table}} {{raw message_table}}
 
 -- @log {{raw ticket_table}} {{raw ticket_key}}
-SELECT ({{raw org}})::text AS org, ({{raw plan}})::text AS plan, ({{raw severity}})::text AS severity, ({{raw status}})::text AS status,
-	({{raw channel}})::text AS channel, ({{raw category}})::text AS category, ({{raw product}})::text AS product, ({{raw environment}})::text AS environment,
-	({{raw version}})::text AS version, ({{raw assignee}})::text AS assignee, ({{raw team}})::text AS team, ({{raw updated_at}})::text AS at
+SELECT ({{raw org}})::text AS org, ({{raw plan}})::text AS plan, ({{raw severity}})::text AS severity,
+	({{raw status}})::text AS status, ({{raw channel}})::text AS channel, ({{raw category}})::text AS category,
+	({{raw product}})::text AS product, ({{raw environment}})::text AS environment, ({{raw version}})::text AS version,
+	({{raw assignee}})::text AS assignee, ({{raw team}})::text AS team, ({{raw updated_at}})::text AS at
 FROM (SELECT {{row}}.*) AS t
 
 -- @if message_table

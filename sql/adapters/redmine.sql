@@ -12,16 +12,9 @@
 
 -- @tables issues journals journal_details custom_fields custom_values custom_field_enumerations issue_statuses enumerations trackers projects issue_categories versions users email_addresses members member_roles roles groups_users
 
--- @functions
--- The facts that are asked for, by the words that they are asked for with.
-CREATE OR REPLACE FUNCTION {{own}}.sources() RETURNS TABLE (fact text, word text)
-LANGUAGE sql IMMUTABLE AS $slated$
-	SELECT * FROM (VALUES ('status', 'status'), ('org', {{org}}), ('plan', {{plan}}), ('severity', {{severity}}),
-		('channel', {{channel}}), ('category', {{category}}), ('product', {{product}}), ('environment', {{environment}}),
-		('version', {{version}}), ('assignee', {{assignee}}), ('team', {{team}})) AS s (fact, word)
-	WHERE s.word IS NOT NULL AND s.word NOT LIKE 'sql:%'
-$slated$;
+-- @sources status
 
+-- @functions
 CREATE OR REPLACE FUNCTION {{own}}.field_id(kind text, field text) RETURNS integer
 LANGUAGE sql STABLE AS $slated$
 	SELECT f.id FROM {{schema}}.custom_fields f WHERE f.type = kind || 'CustomField' AND f.name = field
@@ -116,16 +109,7 @@ CASE WHEN NEW.journalized_type = 'Issue' THEN NEW.journalized_id END
 -- @ticket
 SELECT t.id AS key, t.id::text AS external_id, t.created_on AT TIME ZONE {{timezone}} AS opened_at,
 	t.updated_on AT TIME ZONE {{timezone}} AS updated_at, w.words ->> 'status' AS status,
-	coalesce({{sql severity}}, w.words ->> {{severity}}) AS severity,
-	coalesce({{sql org}}, w.words ->> {{org}}) AS org,
-	coalesce({{sql plan}}, w.words ->> {{plan}}) AS plan,
-	coalesce({{sql channel}}, w.words ->> {{channel}}) AS channel,
-	coalesce({{sql category}}, w.words ->> {{category}}) AS category,
-	coalesce({{sql product}}, w.words ->> {{product}}) AS product,
-	coalesce({{sql environment}}, w.words ->> {{environment}}) AS environment,
-	coalesce({{sql version}}, w.words ->> {{version}}) AS version,
-	coalesce({{sql assignee}}, w.words ->> {{assignee}}) AS assignee,
-	coalesce({{sql team}}, w.words ->> {{team}}) AS team,
+	{{facts}},
 	NULL::jsonb AS attributes, NULL::integer AS merged_into
 FROM issues t
 JOIN (

@@ -7,6 +7,8 @@
 
 -- @tables tickets transactions queues users groups cachedgroupmembers customfields objectcustomfieldvalues attachments
 
+-- @sources status
+
 -- @functions
 CREATE OR REPLACE FUNCTION {{own}}.word(ticket integer, word text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, {{schema}}, pg_temp AS $slated$
@@ -28,10 +30,7 @@ $slated$;
 -- The facts that come from a word, with a value.
 CREATE OR REPLACE FUNCTION {{own}}.facts_of(word text, value text) RETURNS jsonb
 LANGUAGE sql IMMUTABLE AS $slated$
-	SELECT jsonb_object_agg(w.fact, value) FROM (VALUES ('org', {{org}}), ('plan', {{plan}}), ('severity', {{severity}}),
-		('channel', {{channel}}), ('category', {{category}}), ('product', {{product}}), ('environment', {{environment}}),
-		('version', {{version}}), ('assignee', {{assignee}}), ('team', {{team}})) AS w (fact, source)
-	WHERE w.source = word
+	SELECT jsonb_object_agg(s.fact, value) FROM {{own}}.sources() s WHERE s.word = facts_of.word
 $slated$;
 
 -- Who wrote something on a ticket.

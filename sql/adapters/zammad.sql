@@ -9,16 +9,9 @@
 
 -- @tables tickets ticket_articles ticket_article_types ticket_article_senders ticket_states ticket_state_types ticket_priorities groups organizations users histories history_types history_objects history_attributes
 
--- @functions
--- The facts that are asked for, by the words that they are asked for with.
-CREATE OR REPLACE FUNCTION {{own}}.sources() RETURNS TABLE (fact text, word text)
-LANGUAGE sql IMMUTABLE AS $slated$
-	SELECT * FROM (VALUES ('status', 'state'), ('org', {{org}}), ('plan', {{plan}}), ('severity', {{severity}}),
-		('channel', {{channel}}), ('category', {{category}}), ('product', {{product}}), ('environment', {{environment}}),
-		('version', {{version}}), ('assignee', {{assignee}}), ('team', {{team}})) AS s (fact, word)
-	WHERE s.word IS NOT NULL AND s.word NOT LIKE 'sql:%'
-$slated$;
+-- @sources state
 
+-- @functions
 DO $slated$
 DECLARE
 	s record;
@@ -94,16 +87,7 @@ CASE WHEN TG_OP = 'INSERT' AND NEW.history_object_id = (SELECT o.id FROM history
 -- What a ticket is merged into says more than the state that it gets thereby, so it keeps the former one.
 SELECT t.id AS key, t.number::text AS external_id, t.created_at AT TIME ZONE 'UTC' AS opened_at,
 	t.updated_at AT TIME ZONE 'UTC' AS updated_at, w.words ->> 'state' AS status,
-	coalesce({{sql severity}}, w.words ->> {{severity}}) AS severity,
-	coalesce({{sql org}}, w.words ->> {{org}}) AS org,
-	coalesce({{sql plan}}, w.words ->> {{plan}}) AS plan,
-	coalesce({{sql channel}}, w.words ->> {{channel}}) AS channel,
-	coalesce({{sql category}}, w.words ->> {{category}}) AS category,
-	coalesce({{sql product}}, w.words ->> {{product}}) AS product,
-	coalesce({{sql environment}}, w.words ->> {{environment}}) AS environment,
-	coalesce({{sql version}}, w.words ->> {{version}}) AS version,
-	coalesce({{sql assignee}}, w.words ->> {{assignee}}) AS assignee,
-	coalesce({{sql team}}, w.words ->> {{team}}) AS team,
+	{{facts}},
 	NULL::jsonb AS attributes, w.merged_into
 FROM tickets t
 JOIN (
