@@ -10,6 +10,8 @@
 
 /* No wait of the timer is longer, so that a step of the clock that nobody noticed does no lasting harm. */
 #define WAIT_MAX_US US_PER_H
+/* What could not be done now is tried again so much later. */
+#define SOON ((struct duration){1000})
 /* While a channel fails, its entries are looked through so often. */
 #define FAILING_WAIT_US US_PER_S
 /* What has waited for its whole time gets its last attempt with one of the next probes, or none. */
@@ -314,7 +316,7 @@ courier_reserve(const struct courier *courier)
 static bool
 route_has_slot(const struct courier *courier, const struct route *route)
 {
-	if (courier->n_under_way >= courier->concurrency)
+	if (courier->n_under_way >= courier->concurrency || (gate_is_open(&route->gate) && route->n_under_way > 0))
 		return false;
 	if (!route->channel || route->channel->ops->pages)
 		return true;
@@ -343,7 +345,7 @@ route_step(struct courier *courier, struct route *route)
 		return true;
 	}
 	unsigned tokens = gate_tokens(&route->gate, courier_now(courier));
-	if (tokens == 0 || !route_has_slot(courier, route) || (gate_is_open(&route->gate) && route->n_under_way > 0))
+	if (tokens == 0 || !route_has_slot(courier, route))
 		return false;
 	struct cargo *cargo = cargo_new(route, entry, route_together(route, entry, tokens));
 	if (!cargo)
@@ -421,9 +423,10 @@ timer_arm(struct courier *courier, bool failing)
 	struct route *route;
 	TAILQ_FOREACH(route, &courier->turns, turn)
 	{
-		struct instant free_at = route->channel ? gate_next(&route->gate, now) : now;
-		if (instant_before(now, free_at))
-			next = instant_min(next, free_at);
+		/* One that waits for a slot is woken by the attempt that ends. One that could go on now had its time
+		 * come since it was asked, or is short of memory. */
+		if (route_has_slot(courier, route))
+			next = instant_min(next, instant_max(gate_next(&route->gate, now), instant_plus(now, SOON)));
 	}
 	if (courier->draining || (instant_equal(next, INSTANT_NEVER) && !failing)) {
 		timer_unset(courier->timer);

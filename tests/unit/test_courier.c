@@ -88,6 +88,7 @@ struct world {
 	struct courier *courier;
 	struct fake fakes[3];
 	struct instant now;
+	int64_t pace; /* so much time goes by with each look at the clock */
 	uint64_t random;
 	char told[NAMES];
 	struct delivery last;
@@ -101,7 +102,9 @@ static char fake_names[3][8] = {"a", "b", "c"};
 static struct instant
 world_now(void *arg)
 {
-	return ((struct world *)arg)->now;
+	struct world *world = arg;
+	world->now.us += world->pace;
+	return world->now;
 }
 
 static uint64_t
@@ -804,6 +807,30 @@ Test(courier, a_failing_channel_is_probed_and_its_fallback_told)
 	cr_expect_eq(counts.ready + counts.later + counts.in_flight + counts.behind, 0);
 	cr_expect_eq(strncmp(world->error, "given up after 0.5 hours: ", 26), 0, "%s", world->error);
 	world_free(world);
+}
+
+/* Each of the instants between two looks at the clock: whatever the first of them says, what waits goes out in the end,
+ * though nothing but the timer wakes the courier. */
+Test(courier, a_rate_lets_go_between_two_looks_at_the_clock, .timeout = 30)
+{
+	for (int64_t before = 0; before < 12; before++) {
+		struct world *world = world_new_rated(8, one_a_second, (struct rate){0});
+		world_add(world, "1", 1, "a");
+		world_turn(world);
+		world_end(world, "1", OUTCOME_DELIVERED);
+		world_add(world, "2", 2, "a");
+		world_advance(world, US_PER_S - before);
+		world->pace = 1;
+		world_turn(world);
+		for (unsigned i = 0; world->fakes[0].n_started < 2 && i < 100; i++)
+			event_base_loop(world->base, EVLOOP_ONCE);
+		cr_expect_eq(world->fakes[0].n_started, 2, "with the rate free %" PRId64 " us after it is asked",
+		             before);
+		world->pace = 0;
+		if (world->fakes[0].under_way)
+			world_end(world, "2", OUTCOME_DELIVERED);
+		world_free(world);
+	}
 }
 
 Test(courier, a_rate_is_kept_when_nothing_waits)
