@@ -38,15 +38,21 @@ class Terminal:
         self.stream = Stream(self.screen)
         self.raw = b""
         self.status = None
+        waits, goes = os.pipe()
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             try:
-                # Not until the window has its size does the program begin.
+                # Not until the window has its size and its mode is known does the program begin.
                 self.set_size(0, columns, lines)
+                os.close(goes)
+                os.read(waits, 1)
                 kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "ASAN_OPTIONS")}
                 os.execvpe(command[0], command, {**kept, "TERM": "xterm-256color", **environment})
             finally:
                 os._exit(127)
+        os.close(waits)
+        self.before = self.mode()
+        os.close(goes)
 
     @staticmethod
     def set_size(fd, columns, lines):

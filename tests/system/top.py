@@ -46,7 +46,6 @@ class Top:
         self.terminal = Terminal([str(BUILD / "slatectl"), "top", *place, *words],
                                  **{"LC_ALL": "C.UTF-8", "TZ": "UTC", "columns": 130, "lines": 24, **options})
         bench.stack.callback(self.terminal.close)
-        self.before = self.terminal.mode()
 
     def wait(self, what, pattern, deadline=30.0):
         """Waits until the pattern is on the screen."""
@@ -188,7 +187,7 @@ def test_end(bench, config):
         else:
             os.kill(top.terminal.pid, end)
         left_as_it_was(bench, top, what, status)
-        bench.equal(top.terminal.mode(), top.before, f"{what}: the line is as it was")
+        bench.equal(top.terminal.mode(), top.terminal.before, f"{what}: the line is as it was")
 
 
 def test_looks(bench, config):
