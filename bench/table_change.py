@@ -92,7 +92,8 @@ class Loaded:
         data = self.data
         since = data.db.value("SELECT clock_timestamp()::text")
         with Watch(data) as watch:
-            data.pgbench(script, "-c", 4, "-j", 1, "-R", rate, "-T", seconds, *self.bounds())
+            # So many, however long a busy machine takes over them.
+            data.pgbench(script, "-c", 4, "-j", 1, "-R", rate, "-t", max(1, rate * seconds // 4), *self.bounds())
         took = []
 
         def all_there():
