@@ -128,6 +128,7 @@ receivers_new(struct world *world, struct database *database, struct history *hi
 	receivers->history = history;
 	for (unsigned i = 0; i < RECEIVERS; i++)
 		receivers->each[i] = (struct receiver){{.ops = &receiver_ops, .name = names[i]}, receivers};
+	receivers->each[1].channel.rate = (struct rate){1, {US_PER_S / 2}};
 	return receivers;
 }
 

@@ -145,7 +145,8 @@ world_step(struct world *world, int64_t until)
 		return false;
 	}
 	struct happening *happening = world->queue[1];
-	world->now = happening->at;
+	if (happening->at > world->now)
+		world->now = happening->at;
 	world_unset(world, happening);
 	happening->fire(happening->arg);
 	return true;
@@ -271,15 +272,26 @@ loop_free(struct loop *loop)
 	sim_loop_free(loop);
 }
 
+/* Between two looks at a clock time goes by, some microseconds, or milliseconds where something else has its turn, so
+ * that nothing may be built on their being the same. */
+static void
+look(const struct loop *loop)
+{
+	struct world *world = loop->world;
+	world->now += world_between(world, 0, world_chance(world, 10000) ? 5000 : 2);
+}
+
 int64_t
 loop_ticks(const struct loop *loop)
 {
+	look(loop);
 	return loop->world->now + loop->ticks_off;
 }
 
 struct instant
 loop_host_clock(const struct loop *loop)
 {
+	look(loop);
 	return (struct instant){loop->world->now + loop->clock_off};
 }
 
