@@ -1,4 +1,5 @@
 /* Calendars whose holidays end, and words that people read in two ways. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,6 +282,7 @@ lint_words(struct loader *loader)
 	size_t n = 0;
 	struct word *words = words_gather(loader, &n);
 
+	assert(words != NULL || n == 0);
 	for (size_t i = 0; i < n; i++) {
 		word_check_blanks(loader, &words[i]);
 		for (size_t j = 0; j < i; j++)

@@ -207,7 +207,7 @@ live_remove(struct live *live, struct live_ticket *ticket)
 		live->clocks[i] -= ticket->clocks[i];
 	live->at_risk -= ticket->at_risk;
 	struct live_ticket **link = link_to(live, ticket->id);
-	assert(*link == ticket);
+	assert(link != NULL && *link == ticket);
 	*link = ticket->chain;
 	live->n_tickets--;
 	ticket_clear(&ticket->ticket);

@@ -201,7 +201,7 @@ file_of(const char *name)
 	for (size_t i = 0; i < n_adapter_texts; i++)
 		if (strcmp(adapter_texts[i].name, name) == 0)
 			return adapter_texts[i].text;
-	return NULL;
+	abort(); /* each kind has one */
 }
 
 /* The first section from `*at` on; false at the end. */

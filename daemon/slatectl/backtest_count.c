@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -258,9 +259,11 @@ count_difference(struct backtest *backtest, const struct played *played, const s
                  const struct outcome *after, bool *changed)
 {
 	static const struct outcome none = {.verdict = VERDICT_NONE, .due_at = INSTANT_NEVER};
+	const struct outcome *either = after != NULL ? after : before;
+	assert(either != NULL);
 	struct difference difference = {
-	    .metric = after != NULL ? after->metric : before->metric,
-	    .cycle = after != NULL ? after->cycle : before->cycle,
+	    .metric = either->metric,
+	    .cycle = either->cycle,
 	    .outcomes = {before != NULL ? *before : none, after != NULL ? *after : none},
 	};
 	enum verdict from = difference.outcomes[BEFORE].verdict, to = difference.outcomes[AFTER].verdict;
