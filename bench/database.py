@@ -164,7 +164,8 @@ class Database:
                       env=self.server.environment, stderr=subprocess.DEVNULL)
 
     def tps(self, script, seconds, *options):
-        said = self.pgbench(script, "-c", 16, "-j", 1, "-T", seconds, *options)
+        length = ("-t", 30) if self.bench.quick else ("-T", seconds)
+        said = self.pgbench(script, "-c", 16, "-j", 1, *length, *options)
         return float(re.search(r"^tps = ([0-9.]+)", said, re.MULTILINE).group(1))
 
     def peer(self, *arguments):
