@@ -11,21 +11,43 @@ static const char detach_sql[] =
     "SELECT count(*), count(*) FILTER (WHERE t.status NOT IN ('solved', 'closed')) FROM sla.ticket t WHERE t.source = "
     "$1";
 
+/* Our triggers, each with what takes it away. */
+static const char triggers_sql[] =
+    "SELECT format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass) FROM pg_trigger t JOIN pg_proc p ON p.oid = "
+    "t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = $1 AND NOT t.tgisinternal";
+
+static int
+run(const struct attachment *a, const char *sql)
+{
+	PGresult *result = source_query(a, "detaching", sql, 0, NULL);
+	int r = result == NULL ? -EIO : 0;
+	PQclear(result);
+	return r;
+}
+
+/* A step is a transaction that waits for one table of the product's or for ours, in the order in which the daemon takes
+ * these, so that nobody and we wait for each other. */
 static int
 drop(const struct attachment *a)
 {
-	char sql[200];
+	const char *const values[] = {a->sql.own};
+	char sql[500];
 
-	(void)snprintf(sql, sizeof(sql),
-	               "SET client_min_messages = warning; SET lock_timeout = '10s'; DROP SCHEMA IF EXISTS %s CASCADE",
-	               a->sql.own);
-	PGresult *result = PQexec(a->source, sql);
-	int r = PQresultStatus(result) == PGRES_COMMAND_OK ? 0 : -EIO;
-	if (r < 0)
-		fprintf(stderr, "slatectl: detaching from database \"%s\": %s", PQdb(a->source),
-		        PQerrorMessage(a->source));
-	PQclear(result);
-	return r;
+	int r = run(a, "SET client_min_messages = warning");
+	if (r == 0)
+		r = run(a, "SET lock_timeout = '10s'");
+	PGresult *triggers = r == 0 ? source_query(a, "detaching", triggers_sql, 1, values) : NULL;
+	if (triggers == NULL)
+		return -EIO;
+	for (int i = 0; r == 0 && i < PQntuples(triggers); i++)
+		r = run(a, PQgetvalue(triggers, i, 0));
+	PQclear(triggers);
+	(void)snprintf(
+	    sql, sizeof(sql),
+	    "DO $$ BEGIN IF to_regclass('%s.change') IS NOT NULL THEN LOCK TABLE %s.change, %s.error; END IF; "
+	    "DROP SCHEMA IF EXISTS %s CASCADE; END $$",
+	    a->sql.own, a->sql.own, a->sql.own, a->sql.own);
+	return r == 0 ? run(a, sql) : r;
 }
 
 static int
