@@ -314,31 +314,42 @@ install(struct attachment *a)
 	return run(a, "attaching", "COMMIT") ? 0 : -EIO;
 }
 
-/* Nobody is alerted of what was before this instant; so it is noted first. After a detach all begins anew. */
 static int
-enlist(struct attachment *a)
+change_ours(const struct attachment *a, const char *sql, int n, const char *const *values)
 {
-	const char *const values[] = {a->settings->name, adapter_kind_names[a->settings->kind]};
-	PGresult *rows =
-	    db_query(&a->db, "attaching",
-	             "INSERT INTO sla.adapter AS a (name, kind) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET "
-	             "kind = excluded.kind, attached_at = CASE WHEN a.detached_at IS NULL THEN a.attached_at "
-	             "ELSE clock_timestamp() END, backfill_key = CASE WHEN a.detached_at IS NULL THEN "
-	             "a.backfill_key END, backfilled_at = CASE WHEN a.detached_at IS NULL THEN a.backfilled_at "
-	             "END, digested_at = CASE WHEN a.detached_at IS NULL THEN a.digested_at END, "
-	                          "detached_at = NULL, sweep_wanted = true",
-	             2, values);
+	PGresult *rows = db_query(&a->db, "attaching", sql, n, values);
 	int r = rows == NULL ? -EIO : 0;
 	PQclear(rows);
 	return r;
 }
 
+/* Nobody is alerted of what was before this instant; so it is noted first. After a detach all begins anew. */
+static int
+enlist(struct attachment *a)
+{
+	const char *const values[] = {a->settings->name, adapter_kind_names[a->settings->kind]};
+	return change_ours(a,
+	                   "INSERT INTO sla.adapter AS a (name, kind) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET "
+	                   "kind = excluded.kind, attached_at = CASE WHEN a.detached_at IS NULL THEN a.attached_at "
+	                   "ELSE clock_timestamp() END, backfill_key = CASE WHEN a.detached_at IS NULL THEN "
+	                   "a.backfill_key END, backfilled_at = CASE WHEN a.detached_at IS NULL THEN a.backfilled_at "
+	                   "END, digested_at = CASE WHEN a.detached_at IS NULL THEN a.digested_at END, "
+	                   "detached_at = NULL, sweep_wanted = true",
+	                   2, values);
+}
+
+/* What is noted holds only once the triggers are there. */
 static int
 attach(struct attachment *a)
 {
-	int r = enlist(a);
+	int r = change_ours(a, "BEGIN", 0, NULL);
+	if (r == 0)
+		r = enlist(a);
 	if (r == 0)
 		r = install(a);
+	if (r < 0)
+		return r; /* closing the connection takes back what was noted */
+	r = change_ours(a, "COMMIT", 0, NULL);
 	if (r < 0)
 		return r;
 	printf("attached %s: schema %s in database \"%s\", triggers on %s\n", a->settings->name, a->sql.own,

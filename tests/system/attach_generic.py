@@ -68,11 +68,23 @@ def test_before(bench):
     bench.equal(bench.db.value("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'slated%'"), 0, "--print changes nothing")
     text = attach(bench, "--check", status=1)
     bench.check("has no schema slated_helpdesk" in text, "--check: not attached", text)
+    refused(bench)
+    bench.equal(bench.db.value("SELECT count(*) FROM sla.adapter"), 0, "and nothing in schema sla")
     text = attach(bench)
     bench.check("taken over: 3 tickets, 7 changes" in text, "attach takes over what is there", text)
     bench.equal(events(bench, 1), (["opened open critical gold", "reply agent note", "reply agent", "reply customer escalate"],
                                    [0, 300, 600, 1200]), "its history, at the product's times")
     bench.equal(events(bench, 3)[0], ["opened solved low basic", "reply agent"], "a ticket that is over")
+
+
+def refused(bench):
+    """An attach that fails at the product's tables."""
+    right = bench.config.read_text()
+    bench.config.write_text(right.replace('"priority"', '"no_such_column"'))
+    text = attach(bench, status=1)
+    bench.config.write_text(right)
+    bench.check("no_such_column" in text and bench.db.value("SELECT to_regnamespace('slated_helpdesk')") is None,
+                "an attach that fails says why, and leaves nothing behind", text)
 
 
 def test_past(bench, receiver):
@@ -174,6 +186,10 @@ def test_detach(bench, before):
     bench.check("kept in schema sla: 7 tickets" in text, "detach says what it keeps", text)
     bench.equal(catalogue(bench), before, "and leaves nothing behind")
     bench.session("helpdesk").run("UPDATE ticket SET state = 'done'")
+    left = "SELECT attached_at, detached_at, backfilled_at FROM sla.adapter"
+    before = bench.db.rows(left)
+    refused(bench)
+    bench.equal(bench.db.rows(left), before, "and schema sla as it was")
 
 
 def catalogue(bench):
