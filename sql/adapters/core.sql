@@ -92,15 +92,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' A
 			'body', CASE WHEN i.body ILIKE '%#escalate%' THEN i.body END))
 		|| CASE WHEN i.kind = 'changed' THEN jsonb_build_object('facts', {{own}}.map_facts(i.facts),
 			'was', {{own}}.map_facts(coalesce(i.was, '{}'))) ELSE '{}' END
-		ORDER BY coalesce(r.at, i.at), r.at IS NULL, i.seq, i.item)
+		ORDER BY coalesce(r.at, i.at), coalesce(r.seq, i.seq), r.at IS NULL, i.item)
 	FROM i LEFT JOIN LATERAL (
 		-- Of what is no reopening nothing is looked at.
-		SELECT max(a.at) AS at FROM i AS a WHERE i.kind = 'changed' AND {{own}}.map_status(i.was ->> 'status') = 'solved'
+		SELECT a.at, a.seq FROM i AS a WHERE i.kind = 'changed' AND {{own}}.map_status(i.was ->> 'status') = 'solved'
 			AND {{own}}.map_status(i.facts ->> 'status') IN ('open', 'pending', 'on_hold')
 			AND a.ticket = i.ticket AND a.kind = 'reply' AND a.author = 'customer' AND a.public
 			AND a.at BETWEEN i.at - interval '10 s' AND i.at
 			AND NOT EXISTS (SELECT FROM i AS b WHERE b.ticket = i.ticket AND b.facts ? 'status' AND b.item <> i.item
-				AND (b.at, b.seq) BETWEEN (a.at, a.seq) AND (i.at, i.seq))) AS r ON true
+				AND (b.at, b.seq) BETWEEN (a.at, a.seq) AND (i.at, i.seq))
+		ORDER BY a.at DESC, a.seq DESC LIMIT 1) AS r ON true
 	GROUP BY i.ticket
 $slated$;
 
