@@ -48,3 +48,5 @@ EXTRA_DIST += bench/database.py bench/table_writes.py bench/table_burst.py bench
 EXTRA_DIST += bench/table_deliveries.py bench/table_growth.py bench/table_month.py bench/table_start.py bench/node/queue.mjs bench/post.lua
 # slatectl attach.
 EXTRA_DIST += bench/table_attach.py
+# slatectl backtest.
+EXTRA_DIST += bench/table_backtest.py

@@ -23,6 +23,7 @@ ROWS = {
     "growth": [rf"a change of a backlog, us \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
     "month": [rf"sla.clock \| {FIGURE} .* \| {FIGURE} % \| {FIGURE}"],
     "attach": [rf"a message \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
+    "backtest": [rf"NDJSON \| {FIGURE} \| {FIGURE} \| {FIGURE}", rf"the database \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
     "deliveries": [rf"slated, solved \| {FIGURE} \| .* \| 0 \| 0 \|"],
 }
 passed = failed = 0
