@@ -553,3 +553,11 @@ product_adapter_tests = tests/system/attach_chatwoot.py tests/system/attach_redm
 dist_check_SCRIPTS += $(product_adapter_tests)
 TESTS += $(product_adapter_tests)
 EXTRA_DIST += tests/system/redmine.py tests/system/redmine.rb
+# Example tickets for the linter.
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/test_witness
+TESTS += tests/unit/test_witness
+tests_unit_test_witness_SOURCES = tests/unit/test_witness.c
+tests_unit_test_witness_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_witness_LDADD = $(CONFIG_LIBS) $(JANSSON_LIBS) $(CRITERION_LIBS)
+endif

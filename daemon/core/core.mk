@@ -55,4 +55,8 @@ libslated_core_a_SOURCES += include/slated/words.h
 libslated_core_a_SOURCES += daemon/core/words.c
 # Example tickets for the linter.
 libslated_core_a_SOURCES += include/slated/witness.h
+libslated_core_a_SOURCES += include/slated/globs.h
+libslated_core_a_SOURCES += daemon/core/globs.c
 libslated_core_a_SOURCES += daemon/core/witness.c
+libslated_core_a_SOURCES += daemon/core/witness_internal.h
+libslated_core_a_SOURCES += daemon/core/witness_values.c

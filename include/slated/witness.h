@@ -1,6 +1,7 @@
 /* Example tickets: whether some ticket gets a policy although others stand before it, and which. What a set's matches
- * ask of an attribute falls into finitely many cases, so a few values of each (those that patterns name, some that
- * wildcards stand for, one that none names, none at all) stand for all tickets. Exact but for patterns with "?". */
+ * ask of an attribute falls into finitely many cases, so a few values of each (those that patterns name, one for each
+ * choice of patterns that a text can fit together, none at all) stand for all tickets. Exact but for an attribute of
+ * which both patterns and bounds of versions are asked. */
 #ifndef SLATED_WITNESS_H
 #define SLATED_WITNESS_H
 
@@ -34,7 +35,7 @@ struct witness {
 int witness_find(const struct witness_space *space, const struct policy *policy, const struct witness_limits *limits,
                  struct witness *ret) __attribute__((warn_unused_result));
 
-/* Finds a ticket that `policy` matches, whatever stands before it. Results as above, without -EAGAIN. */
+/* Finds a ticket that `policy` matches, whatever stands before it. Results as above. */
 int witness_match(const struct witness_space *space, const struct policy *policy, struct witness *ret)
     __attribute__((warn_unused_result));
 
