@@ -15,7 +15,7 @@ const DAY = 24 * HOUR;
 const STEPS = [MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY,
 	2 * DAY, 7 * DAY, 14 * DAY, 28 * DAY];
 const TICK_WIDTH = 90;
-const SIDE = 14;
+const SIDE = 36; // "now" has room there
 const AXIS = 24; // heights, in pixels
 const HOURS = 34;
 const MARK = 20;
@@ -57,7 +57,8 @@ function tickText(at, step, zone, isFirst) {
 // `y`: of the text; the lines go from `top` to `bottom`.
 function drawAxis(scale, range, width, zone, [y, top, bottom]) {
 	const {step, ticks} = ticksOf(...range, zone, Math.max(4, Math.floor(width / TICK_WIDTH)));
-	return ticks.filter((at) => scale(at) < width - TICK_WIDTH / 2).map((at, index) => svg("g", {class: "tick"},
+	const isWhole = (at) => scale(at) > TICK_WIDTH / 2 && scale(at) < width - TICK_WIDTH / 2;
+	return ticks.filter(isWhole).map((at, index) => svg("g", {class: "tick"},
 		svg("line", {x1: scale(at), x2: scale(at), y1: top, y2: bottom}),
 		svg("text", {x: scale(at), y}, tickText(at, step, zone, index === 0))));
 }
@@ -85,11 +86,16 @@ function drawSpans(scale, range, clock, now) {
 	return parts;
 }
 
-function drawFlag(scale, at, name, text, bottom, width) {
-	const x = scale(at);
-	const isRight = x > width * 0.7;
+function drawFlag(x, name, text, bottom, isLeft) {
 	return svg("g", {class: name}, svg("line", {x1: x, x2: x, y1: AXIS + 2, y2: bottom}),
-		svg("text", {x: isRight ? x - 5 : x + 5, y: bottom, class: isRight ? "left" : ""}, text));
+		svg("text", {x: isLeft ? x - 5 : x + 5, y: bottom, class: isLeft ? "left" : ""}, text));
+}
+
+// Neither word lies on the other, nor on the other's line: "now" stands a line higher and looks away from the deadline.
+function drawFlags(scale, {now, due, isOpen}, top, width) {
+	const isRight = scale(due) > width * 0.7;
+	return [isOpen && drawFlag(scale(now), "now", "now", top, now < due),
+		due !== undefined && drawFlag(scale(due), "deadline", `deadline ${formatInstant(due, now)}`, top + 18, isRight)];
 }
 
 // Marks that would lie on each other go a line down.
@@ -118,8 +124,8 @@ function drawChart(clock, milestones, now, width) {
 		zoneOffset(range[1], clock.timezone) !== zoneOffset(range[1], here);
 	const top = BAR_TOP + HOURS + 6;
 	const marks = drawMarks(scale, range, milestones, top);
-	const flags = top + marks.height + 14; // two lines
-	const height = flags + 20 + (isElsewhere ? AXIS + 4 : 0);
+	const flags = top + marks.height + 12; // two lines
+	const height = flags + 24 + (isElsewhere ? AXIS + 4 : 0);
 	const due = parse(clock.due_at);
 	const isOpen = clock.ended_at === undefined;
 	return svg("svg", {class: "timeline", width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true"},
@@ -127,10 +133,9 @@ function drawChart(clock, milestones, now, width) {
 		...(clock.open ?? []).map(([from, to]) => drawBand(scale, range, parse(from), parse(to), "open", BAR_TOP, HOURS))
 			.filter(Boolean),
 		...drawAxis(scale, range, width, here, [AXIS - 8, AXIS - 3, BAR_TOP]),
-		...(isElsewhere ? drawAxis(scale, range, width, clock.timezone, [height - 6, flags + 18, flags + 24]) : []),
+		...(isElsewhere ? drawAxis(scale, range, width, clock.timezone, [height - 6, flags + 22, flags + 28]) : []),
 		...drawSpans(scale, range, clock, now).filter(Boolean),
-		isOpen && drawFlag(scale, now, "now", "now", flags + 14, width),
-		due !== undefined && drawFlag(scale, due, "deadline", `deadline ${formatInstant(due, now)}`, flags, width),
+		...drawFlags(scale, {now, due, isOpen}, flags, width),
 		...marks.parts);
 }
 

@@ -153,6 +153,38 @@ def test_words(bench, page):
         bench.equal(got, wanted, f"{module}: {call}")
 
 
+# How far the words and lines of "now" and the deadline are apart, at the worst, for a clock of an hour: pixels.
+FLAGS = """import('/web/timeline.js').then((timeline) => {
+    const box = document.createElement("div");
+    const boxOf = (name) => box.querySelector(name).getBoundingClientRect();
+    const apart = (a, b) => Math.max(a.left - b.right, b.left - a.right, a.top - b.bottom, b.top - a.bottom);
+    const start = Date.parse("2026-03-02T09:00:00Z");
+    let least = 1000;
+    document.body.append(box);
+    for (const width of [280, 420, 860])
+        for (const minute of [0, 1, 5, 30, 50, 55, 58, 59, 60, 61, 62, 65, 70, 90, 120, 600, 6000]) {
+            const clock = {metric: "resolution", state: minute < 60 ? "running" : "breached", timezone: "UTC",
+                started_at: "2026-03-02T09:00:00Z", due_at: "2026-03-02T10:00:00Z", spans: [["2026-03-02T09:00:00Z"]]};
+            const chart = timeline.makeTimeline(clock, [], () => start + minute * 60000);
+            box.style.width = width + "px";
+            box.replaceChildren(chart.element);
+            chart.draw();
+            const svg = boxOf("svg");
+            const inside = (word) => Math.min(word.left - svg.left, svg.right - word.right);
+            least = Math.min(least, apart(boxOf(".now text"), boxOf(".deadline text")),
+                apart(boxOf(".now text"), boxOf(".deadline line")), apart(boxOf(".now line"), boxOf(".deadline text")),
+                inside(boxOf(".now text")), inside(boxOf(".deadline text")));
+        }
+    box.remove();
+    return least;
+})"""
+
+
+def test_flags(bench, page):
+    least = page.run(FLAGS)
+    bench.check(least >= 0, "now and the deadline do not lie on each other and are whole", least)
+
+
 def test_looks(bench, site, story):
     """Each page in both colours and at several widths."""
     for scheme, ground in (("light", "rgb(238, 241, 245)"), ("dark", "rgb(12, 17, 23)")):
@@ -219,6 +251,7 @@ def test(bench):
     test_sight(bench, site, story)
     test_assess(bench, page, story)
     test_words(bench, page)
+    test_flags(bench, page)
     test_unknown(bench, site)
     test_attainment(bench, site)
     test_looks(bench, site, story)
