@@ -11,6 +11,16 @@ from database import Database
 from table_burst import FORGET, OPENED
 
 SOLVE = "UPDATE sla.ticket SET status = 'solved' WHERE source = '{run}'"
+# The same deliveries once more, as if none had been sent: their rows, and nothing else that there was to do.
+AGAIN = """
+SET session_replication_role = replica;
+CREATE TEMP TABLE again AS SELECT * FROM sla.delivery_log;
+TRUNCATE sla.delivery_log;
+INSERT INTO sla.delivery (key, ticket_id, metric, cycle, kind, channel, payload)
+    SELECT key, ticket_id, metric, cycle, kind, channel, payload FROM again ORDER BY position;
+DROP TABLE again;
+RESET session_replication_role;
+"""
 # How many messages of a ticket ended before one that was to go before them.
 DISORDER = """
 SELECT count(*) FROM (SELECT finished_at < lag(finished_at) OVER (PARTITION BY ticket_id, channel ORDER BY position) AS wrong
@@ -20,7 +30,8 @@ NOTES = """
 - {count:,} webhooks of about {size:,} bytes, signed, to a receiver that answers 204 (bench/http_sink.c); `outbox.concurrency` as
   it is by default. The breach of {half:,} tickets is told of, then that they are solved.
 - Breaches: from the first delivery's row to the last outcome's commit, so the burst that makes them goes on meanwhile.
-  Solved: from the change to the last outcome's.
+  Solved: from the change to the last outcome's. Waiting: all rows are there when the daemon starts, so nothing but
+  deliveries is done; from the first outcome to the last.
 - wrk posts bodies of that length over 16 connections and writes nothing down. slated claims each delivery, and moves it to
   the log with its outcome.
 - In disorder: messages of a ticket whose outcome came before that of an earlier one.
@@ -53,6 +64,13 @@ def run(bench):
                        "disorder": db.value(DISORDER), "size": db.value("SELECT avg(length(payload::text)) FROM sla.delivery_log"),
                        "dead": db.value("SELECT count(*) FROM sla.delivery_log WHERE state <> 'delivered'")}
             data.stop()
+            db.run(AGAIN)
+            data.start()
+            db.wait(f"(SELECT count(*) FROM sla.delivery_log) = {2 * half}", 300)
+            numbers["waiting"] = 2 * half / db.value(
+                "SELECT extract(epoch FROM max(finished_at) - min(finished_at)) FROM sla.delivery_log")
+            numbers["disorder"] += db.value(DISORDER)
+            data.stop()
             db.run(FORGET.format(run=run_name))
             data.start()
             return numbers
@@ -68,7 +86,7 @@ def run(bench):
         took = in_turn(bench.rounds, peers)
         mine, bare = took["slated"], took.get("wrk", {}).get("rate", [])
         rows = [["wrk, bare posts", cell(bare), "1", "-", "-"]] if bare else []
-        for what in ("breached", "solved"):
+        for what in ("breached", "solved", "waiting"):
             shares = [rate / least for rate, least in zip(mine[what], bare)]
             rows.append([f"slated, {what}", cell(mine[what]), cell(shares), cell(mine["disorder"]), cell(mine["dead"])])
         text = "\n" + table(["", "a second", "of bare", "in disorder", "not delivered"], rows)
