@@ -15,12 +15,12 @@
 
 /* Which server it is. It then notices within a second that we have gone, also while the query waits for a lock;
  * otherwise those that we gave up would pile up there. A flush looks costly to the planner and is short, so that to
- * compile it would take longer than to run it. And what is prepared saves the reading alone: tables that were empty
- * when a plan was made may have 100,000 rows at its next use. */
+ * compile it would take longer than to run it. And what is prepared saves the reading alone, unless pg_keep_plans() was
+ * called: tables that were empty when a plan was made may have 100,000 rows at its next use. */
 #define GREETING                                                                                                       \
 	"SELECT system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint, "         \
 	"pg_backend_pid() FROM pg_control_system(); SET client_connection_check_interval = '1s'; SET jit = off; "      \
-	"SET plan_cache_mode = force_custom_plan"
+	"SET plan_cache_mode = "
 
 #define FORMER                                                                                                         \
 	"the server was replaced by the promotion of another, and is used no more; if that is wrong, restart slated"
@@ -66,7 +66,8 @@ struct pg {
 	struct event *deadline; /* of the attempt, of the pause or of the query */
 	struct pg_query query;
 	bool copying;
-	bool direct;                        /* to the server itself: what is prepared stays so */
+	bool direct; /* to the server itself: what is prepared stays so */
+	bool keeps_plans;
 	enum preparing preparing;           /* the query */
 	const char *prepared[PREPARED_MAX]; /* statements, by their texts */
 	unsigned n_prepared;
@@ -387,7 +388,8 @@ on_connected(struct pg *pg)
 	pg->state = PG_GREETING;
 	pg->server = (struct pg_server){0};
 	pg->direct = false;
-	if (!PQsendQuery(pg->conn, GREETING) || PQflush(pg->conn) != 0)
+	const char *greeting = pg->keeps_plans ? GREETING "force_generic_plan" : GREETING "force_custom_plan";
+	if (!PQsendQuery(pg->conn, greeting) || PQflush(pg->conn) != 0)
 		(void)event_add(pg->out, NULL);
 }
 
@@ -581,6 +583,12 @@ pg_leave_former(struct pg *pg)
 		fail(pg, FORMER);
 }
 
+void
+pg_keep_plans(struct pg *pg)
+{
+	pg->keeps_plans = true;
+}
+
 bool
 pg_is_idle(const struct pg *pg)
 {
@@ -603,11 +611,13 @@ send_prepared(struct pg *pg, const struct pg_query *query)
 	(void)snprintf(name, sizeof(name), "slated%u", i);
 	int format = query->binary ? 1 : 0;
 	if (i < pg->n_prepared)
-		return PQsendQueryPrepared(pg->conn, name, query->n_params, query->params, NULL, NULL, format) != 0;
+		return PQsendQueryPrepared(pg->conn, name, query->n_params, query->params, query->lengths,
+		                           query->formats, format) != 0;
 	assert(i < PREPARED_MAX);
 	pg->preparing = PREPARING_FIRST;
 	return PQenterPipelineMode(pg->conn) && PQsendPrepare(pg->conn, name, query->text, 0, NULL) &&
-	       PQsendQueryPrepared(pg->conn, name, query->n_params, query->params, NULL, NULL, format) &&
+	       PQsendQueryPrepared(pg->conn, name, query->n_params, query->params, query->lengths, query->formats,
+	                           format) &&
 	       PQpipelineSync(pg->conn);
 }
 
@@ -618,8 +628,8 @@ send_query(struct pg *pg, const struct pg_query *query)
 		return send_prepared(pg, query);
 	if (query->n_params == 0 && !query->binary)
 		return PQsendQuery(pg->conn, query->text) != 0;
-	return PQsendQueryParams(pg->conn, query->text, query->n_params, NULL, query->params, NULL, NULL,
-	                         query->binary ? 1 : 0) != 0;
+	return PQsendQueryParams(pg->conn, query->text, query->n_params, NULL, query->params, query->lengths,
+	                         query->formats, query->binary ? 1 : 0) != 0;
 }
 
 int

@@ -40,6 +40,8 @@ struct pg_query {
 	const char *text; /* of `again`: known by its address */
 	int n_params;
 	const char *const *params; /* texts; NULL = SQL NULL */
+	const int *lengths;        /* of those in binary format */
+	const int *formats;        /* 1: binary; NULL: all are texts */
 	bool binary;               /* results in binary format */
 	bool apart;                /* rows come as they arrive, in several results, so that the loop turns meanwhile */
 	bool again;                /* one that is sent again and again: prepared where the connection keeps that */
@@ -62,6 +64,9 @@ int pg_new(struct event_base *base, const char *conninfo, const char *password, 
 
 /* Closes the connection at once. Takes NULL. Not from within its callbacks. */
 void pg_free(struct pg *pg);
+
+/* What is sent on the connection has one plan only, so that it need be made but once. Before pg_start(). */
+void pg_keep_plans(struct pg *pg);
 
 /* Begins to connect, and goes on until pg_free(). */
 void pg_start(struct pg *pg);

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "slated/pg_array.h"
+#include "slated/pg_value.h"
+
 #define PG_EPOCH_US (INT64_C(946684800) * US_PER_S)
-enum { OID_TEXT = 25, OID_INSTANT = 1184 };
 
 const char **
 values_split(struct world *world, const char *text, size_t *ret_n)
@@ -35,6 +37,70 @@ values_split(struct world *world, const char *text, size_t *ret_n)
 	free(word);
 	*ret_n = n;
 	return items;
+}
+
+static void
+add_value(struct text *text, enum pg_type type, struct pg_value value)
+{
+	char digits[INSTANT_TEXT_SIZE];
+	struct instant at;
+	int64_t wide = 0;
+	int32_t narrow = 0;
+	bool yes = false;
+	int r = 0;
+	switch (type) {
+	case PG_TEXT:
+	case PG_JSONB: {
+		bool json = type == PG_JSONB;
+		char *kept = world_must(strndup(value.data + json, value.len - json));
+		pg_array_add(text, kept);
+		free(kept);
+		break;
+	}
+	case PG_BOOL:
+		r = pg_read_bool(value, &yes);
+		pg_array_add(text, yes ? "t" : "f");
+		break;
+	case PG_INT8:
+		r = pg_read_int64(value, &wide);
+		pg_array_add_number(text, wide);
+		break;
+	case PG_INT4:
+		r = pg_read_int32(value, &narrow);
+		pg_array_add_number(text, narrow);
+		break;
+	case PG_TIMESTAMPTZ:
+		r = pg_read_instant(value, &at);
+		if (r == 0)
+			(void)instant_format(at, digits);
+		pg_array_add(text, digits);
+		break;
+	}
+	if (r < 0)
+		abort();
+}
+
+char *
+values_text(const char *bytes, int len)
+{
+	size_t max = (size_t)len / 4; /* each has its length, at the least */
+	struct text text = {0};
+	struct pg_value *values = world_must(calloc(max, sizeof(values[0])));
+	int n = pg_read_array((struct pg_value){bytes, (size_t)len}, values, max);
+	int32_t type;
+	if (n < 0 || pg_read_int32((struct pg_value){bytes + 8, 4}, &type) < 0)
+		abort();
+	for (int i = 0; i < n; i++) {
+		if (values[i].data == NULL)
+			pg_array_add(&text, NULL);
+		else
+			add_value(&text, (enum pg_type)type, values[i]);
+	}
+	pg_array_end(&text);
+	if (text.failed)
+		abort();
+	free(values);
+	return text.data;
 }
 
 /* Rows ---------------------------------------------------------------------------------------------------------------
@@ -157,7 +223,7 @@ row_add_array_text(struct row *row, struct world *world, const char *value, bool
 	char *head = row_room(row, n == 0 ? 12 : 20);
 	write_u32(head, n > 0);
 	write_u32(head + 4, 0);
-	write_u32(head + 8, instants ? OID_INSTANT : OID_TEXT);
+	write_u32(head + 8, instants ? PG_TIMESTAMPTZ : PG_TEXT);
 	if (n > 0) {
 		write_u32(head + 12, (uint32_t)n);
 		write_u32(head + 16, 1);

@@ -9,6 +9,9 @@
 /* The elements of a one-dimensional array's text, kept in the world; NULL for NULL. To be given to free(). */
 const char **values_split(struct world *world, const char *text, size_t *ret_n);
 
+/* The text of an array in binary format. To be given to free(). */
+char *values_text(const char *bytes, int len);
+
 /* A row in the making: at most ROW_MAX columns in binary format. */
 enum { ROW_MAX = 32, ROW_BYTES = 16384 };
 struct row {

@@ -293,7 +293,10 @@ pg_send(struct pg *pg, const struct pg_query *query)
 	message->n_params = query->n_params;
 	message->params = world_must(calloc((size_t)query->n_params + 1, sizeof(char *)));
 	for (int i = 0; i < query->n_params; i++)
-		message->params[i] = query->params[i] == NULL ? NULL : world_must(strdup(query->params[i]));
+		message->params[i] = query->params[i] == NULL ? NULL
+		                     : query->formats != NULL && query->formats[i] != 0
+		                         ? values_text(query->params[i], query->lengths[i])
+		                         : world_must(strdup(query->params[i]));
 	LIST_INSERT_HEAD(&wire->messages, message, link);
 	pg->message = message;
 	pg->query = *query;
@@ -371,6 +374,12 @@ pg_free(struct pg *pg)
 	drop(pg);
 	LIST_REMOVE(pg, link);
 	free(pg);
+}
+
+void
+pg_keep_plans(struct pg *pg)
+{
+	(void)pg; /* the model has none */
 }
 
 void

@@ -71,3 +71,41 @@ Test(pg_array, text)
 	cr_expect_str_eq(text.data, "{}");
 	free(text.data);
 }
+
+Test(pg_column, binary)
+{
+	static const char three[] = {0, 0, 0, 1, 0, 0, 0, 1,   0,   0,  14, -38, 0,  0, 0, 3, 0, 0,
+	                             0, 1, 0, 0, 0, 3, 1, '{', '}', -1, -1, -1,  -1, 0, 0, 0, 1, 1};
+	struct pg_column column = {0};
+	struct pg_value values[2];
+	struct instant at;
+	int64_t big;
+	int32_t small;
+	bool yes;
+	pg_column_add_text(&column, PG_JSONB, "{}");
+	pg_column_add_null(&column);
+	pg_column_add_text(&column, PG_JSONB, "");
+	pg_column_end(&column, PG_JSONB);
+	cr_expect_arr_eq(column.bytes.data, three, sizeof(three));
+	cr_expect_eq(column.bytes.len, sizeof(three));
+	pg_column_clear(&column);
+	pg_column_end(&column, PG_TEXT);
+	cr_expect_eq(pg_read_array((struct pg_value){column.bytes.data, column.bytes.len}, values, 2), 0, "none");
+	pg_column_clear(&column);
+	pg_column_add_number(&column, PG_INT8, INT64_MIN);
+	pg_column_add_number(&column, PG_INT4, -2);
+	cr_assert_eq((pg_column_end(&column, PG_INT8),
+	              pg_read_array((struct pg_value){column.bytes.data, column.bytes.len}, values, 2)),
+	             2);
+	cr_expect(pg_read_int64(values[0], &big) == 0 && big == INT64_MIN);
+	cr_expect(pg_read_int32(values[1], &small) == 0 && small == -2);
+	pg_column_clear(&column);
+	pg_column_add_instant(&column, (struct instant){-1});
+	pg_column_add_bool(&column, true);
+	cr_assert_eq((pg_column_end(&column, PG_BOOL),
+	              pg_read_array((struct pg_value){column.bytes.data, column.bytes.len}, values, 2)),
+	             2);
+	cr_expect(pg_read_instant(values[0], &at) == 0 && at.us == -1);
+	cr_expect(pg_read_bool(values[1], &yes) == 0 && yes);
+	free(column.bytes.data);
+}
