@@ -1,4 +1,4 @@
-/* A batch is a set of columns, each the text of a PostgreSQL array that grows row by row:
+/* A batch is a set of columns, each a PostgreSQL array in binary format that grows row by row:
  *
  *   milestones   {"7","7"} {"first_response","resolution"} {"1","1"} {"started","started"} ...
  *   clocks       {"7","7"} ...
@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,8 +93,57 @@ enum column {
 	A_SEQ,
 	R_CALLED_BY,
 	R_HOOK,
+	M_PLAIN,
 	COLUMN_COUNT,
 };
+
+/* Those that are no texts. */
+static const enum pg_type types[COLUMN_COUNT] = {
+    [M_TICKET] = PG_INT8,
+    [M_CYCLE] = PG_INT4,
+    [M_AT] = PG_TIMESTAMPTZ,
+    [M_DUE] = PG_TIMESTAMPTZ,
+    [M_BY_REASSESSMENT] = PG_BOOL,
+    [M_STEP] = PG_INT4,
+    [M_REPEAT] = PG_INT4,
+    [M_PAYLOAD] = PG_JSONB,
+    [C_TICKET] = PG_INT8,
+    [C_CYCLE] = PG_INT4,
+    [C_STARTED] = PG_TIMESTAMPTZ,
+    [C_DUE] = PG_TIMESTAMPTZ,
+    [C_BUDGET] = PG_INT8,
+    [C_CONSUMED] = PG_INT8,
+    [C_PAUSED] = PG_TIMESTAMPTZ,
+    [C_BREACHED] = PG_TIMESTAMPTZ,
+    [C_ENDED] = PG_TIMESTAMPTZ,
+    [C_TARGET] = PG_INT4,
+    [C_CARRIED] = PG_INT8,
+    [S_TICKET] = PG_INT8,
+    [S_APPLIED] = PG_INT8,
+    [S_OPENED] = PG_TIMESTAMPTZ,
+    [S_LAST] = PG_TIMESTAMPTZ,
+    [S_REQUESTED] = PG_INT4,
+    [S_REASSESSED] = PG_INT4,
+    [S_ACK] = PG_TIMESTAMPTZ,
+    [S_CUSTOM] = PG_JSONB,
+    [N_TICKET] = PG_INT8,
+    [N_SEQ] = PG_INT8,
+    [N_LATE] = PG_BOOL,
+    [V_TICKET] = PG_INT8,
+    [V_SEQ] = PG_INT8,
+    [R_TICKET] = PG_INT8,
+    [R_AT] = PG_TIMESTAMPTZ,
+    [R_HOOK] = PG_BOOL,
+    [A_TICKET] = PG_INT8,
+    [A_SEQ] = PG_INT8,
+    [M_PLAIN] = PG_BOOL,
+};
+
+static enum pg_type
+type_of(enum column column)
+{
+	return types[column] == 0 ? PG_TEXT : types[column];
+}
 
 enum {
 	FIXED_PARAMS = 4,
@@ -102,7 +152,7 @@ enum {
 };
 
 struct batch {
-	struct text columns[COLUMN_COUNT];
+	struct pg_column columns[COLUMN_COUNT];
 	size_t rows;
 	struct instant latest_timer;
 	bool shards[SHARDS];
@@ -146,7 +196,7 @@ static void
 batch_free(struct batch *batch)
 {
 	for (unsigned i = 0; i < COLUMN_COUNT; i++)
-		free(batch->columns[i].data);
+		free(batch->columns[i].bytes.data);
 	free(batch);
 }
 
@@ -154,7 +204,7 @@ static void
 batch_clear(struct batch *batch)
 {
 	for (unsigned i = 0; i < COLUMN_COUNT; i++)
-		text_empty(&batch->columns[i]);
+		pg_column_clear(&batch->columns[i]);
 	memset(batch->shards, 0, sizeof(batch->shards));
 	batch->rows = 0;
 	batch->latest_timer = (struct instant){0};
@@ -251,15 +301,31 @@ ledger_close_batch(struct ledger *ledger)
 /* Array elements --------------------------------------------------------------------------------------------------- */
 
 static void
+put_null(struct ledger *ledger, enum column column)
+{
+	pg_column_add_null(&ledger->open->columns[column]);
+}
+
+/* NULL stands for NULL. */
+static void
 put_text(struct ledger *ledger, enum column column, const char *value)
 {
-	pg_array_add(&ledger->open->columns[column], value);
+	if (value == NULL)
+		put_null(ledger, column);
+	else
+		pg_column_add_text(&ledger->open->columns[column], type_of(column), value);
 }
 
 static void
 put_number(struct ledger *ledger, enum column column, int64_t value)
 {
-	pg_array_add_number(&ledger->open->columns[column], value);
+	pg_column_add_number(&ledger->open->columns[column], type_of(column), value);
+}
+
+static void
+put_bool(struct ledger *ledger, enum column column, bool value)
+{
+	pg_column_add_bool(&ledger->open->columns[column], value);
 }
 
 static void
@@ -268,23 +334,17 @@ put_number_or_null(struct ledger *ledger, enum column column, bool present, int6
 	if (present)
 		put_number(ledger, column, value);
 	else
-		put_text(ledger, column, NULL);
-}
-
-static bool
-is_instant(struct instant at)
-{
-	return at.us != INT64_MIN && at.us != INT64_MAX;
+		put_null(ledger, column);
 }
 
 /* INSTANT_NEVER and INT64_MIN stand for NULL. */
 static void
 put_instant(struct ledger *ledger, enum column column, struct instant at)
 {
-	char digits[INSTANT_TEXT_SIZE];
-	if (is_instant(at))
-		(void)instant_format(at, digits);
-	put_text(ledger, column, is_instant(at) ? digits : NULL);
+	if (at.us != INT64_MIN && at.us != INT64_MAX)
+		pg_column_add_instant(&ledger->open->columns[column], at);
+	else
+		put_null(ledger, column);
 }
 
 /* An array within an array: its text as one element. */
@@ -320,21 +380,19 @@ add_names(struct text *json, char *const *names, size_t n)
 	text_add(json, "]", 1);
 }
 
-/* What sla.recipients() would say of a step that names channels only; then nobody needs to ask it. */
-static void
-add_told(const struct ledger *ledger, struct text *json, const struct milestone *m)
+/* Whether whom the step tells and what is told of it is plain without a look at the ticket's rows: it names channels
+ * only, each once, and needs no reason. */
+static bool
+is_plain(const struct ledger *ledger, const struct milestone *m)
 {
-	for (size_t i = 0; i < m->n_notify; i++)
-		if (config_channel(ledger->names.config, m->notify[i]) == NULL)
-			return;
 	for (size_t i = 0; i < m->n_notify; i++) {
-		text_add_string(json, i == 0 ? ", \"told\": [{\"channel\": " : ", {\"channel\": ");
-		text_add_json(json, m->notify[i]);
-		text_add_string(json, ", \"name\": ");
-		text_add_json(json, m->notify[i]);
-		text_add_string(json, "}");
+		if (config_channel(ledger->names.config, m->notify[i]) == NULL)
+			return false;
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(m->notify[i], m->notify[k]) == 0)
+				return false;
 	}
-	text_add_string(json, m->n_notify > 0 ? "]" : "");
+	return m->n_notify > 0 && strncmp(m->trigger, "reassessed:", strlen("reassessed:")) != 0;
 }
 
 /* Whom the step reaches, for sla.recipients() and sla.silence_of(): its names and those of the steps after it. */
@@ -349,7 +407,6 @@ put_reach(struct ledger *ledger, const struct policy_set *set, const struct tick
 	text_add_json(json, set->severities[ticket->severity].name);
 	text_add_string(json, ", \"policy\": ");
 	text_add_json(json, policy != NULL ? policy->name : NULL);
-	add_told(ledger, json, m);
 	text_add_string(json, m->always ? ", \"always\": true, \"steps\": [" : ", \"steps\": [");
 	add_names(json, m->notify, m->n_notify);
 	for (size_t i = m->step; m->ladder != NULL && i < m->ladder->n_steps; i++) {
@@ -397,19 +454,23 @@ ledger_add_milestone(struct ledger *ledger, const struct policy_set *set, const 
 	text_add_seconds(&ledger->scratch, m->late_by);
 	put_text(ledger, M_LATE_BY, m->late_by.us > 0 && !ledger->scratch.failed ? ledger->scratch.data : NULL);
 	put_text(ledger, M_REASON, m->reason);
-	put_text(ledger, M_BY_REASSESSMENT, m->by_reassessment ? "t" : NULL);
+	if (m->by_reassessment)
+		put_bool(ledger, M_BY_REASSESSMENT, true);
+	else
+		put_null(ledger, M_BY_REASSESSMENT);
 	put_text(ledger, M_ESCALATION, m->escalation);
 	put_number_or_null(ledger, M_STEP, escalated, m->step);
 	put_text(ledger, M_TRIGGER, m->trigger);
 	put_number_or_null(ledger, M_REPEAT, escalated, m->repeat);
-	if (escalated)
+	if (escalated) {
 		put_list(ledger, M_NOTIFY, m->notify, m->n_notify);
-	else
-		put_text(ledger, M_NOTIFY, NULL);
-	if (escalated)
 		put_reach(ledger, set, ticket, m);
-	else
-		put_text(ledger, M_REACH, NULL);
+		put_bool(ledger, M_PLAIN, is_plain(ledger, m));
+	} else {
+		put_null(ledger, M_NOTIFY);
+		put_null(ledger, M_REACH);
+		put_null(ledger, M_PLAIN);
+	}
 	put_payload(ledger, set, ticket, m, now);
 }
 
@@ -436,7 +497,7 @@ ledger_add_reassessment(struct ledger *ledger, const struct policy_set *set, con
 	put_text(ledger, R_SEVERITY, hook ? NULL : set->severities[r->to].name);
 	put_text(ledger, R_REASON, r->rule->reason);
 	put_text(ledger, R_CALLED_BY, rule_on_names[r->on]);
-	put_text(ledger, R_HOOK, hook ? "t" : "f");
+	put_bool(ledger, R_HOOK, hook);
 }
 
 void
@@ -446,7 +507,7 @@ ledger_add_event_note(struct ledger *ledger, int64_t ticket, int64_t seq, const 
 	put_number(ledger, N_TICKET, ticket);
 	put_number(ledger, N_SEQ, seq);
 	put_text(ledger, N_REFUSED, refusal);
-	put_text(ledger, N_LATE, late ? "t" : "f");
+	put_bool(ledger, N_LATE, late);
 }
 
 void
@@ -609,6 +670,7 @@ int
 ledger_flush(struct ledger *ledger, struct pg *pg, const char *run, const char *instance, ledger_done *done, void *arg)
 {
 	const char *params[PARAM_COUNT];
+	int lengths[PARAM_COUNT] = {0}, formats[PARAM_COUNT] = {0};
 	char latest[INSTANT_TEXT_SIZE];
 	bool failed = ledger->scratch.failed;
 	if (!pg_is_idle(pg))
@@ -621,10 +683,12 @@ ledger_flush(struct ledger *ledger, struct pg *pg, const char *run, const char *
 	params[2] = shards;
 	params[3] = latest;
 	for (unsigned i = 0; i < COLUMN_COUNT; i++) {
-		struct text *column = &batch->columns[i];
-		pg_array_end(column);
-		failed |= column->failed;
-		params[FIXED_PARAMS + i] = column->data;
+		struct pg_column *column = &batch->columns[i];
+		pg_column_end(column, type_of(i));
+		failed |= column->bytes.failed || column->bytes.len > INT_MAX;
+		params[FIXED_PARAMS + i] = column->bytes.data;
+		lengths[FIXED_PARAMS + i] = (int)column->bytes.len;
+		formats[FIXED_PARAMS + i] = 1;
 	}
 	const char **last = params + FIXED_PARAMS + COLUMN_COUNT;
 	last[0] = ledger->known.data;
@@ -641,6 +705,8 @@ ledger_flush(struct ledger *ledger, struct pg *pg, const char *run, const char *
 		r = pg_send(pg, &(struct pg_query){.text = ledger_flush_sql,
 		                                   .n_params = PARAM_COUNT,
 		                                   .params = params,
+		                                   .lengths = lengths,
+		                                   .formats = formats,
 		                                   .again = true,
 		                                   .result = on_flushed,
 		                                   .arg = ledger});

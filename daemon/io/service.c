@@ -114,6 +114,8 @@ make_connections(struct service *service)
 	if (r == 0)
 		r = service_make_connection(service, "ledger", &flush, &service->flush_pg);
 	if (r == 0)
+		pg_keep_plans(service->flush_pg);
+	if (r == 0)
 		r = service_make_connection(service, "outbox", &outbox, &service->outbox_pg);
 	return r;
 }
