@@ -163,10 +163,26 @@ class Database:
         return output(f"{self.server.programs}/pgbench", "-n", "-M", "prepared", "-f", path, *options,
                       env=self.server.environment, stderr=subprocess.DEVNULL)
 
-    def tps(self, script, seconds, *options):
+    def rate(self, script, seconds, *options):
+        """Transactions a second of 16 clients, and how many there were."""
         length = ("-t", 30) if self.bench.quick else ("-T", seconds)
         said = self.pgbench(script, "-c", 16, "-j", 1, *length, *options)
-        return float(re.search(r"^tps = ([0-9.]+)", said, re.MULTILINE).group(1))
+        return (float(re.search(r"^tps = ([0-9.]+)", said, re.MULTILINE).group(1)),
+                int(re.search(r"actually processed: (\d+)", said).group(1)))
+
+    def tps(self, script, seconds, *options):
+        return self.rate(script, seconds, *options)[0]
+
+    def wait_idle(self):
+        """Until pgbench's sessions have ended, to the last."""
+        self.harness.wait_until("pgbench's sessions to end", lambda: self.db.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgbench'") == 0)
+
+    def ended_processor(self):
+        """Seconds that those processes of the server have run that have ended."""
+        pid = self.db.value("SELECT pg_read_file('postmaster.pid')").split()[0]
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
     def peer(self, *arguments):
         """The libpq client bench/pg_peer; its numbers."""

@@ -22,7 +22,8 @@ SQL_MIGRATIONS = \
 	sql/0018_growth.sql \
 	sql/0019_digest.sql \
 	sql/0020_tzdata.sql \
-	sql/0021_cheaper_flush.sql
+	sql/0021_cheaper_flush.sql \
+	sql/0022_writes.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 
