@@ -2,6 +2,16 @@
 
 #include <stdio.h>
 
+const char *const metric_words[METRIC_COUNT] = {
+    [METRIC_FIRST_RESPONSE] = "first response", [METRIC_NEXT_RESPONSE] = "next response", [METRIC_UPDATE] = "update",
+    [METRIC_RESOLUTION] = "resolution",         [METRIC_ASSESSMENT] = "assessment",
+};
+
+const char *const status_words[STATUS_COUNT] = {
+    [STATUS_OPEN] = "open",     [STATUS_PENDING] = "pending", [STATUS_ON_HOLD] = "on hold",
+    [STATUS_SOLVED] = "solved", [STATUS_CLOSED] = "closed",
+};
+
 void
 words_offset(int32_t offset, char text[static WORDS_SIZE])
 {

@@ -13,6 +13,7 @@
 #include "slated/reasons.h"
 #include "slated/story_row.h"
 #include "slated/ticket_row.h"
+#include "slated/words.h"
 
 /* Of one clock; years of office hours. */
 #define STRETCHES_MAX 1000
@@ -244,10 +245,12 @@ add_pause(struct explain_clock *clock, const PGresult *events, struct instant fr
 		    !instant_before(from, result_instant(events, row, 0)))
 			found = row;
 	if (found >= 0) {
-		const char *by = result_text(events, found, EVENT_ROW_BY);
+		const char *by = result_text(events, found, EVENT_ROW_BY),
+		           *status = result_text(events, found, EVENT_ROW_STATUS);
+		int known = name_index(status_names, STATUS_COUNT, status);
 		pause.event = result_number(events, found, EVENT_ROW_SEQ);
 		(void)snprintf(pause.cause, sizeof pause.cause, "the ticket was %.12s (event %" PRId64 "%s%.40s)",
-		               result_text(events, found, EVENT_ROW_STATUS), pause.event, by != NULL ? ", by " : "",
+		               known >= 0 ? status_words[known] : status, pause.event, by != NULL ? ", by " : "",
 		               by != NULL ? by : "");
 	} else {
 		(void)snprintf(pause.cause, sizeof pause.cause,

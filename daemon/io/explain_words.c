@@ -72,12 +72,22 @@ add_instant(struct text *line, const struct zone *zone, struct instant at)
 	text_add_string(line, text);
 }
 
-/* "first response" */
 static void
-add_metric(struct text *line, const char *metric)
+add_metric(struct text *line, const char *name)
 {
-	for (; *metric != '\0'; metric++)
-		text_add(line, *metric == '_' ? " " : metric, 1);
+	int metric = name_index(metric_names, METRIC_COUNT, name);
+
+	text_add_string(line, metric >= 0 ? metric_words[metric] : name);
+}
+
+/* "2nd" */
+static void
+add_ordinal(struct text *line, int64_t number)
+{
+	static const char *const endings[] = {"th", "st", "nd", "rd"};
+	int64_t last = number / 10 % 10 == 1 ? 0 : number % 10;
+
+	text_add_format(line, "%" PRId64 "%s", number, endings[last < 4 ? last : 0]);
 }
 
 static const struct zone *
@@ -136,24 +146,52 @@ tell_no_events(struct explain_lines *lines)
 	line_end(lines, line);
 }
 
+/* "within 8h of calendar office (Europe/Berlin)", "within 1h around the clock". */
+static void
+add_allowance(struct text *line, const struct target *target, const char *calendar)
+{
+	static const char *const readings[] = {
+	    [BUSINESS_DAY_HOURS] = ", each of them ",
+	    [BUSINESS_DAY_SAME_TIME] = ", until the same time of day on the last of them",
+	    [BUSINESS_DAY_END_OF_DAY] = ", until the end of the last of them",
+	};
+	int32_t days = target->allowance.business_days;
+
+	text_add_string(line, target->under ? "in under " : "within ");
+	if (days > 0)
+		text_add_format(line, "%d business day%s", (int)days, days == 1 ? "" : "s");
+	else
+		text_add_string(line, target->text);
+	if (calendar_is_always(target->calendar)) {
+		text_add_string(line, " around the clock");
+		return;
+	}
+	text_add_format(line, " of calendar %s (%s)", calendar, zone_name(calendar_zone(target->calendar)));
+	if (days == 0)
+		return;
+	text_add_string(line, readings[target->business_day]);
+	if (target->business_day == BUSINESS_DAY_HOURS)
+		add_length(line, calendar_day_length(target->calendar));
+}
+
 static void
 tell_target(struct explain_lines *lines, const struct clock_row *row, const struct target *target)
 {
-	const char *reading = business_day_names[target->business_day];
+	static const char *const promises[METRIC_COUNT] = {
+	    [METRIC_FIRST_RESPONSE] = "a first response", [METRIC_NEXT_RESPONSE] = "the next response",
+	    [METRIC_UPDATE] = "the next update",          [METRIC_RESOLUTION] = "a resolution",
+	    [METRIC_ASSESSMENT] = "an assessment",
+	};
 	struct text *line = line_begin(lines);
 	bool pauses = false;
 
-	text_add_format(line, "At severity %s it promises %s %s %s of calendar %s", row->severity,
-	                metric_names[target->metric], target->under ? "under" : "within", target->text, row->calendar);
-	if (reading != NULL)
-		text_add_format(line, ", counted by business days (%s)", reading);
-	if (!calendar_is_always(target->calendar))
-		text_add_format(line, ", whose hours are those of %s", zone_name(calendar_zone(target->calendar)));
+	text_add_format(line, "At severity %s it promises %s ", row->severity, promises[target->metric]);
+	add_allowance(line, target, row->calendar);
 	for (int i = 0; i < STATUS_COUNT; i++) {
 		if ((target->pause_on >> i & 1) == 0)
 			continue;
 		text_add_format(line, "%s%s", pauses ? " or " : "; the clock stands still while the ticket is ",
-		                status_names[i]);
+		                status_words[i]);
 		pauses = true;
 	}
 	line_end(lines, line);
@@ -179,6 +217,18 @@ add_change(struct text *line, const struct zone *zone, const struct stretch *str
 	words_offset(stretch->offset_after, after);
 	text_add_format(line, "; clocks change from %s to %s at ", before, after);
 	add_instant(line, zone, stretch->change);
+}
+
+/* " (business days 1 to 3)"; nothing on the date of the start, which is none of them. */
+static void
+add_business_days(struct text *line, const struct explain_stretch *first, const struct explain_stretch *last)
+{
+	int from = first->stretch.business_day > 0 ? first->stretch.business_day : 1, to = last->stretch.business_day;
+
+	if (to > from)
+		text_add_format(line, " (business days %d to %d)", from, to);
+	else if (to > 0)
+		text_add_format(line, " (business day %d)", to);
 }
 
 /* The reasons of a sentence's stretches, each once. */
@@ -219,6 +269,7 @@ tell_stretches(struct explain_lines *lines, const struct explain_stretch *stretc
 		text_add_string(line, first->ahead ? " will count, " : " counted, ");
 		add_length(line, last->stretch.sum);
 		text_add_string(line, " in all");
+		add_business_days(line, first, last);
 		add_reasons(line, stretches, n);
 	} else {
 		text_add_string(line, " nothing counts");
@@ -287,6 +338,11 @@ tell_breach(struct explain_lines *lines, const struct clock_row *row, const stru
 		text_add_string(line, ", as the target of another severity had run out before");
 	else if (instant_equal(row->due_at, INSTANT_NEVER))
 		text_add_string(line, ": all of it had been used up before the ticket was reopened");
+	if (instant_before(row->due_at, row->breached_at)) {
+		text_add_string(line,
+		                row->by_reassessment ? ", at " : ", when it got this target, which had run out at ");
+		add_instant(line, zone, row->due_at);
+	}
 	line_end(lines, line);
 }
 
@@ -314,6 +370,11 @@ tell_state(struct explain_lines *lines, const struct clock_row *row, const struc
 		struct text *line = line_begin(lines);
 		text_add_format(line, "It was %s at ", row->state);
 		add_instant(line, zone, row->ended_at);
+		if (clock_row_is(row, "met") && instant_before(row->due_at, row->ended_at)) {
+			text_add_string(line, ", ");
+			add_length(line, instant_since(row->ended_at, row->due_at));
+			text_add_string(line, " after the deadline");
+		}
 		line_end(lines, line);
 	}
 }
@@ -419,8 +480,11 @@ explain_tell(struct explain_clock *clock, const struct explain_source *source, c
 	text_add_format(line, "This is about the ");
 	add_metric(line, row->metric);
 	text_add_format(line, " of ticket %s", ticket);
-	if (row->cycle > 1)
-		text_add_format(line, ", the %" PRId64 ". time", row->cycle);
+	if (row->cycle > 1) {
+		text_add_string(line, ", the ");
+		add_ordinal(line, row->cycle);
+		text_add_string(line, " time");
+	}
 	line_end(lines, line);
 	if (clock->policy != NULL) {
 		tell_policy(lines, clock->policy);

@@ -6,6 +6,8 @@
 
 #include "attainment.h"
 #include "html.h"
+#include "slated/policy.h"
+#include "slated/words.h"
 #include "table.h"
 
 /* People read so many breaches; programs get all. */
@@ -59,10 +61,8 @@ cell_number(struct cells *cells, size_t i, int64_t number)
 static void
 cell_metric(struct cells *cells, size_t i, const char *metric)
 {
-	(void)snprintf(cells->text[i], VIEW_TEXT_SIZE, "%s", metric);
-	for (char *c = cells->text[i]; cells->words && *c != '\0'; c++)
-		if (*c == '_')
-			*c = ' ';
+	int known = cells->words ? name_index(metric_names, METRIC_COUNT, metric) : -1;
+	(void)snprintf(cells->text[i], VIEW_TEXT_SIZE, "%s", known >= 0 ? metric_words[known] : metric);
 	cells->cells[i] = cells->text[i];
 }
 

@@ -36,6 +36,7 @@ enum verdict {
 };
 
 extern const char *const verdict_names[VERDICTS];
+extern const char *const verdict_words[VERDICTS]; /* for people */
 
 /* What became of one clock. */
 struct outcome {

@@ -6,6 +6,7 @@
 #include "attainment.h"
 #include "backtest.h"
 #include "html.h"
+#include "slated/words.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define CELL_SIZE    64
@@ -68,7 +69,7 @@ add_promises(struct text *out, const struct backtest *backtest, const struct pro
 			attainment_share(counts[VERDICT_IN_TIME], counts[VERDICT_MISSED], shares[k]);
 		}
 		html_table_row(out, columns, width,
-		               (const char *const[]){lines[i].policy, metric_names[lines[i].metric], lines[i].severity,
+		               (const char *const[]){lines[i].policy, metric_words[lines[i].metric], lines[i].severity,
 		                                     numbers[AFTER][0], numbers[AFTER][1], shares[AFTER],
 		                                     numbers[BEFORE][0], numbers[BEFORE][1], shares[BEFORE]});
 	}
@@ -91,7 +92,11 @@ add_channel(struct text *out, const struct backtest *backtest, const struct chan
 		               hours.pages[AFTER][hour]);
 		(void)snprintf(places[hour].above, sizeof(places[hour].above), "%" PRId64, hours.pages[AFTER][hour]);
 		places[hour].values[0] = (double)hours.pages[AFTER][hour];
-		places[hour].values[1] = backtest->compares ? (double)hours.pages[BEFORE][hour] : 0;
+		if (!backtest->compares)
+			continue;
+		(void)snprintf(places[hour].above_second, sizeof(places[hour].above_second), "%" PRId64,
+		               hours.pages[BEFORE][hour]);
+		places[hour].values[1] = (double)hours.pages[BEFORE][hour];
 	}
 	html_element(out, "h3", channel->name);
 	view_instant(hours.peak_at[AFTER], at);
@@ -144,7 +149,7 @@ add_sample(struct text *out, const struct backtest *backtest, const struct sampl
 		places[i].values[0] = (double)kept;
 		places[i].values[1] = (double)missed;
 	}
-	text_add_format(&words, "%s, %s", metric_names[sample->metric], severity);
+	text_add_format(&words, "%s, %s", metric_words[sample->metric], severity);
 	html_element(out, "h3", words.failed ? NULL : words.data);
 	text_empty(&words);
 	if (at >= 0) {
@@ -167,7 +172,7 @@ write_outcome(const struct outcome *outcome, char cell[static 2 * VIEW_TEXT_SIZE
 {
 	char due[VIEW_TEXT_SIZE];
 	view_instant(outcome->due_at, due);
-	(void)snprintf(cell, 2 * VIEW_TEXT_SIZE, "%s%s%s", verdict_names[outcome->verdict],
+	(void)snprintf(cell, 2 * VIEW_TEXT_SIZE, "%s%s%s", verdict_words[outcome->verdict],
 	               due[0] != '\0' ? ", due " : "", due);
 }
 
@@ -191,7 +196,7 @@ add_differences(struct text *out, const struct backtest *backtest)
 		for (int k = 0; k < SIDES; k++)
 			write_outcome(&difference->outcomes[k], outcomes[k]);
 		html_table_row(out, columns, COUNT(columns),
-		               (const char *const[]){difference->ticket, metric_names[difference->metric], cycle,
+		               (const char *const[]){difference->ticket, metric_words[difference->metric], cycle,
 		                                     outcomes[BEFORE], outcomes[AFTER]});
 	}
 	html_table_end(out);

@@ -6,6 +6,7 @@
 #include "slated/config.h"
 
 const char *const verdict_names[VERDICTS] = {"none", "in_time", "missed", "withdrawn", "open"};
+const char *const verdict_words[VERDICTS] = {"no promise", "in time", "missed", "withdrawn", "open"};
 
 /* What the engine says ----------------------------------------------------------------------------------------------
  */

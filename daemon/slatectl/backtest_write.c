@@ -110,7 +110,7 @@ set_outcome(struct table *table, const struct view *view, size_t column, const s
 {
 	char due[VIEW_TEXT_SIZE], text[2 * VIEW_TEXT_SIZE];
 	view_short_instant(view, outcome->due_at, due);
-	(void)snprintf(text, sizeof(text), "%s%s%s", verdict_names[outcome->verdict], due[0] != '\0' ? ", due " : "",
+	(void)snprintf(text, sizeof(text), "%s%s%s", verdict_words[outcome->verdict], due[0] != '\0' ? ", due " : "",
 	               due);
 	table_set(table, column, text, outcome->verdict == VERDICT_MISSED ? view_paint(view, VIEW_RED) : NULL);
 }
@@ -130,7 +130,7 @@ print_differences(const struct backtest *backtest, const struct view *view)
 	for (int from = 0; from < VERDICTS; from++)
 		for (int to = 0; to < VERDICTS; to++)
 			if (from != to && backtest->changes[from][to] > 0)
-				printf("  %-9s -> %-9s %" PRId64 "\n", verdict_names[from], verdict_names[to],
+				printf("  %-9s -> %-9s %" PRId64 "\n", verdict_words[from], verdict_words[to],
 				       backtest->changes[from][to]);
 	if (backtest->n_differences == 0)
 		return 0;

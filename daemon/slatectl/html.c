@@ -5,9 +5,13 @@
 /* Sizes of a chart in its own units; the page scales it. */
 #define CHART_WIDTH  900.0
 #define CHART_HEIGHT 170.0
-#define CHART_TOP    26.0
+#define CHART_TOP    38.0
 #define CHART_FOOT   26.0
-#define LABEL_WIDTH  44.0 /* labels nearer to each other are left out */
+#define LETTER_WIDTH 7.4 /* labels that would touch are left out */
+#define LINE_HEIGHT  13.0
+
+/* A first cell of up to so many characters, such as a ticket's name, is not broken. */
+#define NAME_MAX 24
 
 /* The colours keep apart for eyes that do not tell red from green, and in grey. */
 static const char style[] =
@@ -20,12 +24,14 @@ static const char style[] =
     ".figure b{display:block;font-size:1.8rem;line-height:1.2}.figure span{color:#56677a}.figure.alert b{color:#b3261e}"
     "table{border-collapse:collapse;width:100%;font-size:.9rem}th,td{padding:.3rem .6rem;text-align:left;"
     "vertical-align:top;border-bottom:1px solid #e6ebf0}th{color:#56677a;font-weight:600;border-color:#aab6c2}"
-    ".n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
+    ".n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.w{white-space:nowrap}"
+    "figure{margin:0}"
     "svg{width:100%;height:auto;margin:.4rem 0}svg text{font-size:12px;fill:#56677a;text-anchor:middle}"
-    "svg text.above{fill:#1b2733}.first{fill:#2b7a5b}.second{fill:#d9643a}.key{font-size:.85rem;color:#56677a}"
+    "svg text.above{fill:#1b2733}svg text.one{fill:#1f6148}svg "
+    ".two{fill:#b3491c}.first{fill:#2b7a5b}.second{fill:#d9643a}.key{font-size:.85rem;color:#56677a}"
     ".key i{display:inline-block;width:.8em;height:.8em;margin:0 .35em 0 .9em}.key .first{background:#2b7a5b}"
     ".key .second{background:#d9643a}.none{color:#56677a}footer{margin:3rem 0 1rem;color:#56677a;font-size:.85rem}"
-    "@media print{body{margin:0;max-width:none}h2{break-after:avoid}tr,svg,.figure{break-inside:avoid}"
+    "@media print{body{margin:0;max-width:none}h2,h3,h3+p,.none{break-after:avoid}tr,figure,.figure{break-inside:avoid}"
     "*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}";
 
 void
@@ -100,8 +106,10 @@ void
 html_table_row(struct text *out, const struct html_column *columns, size_t n, const char *const *cells)
 {
 	text_add_string(out, "<tr>");
-	for (size_t i = 0; i < n; i++)
-		html_element(out, columns[i].right ? "td class=\"n\"" : "td", cells[i]);
+	for (size_t i = 0; i < n; i++) {
+		bool is_name = i == 0 && cells[i] != NULL && strlen(cells[i]) <= NAME_MAX;
+		html_element(out, columns[i].right ? "td class=\"n\"" : is_name ? "td class=\"w\"" : "td", cells[i]);
+	}
 	text_add_string(out, "</tr>\n");
 }
 
@@ -119,6 +127,26 @@ add_bar(struct text *out, const char *class, double x, double width, double bott
 	if (height > 0)
 		text_add_format(out, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", class,
 		                x, CHART_TOP + CHART_HEIGHT - bottom - height, width, height);
+}
+
+static void
+add_label(struct text *out, const char *class, double x, double y, const char *label)
+{
+	text_add_format(out, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">", class, x, y);
+	html_add(out, label);
+	text_add_string(out, "</text>");
+}
+
+static void
+add_labels(struct text *out, const struct html_place *place, double x, double top)
+{
+	add_label(out, "below", x, CHART_TOP + CHART_HEIGHT + 17, place->label);
+	if (place->above_second[0] == '\0') {
+		add_label(out, "above", x, top - 6, place->above);
+	} else {
+		add_label(out, "above one", x, top - 6 - LINE_HEIGHT, place->above);
+		add_label(out, "above two", x, top - 6, place->above_second);
+	}
 }
 
 static void
@@ -141,19 +169,12 @@ add_place(struct text *out, enum html_chart kind, const struct html_place *place
 		add_bar(out, "first", left, width / 2, 0, a);
 		add_bar(out, "second", left + width / 2, width / 2, 0, b);
 	}
-	double middle = x + step / 2;
-	if (labelled) {
-		text_add_format(out, "<text class=\"above\" x=\"%.1f\" y=\"%.1f\">", middle,
-		                CHART_TOP + CHART_HEIGHT -
-		                    (kind == HTML_STACKED ? CHART_HEIGHT
-		                     : a > b              ? a
-		                                          : b) -
-		                    6);
-		html_add(out, place->above);
-		text_add_format(out, "</text><text x=\"%.1f\" y=\"%.1f\">", middle, CHART_TOP + CHART_HEIGHT + 17);
-		html_add(out, place->label);
-		text_add_string(out, "</text>");
-	}
+	if (labelled)
+		add_labels(out, place, x + step / 2,
+		           CHART_TOP + CHART_HEIGHT -
+		               (kind == HTML_STACKED ? CHART_HEIGHT
+		                : a > b              ? a
+		                                     : b));
 	text_add_string(out, "</g>\n");
 }
 
@@ -168,6 +189,20 @@ greatest(const struct html_place *places, size_t n)
 	return most;
 }
 
+/* The width of the widest label. */
+static double
+label_width(const struct html_place *places, size_t n)
+{
+	size_t most = 0;
+	for (size_t i = 0; i < n; i++) {
+		const char *const labels[] = {places[i].label, places[i].above, places[i].above_second};
+		for (size_t k = 0; k < 3; k++)
+			if (strlen(labels[k]) > most)
+				most = strlen(labels[k]);
+	}
+	return ((double)most + 0.5) * LETTER_WIDTH;
+}
+
 void
 html_chart(struct text *out, enum html_chart kind, const char *caption, const char *const names[static 2],
            const struct html_place *places, size_t n)
@@ -177,11 +212,11 @@ html_chart(struct text *out, enum html_chart kind, const char *caption, const ch
 	double step = CHART_WIDTH / (double)n;
 	if (step > CHART_WIDTH / 5) /* a single column as wide as the page looks like none */
 		step = CHART_WIDTH / 5;
+	double most = greatest(places, n), label = label_width(places, n);
 	size_t every = 1;
-	while ((double)every * step < LABEL_WIDTH)
+	while ((double)every * step < label)
 		every++;
-	double most = greatest(places, n);
-	text_add_string(out, "<p class=\"key\"><i class=\"first\"></i>");
+	text_add_string(out, "<figure><p class=\"key\"><i class=\"first\"></i>");
 	html_add(out, names[0]);
 	if (names[1] != NULL) {
 		text_add_string(out, "<i class=\"second\"></i>");
@@ -195,5 +230,5 @@ html_chart(struct text *out, enum html_chart kind, const char *caption, const ch
 	                CHART_TOP + CHART_HEIGHT, CHART_TOP + CHART_HEIGHT);
 	for (size_t i = 0; i < n; i++)
 		add_place(out, kind, &places[i], (double)i * step, step, most, i % every == 0);
-	text_add_string(out, "</svg>\n");
+	text_add_string(out, "</svg></figure>\n");
 }

@@ -35,6 +35,7 @@ void html_figure(struct text *out, const char *number, const char *meaning, bool
 struct html_place {
 	char label[40]; /* below */
 	char above[40];
+	char above_second[40]; /* a line for the second value, each in its own colour; or "" */
 	char hint[160]; /* the whole in words */
 	double values[2];
 };

@@ -7,6 +7,10 @@
 /* Enough for each of these texts with its NUL, in any year. */
 #define WORDS_SIZE 96
 
+/* Names as people read them: "first response", "on hold". */
+extern const char *const metric_words[METRIC_COUNT];
+extern const char *const status_words[STATUS_COUNT];
+
 /* "+05:30", with seconds where there are any. */
 void words_offset(int32_t offset, char text[static WORDS_SIZE]);
 

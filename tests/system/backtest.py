@@ -112,6 +112,8 @@ def test_choice(bench, draft):
     status, out, _ = backtest(bench, "--config", draft, "--tickets", "1")
     bench.check(status == 0 and "3 of 7 tickets would have another verdict" in out and "2 more: --tickets N" in out, "text", out)
     status, out, _ = backtest(bench, "--config", draft, "--format", "html")
+    bench.check(re.search(r'class="above one"[^>]*>\d+</text><text class="above two"[^>]*>\d+</text>', out)
+                and "first_response" not in out and "in time, due " in out, "html: pages of both, and words for people")
     bench.check(status == 0 and "<svg" in out and not re.search(r"(src|href)=|url\(|<script", out), "html: the page needs nothing else")
     for arguments, word in ((("--timezone", "Mars/Olympus"), "Europe/Berlin"), (("--since", "soon"), "--since"),
                             (("--events", "/nowhere"), "/nowhere"), (("--against", "/nowhere"), "/nowhere")):

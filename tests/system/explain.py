@@ -29,7 +29,10 @@ policies = (
     {{ name = "chat"; match = {{ channel = "chat"; }}; targets = (); }},
     {{ name = "gold-later"; match = {{ plan = "gold"; }}; effective_from = "2099-01-01T00:00:00Z"; targets = (); }},
     {{ name = "gold"; match = {{ plan = "gold"; }}; targets = (
-        {{ metric = "first_response"; within = "{within}"; calendar = "office"; pause_on = [ "pending" ]; }} ); }}
+        {{ metric = "first_response"; within = "{within}"; calendar = "office"; pause_on = [ "pending" ]; }} ); }},
+    {{ name = "days"; match = {{ plan = "days"; }}; targets = (
+        {{ metric = "resolution"; within = "2bd"; business_day = "end_of_day"; calendar = "office"; pause_on = [ "on_hold" ]; }} ); }},
+    {{ name = "around"; match = {{ plan = "around"; }}; targets = ( {{ metric = "first_response"; within = "{within}"; }} ); }}
 );
 channels = {{ }};
 http = {{ listen = [ "127.0.0.1:0" ]; }};
@@ -101,7 +104,7 @@ SENTENCES = [
     "Policy gold was the first that fits: plan is gold.",
     "Policy chat, which stands before it, does not fit: it asks that channel is chat (the ticket's is email).",
     "Policy gold-later, which stands before it, does not fit: it is for tickets opened from 2099-01-01T00:00:00Z on.",
-    "At severity high it promises first_response within 8h of calendar office, whose hours are those of Europe/Berlin; the "
+    "At severity high it promises a first response within 8h of calendar office (Europe/Berlin); the "
     "clock stands still while the ticket is pending.",
     "It started at Fri 2026-03-27 11:30:00 +01:00 with 8h of open time, of which 4h had passed at its end.",
     "From Fri 2026-03-27 11:30:00 +01:00 to Fri 2026-03-27 12:00:00 +01:00 30m counted, 30m in all.",
@@ -152,6 +155,47 @@ def check_changes(bench, explainer):
                 "holds." in lines, "a difference is told", lines)
 
 
+DAYS = [
+    "At severity high it promises a resolution within 2 business days of calendar office (Europe/Berlin), until the end of the "
+    "last of them; the clock stands still while the ticket is on hold.",
+    "From Fri 2026-03-27 15:00:00 +01:00 to Fri 2026-03-27 16:00:00 +01:00 the clock stood still: the ticket was on hold "
+    "(event 2).",
+    "From Tue 2026-03-31 13:00:00 +02:00 to Tue 2026-03-31 17:00:00 +02:00 4h counted, 10h30m in all.",
+    "It breached at Thu 2026-04-02 10:00:00 +02:00.",
+    "It was met at Thu 2026-04-02 18:00:00 +02:00, 8h after the deadline.",
+]
+
+
+def check_days(bench, explainer):
+    """Business days with a pause, missed: words for people, not the configuration's."""
+    bench.db.run("""
+        BEGIN;
+        INSERT INTO sla.ticket (external_id, plan, severity, opened_at) VALUES
+            ('E-8', 'days', 'high', '2026-03-27T11:30:00+01:00'), ('E-9', 'days', 'high', '2026-03-27T11:30:00+01:00');
+        SET LOCAL sla.at = '2026-03-27T15:00:00+01:00';
+        UPDATE sla.ticket SET status = 'on_hold' WHERE external_id = 'E-8';
+        SET LOCAL sla.at = '2026-03-27T16:00:00+01:00';
+        UPDATE sla.ticket SET status = 'open' WHERE external_id = 'E-8';
+        SET LOCAL sla.at = '2026-04-02T18:00:00+02:00';
+        UPDATE sla.ticket SET status = 'solved' WHERE plan = 'days';
+        COMMIT""")
+    bench.db.wait("(SELECT count(*) FROM sla.clock WHERE policy = 'days' AND state = 'met') = 2")
+    lines = explainer.explain(bench.db.value("SELECT id FROM sla.ticket WHERE external_id = 'E-8'"))["clocks"][0]["sentences"]
+    bench.equal([line for line in DAYS if line not in lines], [], f"business days: {lines}")
+    lines = explainer.explain(bench.db.value("SELECT id FROM sla.ticket WHERE external_id = 'E-9'"))["clocks"][0]["sentences"]
+    bench.check("From Tue 2026-03-31 13:00:00 +02:00 to Tue 2026-03-31 17:00:00 +02:00 4h counted, 11h30m in all (business day 1)."
+                in lines, "numbered where no pause moves them", lines)
+
+
+def check_moved(bench, explainer, daemon, ticket):
+    """A clock that a new configuration's shorter target breaches."""
+    daemon.signal(signal.SIGUSR1)
+    bench.db.wait(f"EXISTS (SELECT FROM sla.clock WHERE ticket_id = {ticket} AND state = 'breached')")
+    lines = explainer.explain(ticket)["clocks"][0]["sentences"]
+    bench.check(any(re.match(r"It breached at .*, when it got this target, which had run out at ", line) for line in lines)
+                and "At severity low it promises a first response within 2h around the clock." in lines, "breached by it", lines)
+
+
 def test(bench):
     first = CONFIG.format(within="8h", holidays='holiday_feeds = [ "days.ics" ];')
     (bench.folder / "days.ics").write_text(FEED)
@@ -183,6 +227,11 @@ def test(bench):
                 ([], "Ticket E-5 has no clock: it gets policy chat, which promises nothing.", []), "a ticket without a clock")
 
     check_changes(bench, explainer)
+    check_days(bench, explainer)
+    bench.db.run("INSERT INTO sla.ticket (external_id, plan, severity, opened_at) "
+                 "VALUES ('E-10', 'around', 'low', now() - interval '3 hours')")
+    around = bench.db.value("SELECT id FROM sla.ticket WHERE external_id = 'E-10'")
+    bench.db.wait(f"EXISTS (SELECT FROM sla.clock WHERE ticket_id = {around} AND state = 'running')")
 
     # The files say something else now, and the feed is gone: what the clocks were counted by stands in the database.
     (bench.folder / "days.ics").unlink()
@@ -210,6 +259,7 @@ def test(bench):
     bench.equal(text.count("\n\n"), 1, "sentences and a table")
     bench.check("Founders' Day 2026-03-30" in text and re.search(r"^paused +Fri 2026-03-27 15:00:00 \+01:00 ", text, re.M),
                 "without any file, as text", text)
+    check_moved(bench, explainer, daemon, around)
 
 
 if __name__ == "__main__":
