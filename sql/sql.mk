@@ -24,6 +24,8 @@ SQL_MIGRATIONS = \
 	sql/0020_tzdata.sql \
 	sql/0021_cheaper_flush.sql \
 	sql/0022_writes.sql
+# What is written back.
+SQL_MIGRATIONS += sql/0023_writes.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 

@@ -546,6 +546,7 @@ adapter_tests = \
 	tests/system/attach_generic.py \
 	tests/system/attach_rt.py
 EXTRA_DIST += tests/system/helpdesk.py tests/system/rt.py tests/system/rt.pl
+EXTRA_DIST += tests/system/writeback.py
 dist_check_SCRIPTS += $(adapter_tests)
 TESTS += $(adapter_tests)
 # Redmine, Zammad, Chatwoot.

@@ -14,6 +14,7 @@ static const struct channel_ops *const types[CHANNEL_TYPE_COUNT] = {
     [CHANNEL_ALERTMANAGER] = &alertmanager_ops,
     [CHANNEL_GOALERT] = &goalert_ops,
     [CHANNEL_EMAIL] = &email_ops,
+    [CHANNEL_TICKET] = &ticket_ops,
 };
 
 int

@@ -2,6 +2,8 @@
  *
  *   REST -> TURN (ours: is it our turn?) -> TAKE (theirs) -> APPLY (ours) -> DONE (theirs) -> TAKE ... -> REST
  *                                                 and while tickets are compared: SLICE (theirs) -> COMPARE (ours)
+ *                                                 or what is to be written back: WANTED (ours) -> REQUESTS (theirs) ->
+ * WRITE
  *
  * A reading is forgotten there only once it has been written down here; should that be lost, it comes again and adds
  * nothing. */
@@ -24,10 +26,25 @@
 #define REST_TROUBLE ((struct duration){5 * US_PER_S})
 /* A turn lasts ten seconds (sla.adapter_turn). */
 #define TURN_LASTS_US (4 * US_PER_S)
-#define ROOM          "200"
-#define SQL_SIZE      300
+/* How often to look for what is to be written back; and a look takes this part of the time at most. */
+#define LOOK_EACH_US US_PER_S
+#define LOOK_PART    20
+#define ROOM         "200"
+#define SQL_SIZE     300
 
-enum adapter_step { STEP_REST, STEP_TURN, STEP_TAKE, STEP_APPLY, STEP_DONE, STEP_SLICE, STEP_COMPARE, STEP_SWEPT };
+enum adapter_step {
+	STEP_REST,
+	STEP_TURN,
+	STEP_TAKE,
+	STEP_APPLY,
+	STEP_DONE,
+	STEP_SLICE,
+	STEP_COMPARE,
+	STEP_SWEPT,
+	STEP_WANTED,
+	STEP_REQUESTS,
+	STEP_WRITE
+};
 
 /* What a step's answer left for the next ones; each text is to be freed. */
 struct reading {
@@ -56,6 +73,11 @@ struct adapter {
 	char *since;
 	char *keys;
 	int64_t waiting;
+	char *writer;     /* the channel that writes to its tickets, or NULL */
+	struct text set;  /* what follows the clocks there, an array's text */
+	char *tag;        /* the field for it, or NULL */
+	int64_t look_at;  /* ticks: when to look what is to be written */
+	int64_t asked_at; /* ticks */
 	struct adapter *next;
 };
 
@@ -108,7 +130,7 @@ tell_error(struct adapter *a, const PGresult *result)
 {
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	char text[RESULT_ERROR_SIZE];
-	bool theirs = a->step == STEP_TAKE || a->step == STEP_DONE || a->step == STEP_SLICE;
+	bool theirs = a->step == STEP_TAKE || a->step == STEP_DONE || a->step == STEP_SLICE || a->step == STEP_REQUESTS;
 
 	if (theirs && state != NULL && (strcmp(state, "3F000") == 0 || strcmp(state, "42883") == 0))
 		(void)snprintf(text, sizeof(text), "it is not attached: run slatectl attach %s --name %s",
@@ -183,6 +205,11 @@ note(struct adapter *a, const PGresult *result)
 	case STEP_COMPARE:
 		note_applied(a, result);
 		break;
+	case STEP_WANTED:
+	case STEP_REQUESTS:
+		text_set(&a->reading.documents, result, 0);
+		break;
+	case STEP_WRITE:
 	case STEP_REST:
 	case STEP_DONE:
 	case STEP_SWEPT:
@@ -287,21 +314,62 @@ send_swept(struct adapter *a)
 	send(a, STEP_SWEPT, a->ours, "SELECT sla.adapter_swept($1, $2)", 2, params);
 }
 
+static void
+send_wanted(struct adapter *a)
+{
+	const char *const params[] = {a->settings->name, a->writer, a->set.data};
+	a->asked_at = loop_ticks(a->all->loop);
+	send(a, STEP_WANTED, a->ours, "SELECT sla.adapter_wanted($1, $2, $3::text[])", 3, params);
+}
+
+static void
+send_requests(struct adapter *a)
+{
+	char sql[SQL_SIZE];
+	const char *const params[] = {a->reading.documents, a->tag};
+	(void)snprintf(sql, sizeof(sql), "SELECT slated_%s.requests($1::jsonb, $2)", a->settings->name);
+	send(a, STEP_REQUESTS, a->theirs, sql, 2, params);
+}
+
+static void
+send_write(struct adapter *a)
+{
+	const char *const params[] = {a->settings->name, a->writer, a->reading.documents};
+	send(a, STEP_WRITE, a->ours, "SELECT sla.adapter_write($1, $2, $3::jsonb)", 3, params);
+}
+
+/* What is to be written is known; the next look comes the later the longer this one took. */
+static void
+ask_requests(struct adapter *a)
+{
+	int64_t now = loop_ticks(a->all->loop), pause = LOOK_PART * (now - a->asked_at);
+	a->look_at = now + (pause > LOOK_EACH_US ? pause : LOOK_EACH_US);
+	if (a->reading.documents != NULL)
+		send_requests(a);
+	else
+		rest(a, REST);
+}
+
 static bool
 took_something(const struct adapter *a)
 {
 	return strcmp(a->reading.ids, "{}") != 0 || strcmp(a->reading.error_ids, "{}") != 0;
 }
 
-/* What was waiting has been taken: compares a slice, if that is under way. */
+/* What was waiting has been taken: compares a slice, if that is under way, or looks what is to be written back. */
 static void
 look_further(struct adapter *a)
 {
-	if (!a->compare) {
+	bool look = a->writer != NULL && a->set.len > 0 && loop_ticks(a->all->loop) >= a->look_at;
+	if (!a->compare && !look) {
 		rest(a, REST);
 		return;
 	}
 	reading_clear(&a->reading);
+	if (!a->compare) {
+		send_wanted(a);
+		return;
+	}
 	a->turn_at = 0; /* where to go on is asked next time */
 	a->compare = false;
 	send_slice(a);
@@ -345,6 +413,13 @@ go_on(struct adapter *a)
 	case STEP_COMPARE:
 		send_swept(a);
 		break;
+	case STEP_WANTED:
+		ask_requests(a);
+		break;
+	case STEP_REQUESTS:
+		send_write(a);
+		break;
+	case STEP_WRITE:
 	case STEP_REST:
 	case STEP_SWEPT:
 		rest(a, REST);
@@ -395,6 +470,9 @@ adapter_free(struct adapter *a)
 	free(a->after);
 	free(a->since);
 	free(a->keys);
+	free(a->writer);
+	free(a->set.data);
+	free(a->tag);
 	free(a);
 }
 
@@ -418,6 +496,30 @@ connect_theirs(struct adapter *a, const struct config *config)
 	return r;
 }
 
+/* The channel that writes to its tickets. A copy: the channels' settings do not last. */
+static int
+note_writer(struct adapter *a, const struct config *config)
+{
+	for (size_t i = 0; i < config->n_channels; i++) {
+		const struct channel_settings *c = &config->channels[i];
+		if (c->adapter == NULL || strcmp(c->adapter, a->settings->name) != 0)
+			continue;
+		a->writer = strdup(c->name);
+		a->tag = c->tag != NULL ? strdup(c->tag) : NULL;
+		if (c->due)
+			pg_array_add(&a->set, "due");
+		if (c->tag != NULL)
+			pg_array_add(&a->set, "tag");
+		if (c->severity)
+			pg_array_add(&a->set, "severity");
+		if (a->set.len > 0)
+			pg_array_end(&a->set);
+		if (a->writer == NULL || (c->tag != NULL && a->tag == NULL) || a->set.failed)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int
 adapter_new(struct adapters *all, const struct config *config, const struct adapter_settings *settings,
             struct adapter **ret)
@@ -429,6 +531,8 @@ adapter_new(struct adapters *all, const struct config *config, const struct adap
 	a->all = all;
 	a->settings = settings;
 	int r = timer_new(all->loop, on_timer, a, &a->timer);
+	if (r == 0)
+		r = note_writer(a, config);
 	if (r == 0)
 		r = connect_theirs(a, config);
 	if (r == 0)
@@ -466,14 +570,15 @@ free_all(struct adapters *all)
 	}
 }
 
-/* Nobody is paged for the past, and what Alertmanager is told it must be told the end of. */
+/* Nobody is paged for the past, what Alertmanager is told it must be told the end of, and a digest is of no ticket. */
 static int
 note_channels(struct adapters *all, const struct config *config)
 {
 	text_empty(&all->told);
 	for (size_t i = 0; i < config->n_channels; i++) {
 		enum channel_type type = config->channels[i].type;
-		if (type != CHANNEL_PAGERDUTY && type != CHANNEL_GOALERT && type != CHANNEL_ALERTMANAGER)
+		if (type != CHANNEL_PAGERDUTY && type != CHANNEL_GOALERT && type != CHANNEL_ALERTMANAGER &&
+		    type != CHANNEL_TICKET)
 			pg_array_add(&all->told, config->channels[i].name);
 	}
 	pg_array_end(&all->told);

@@ -424,11 +424,11 @@ loader_finish(struct loader *loader, struct config **ret)
 		loader_severities(loader);
 		loader_calendars(loader);
 		loader_service(loader);
+		loader_adapters(loader);
 		loader_channels(loader);
 		loader_ladders(loader);
 		loader_policies(loader);
 		loader_rules(loader);
-		loader_adapters(loader);
 		r = loader->error;
 	}
 	if (r == 0 && problems->n > 0) {

@@ -9,6 +9,7 @@ const char *const channel_type_names[CHANNEL_TYPE_COUNT] = {
     [CHANNEL_WEBHOOK] = "webhook", [CHANNEL_EXEC] = "exec",   [CHANNEL_PAGERDUTY] = "pagerduty",
     [CHANNEL_SLACK] = "slack",     [CHANNEL_EMAIL] = "email", [CHANNEL_ALERTMANAGER] = "alertmanager",
     [CHANNEL_TEAMS] = "teams",     [CHANNEL_NTFY] = "ntfy",   [CHANNEL_GOALERT] = "goalert",
+    [CHANNEL_TICKET] = "ticket",
 };
 
 const char *const channel_tls_names[TLS_COUNT] = {
@@ -105,6 +106,90 @@ channel_load_email(struct loader *loader, const config_setting_t *group, struct 
 	channel->to = (const char *const *)loader_texts(loader, recipients, &channel->n_to);
 }
 
+static bool
+ticket_flag(const config_setting_t *group, const char *key)
+{
+	const config_setting_t *setting = setting_member(group, key);
+	return setting != NULL && config_setting_get_bool(setting);
+}
+
+/* What the adapter must have, so that what is written there comes back as what it is. */
+static void
+ticket_check_adapter(struct loader *loader, const config_setting_t *group, const struct adapter_settings *adapter)
+{
+	const struct adapter_value *severity = adapter_value(adapter, "severity");
+	const char *word = severity != NULL && severity->n > 0 ? severity->texts[0] : "";
+
+	if (adapter->kind != ADAPTER_REQUEST_TRACKER && adapter->kind != ADAPTER_REDMINE) {
+		loader_problem(loader, group, "adapter", "\"%s\" is of kind %s, and slated writes to %s and %s alone",
+		               adapter->name, adapter_kind_names[adapter->kind],
+		               adapter_kind_names[ADAPTER_REQUEST_TRACKER], adapter_kind_names[ADAPTER_REDMINE]);
+		return;
+	}
+	if (adapter_value(adapter, "own_user") == NULL)
+		loader_problem(
+		    loader, group, "adapter",
+		    "adapters.%s.own_user is missing: name the user that the token belongs to, or what slated "
+		    "writes would count as a person's",
+		    adapter->name);
+	if (ticket_flag(group, "severity") && strcmp(word, "priority") != 0 && strncmp(word, "custom_field:", 13) != 0)
+		loader_problem(
+		    loader, group, "severity",
+		    "cannot be written: adapters.%s.severity is neither \"priority\" nor \"custom_field:NAME\"",
+		    adapter->name);
+}
+
+static const struct adapter_settings *
+ticket_adapter(struct loader *loader, const config_setting_t *group)
+{
+	const char *name = setting_string(group, "adapter");
+	struct suggestion suggestion = {.given = name};
+	char nearest[128];
+
+	for (size_t i = 0; name != NULL && i < loader->config->n_adapters; i++) {
+		if (strcmp(loader->config->adapters[i].name, name) == 0)
+			return &loader->config->adapters[i];
+		suggestion_offer(&suggestion, loader->config->adapters[i].name);
+	}
+	/* One with problems of its own has them reported there. */
+	if (name != NULL && names_find(&loader->adapters, name) == NULL)
+		loader_problem(loader, group, "adapter", "there is no adapter \"%s\"%s", name,
+		               suggestion_text(&suggestion, nearest));
+	return NULL;
+}
+
+static void
+channel_load_ticket(struct loader *loader, const config_setting_t *group, struct channel_settings *channel)
+{
+	static const char *const urls[] = {"url", "url_credential", "url_file", NULL};
+	static const char *const tokens[] = {"token_credential", "token_file", NULL};
+	static const char *const adapters[] = {"adapter", NULL};
+
+	channel_need(loader, group, urls);
+	channel_need(loader, group, tokens);
+	channel_need(loader, group, adapters);
+	channel->url = loader_either_url(loader, group);
+	if (channel->url != NULL && strncmp(channel->url, "http:", 5) == 0 && !url_is_loopback(channel->url))
+		loader_problem(loader, group, setting_member(group, "url") != NULL ? "url" : NULL,
+		               "is to be https: the token would cross the network for all to read");
+	channel->token = loader_secret(loader, group, "token_credential", "token_file");
+	channel->due = ticket_flag(group, "due");
+	channel->severity = ticket_flag(group, "severity");
+	if (setting_string(group, "tag") != NULL)
+		channel->tag = loader_strdup(loader, setting_string(group, "tag"));
+	const struct adapter_settings *adapter = ticket_adapter(loader, group);
+	if (adapter == NULL)
+		return;
+	ticket_check_adapter(loader, group, adapter);
+	channel->adapter = loader_strdup(loader, adapter->name);
+	channel->api = adapter->kind == ADAPTER_REDMINE ? TICKET_REDMINE : TICKET_REQUEST_TRACKER;
+	for (size_t i = 0; i + 1 < loader->config->n_channels; i++)
+		if (loader->config->channels[i].adapter != NULL &&
+		    strcmp(loader->config->channels[i].adapter, adapter->name) == 0)
+			loader_problem(loader, group, "adapter", "channel \"%s\" writes to \"%s\" already",
+			               loader->config->channels[i].name, adapter->name);
+}
+
 static void
 channel_load_type(struct loader *loader, const config_setting_t *group, struct channel_settings *channel)
 {
@@ -144,6 +229,9 @@ channel_load_type(struct loader *loader, const config_setting_t *group, struct c
 		break;
 	case CHANNEL_EMAIL:
 		channel_load_email(loader, group, channel);
+		break;
+	case CHANNEL_TICKET:
+		channel_load_ticket(loader, group, channel);
 		break;
 	case CHANNEL_TYPE_COUNT:
 		break;

@@ -21,4 +21,7 @@ char *loader_either_url(struct loader *loader, const config_setting_t *group);
 /* Whether a URL has that scheme, or that and an "s", and a host. */
 bool url_is(const char *url, const char *scheme);
 
+/* Whether such a URL leads nowhere but to this host. */
+bool url_is_loopback(const char *url);
+
 #endif

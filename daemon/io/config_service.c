@@ -209,14 +209,11 @@ address_is_right(const char *text)
 
 /* Whether only this host can reach it. A name but "localhost" could be any address. */
 static bool
-address_is_loopback(const char *text)
+host_is_loopback(const char *text, size_t len)
 {
 	struct in_addr v4;
 	char host[64];
-	size_t len = (size_t)(strrchr(text, ':') - text);
 
-	if (address_is_path(text))
-		return true;
 	if (len >= sizeof host)
 		return false;
 	memcpy(host, text, len);
@@ -224,6 +221,24 @@ address_is_loopback(const char *text)
 	if (inet_pton(AF_INET, host, &v4) == 1)
 		return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
 	return strcmp(host, "[::1]") == 0 || strcasecmp(host, "localhost") == 0;
+}
+
+static bool
+address_is_loopback(const char *text)
+{
+	return address_is_path(text) || host_is_loopback(text, (size_t)(strrchr(text, ':') - text));
+}
+
+bool
+url_is_loopback(const char *url)
+{
+	const char *host = strstr(url, "://") + 3;
+	size_t len = strcspn(host, "/?#");
+	const char *port = memrchr(host, ':', len);
+
+	if (port != NULL && host[len - 1] != ']')
+		len = (size_t)(port - host);
+	return host_is_loopback(host, len);
 }
 
 static void
@@ -366,6 +381,8 @@ channel_clear(struct channel_settings *channel)
 	free(own(channel->secrets));
 	secret_free(own(channel->routing_key));
 	secret_free(own(channel->token));
+	free(own(channel->adapter));
+	free(own(channel->tag));
 	secret_free(own(channel->password));
 	secret_free(own(channel->url));
 	texts_free(own(channel->command));

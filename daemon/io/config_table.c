@@ -50,6 +50,7 @@ const char *const config_scope_texts[SCOPE_COUNT] = {
 #define TEAMS        (1U << CHANNEL_TEAMS)
 #define NTFY         (1U << CHANNEL_NTFY)
 #define GOALERT      (1U << CHANNEL_GOALERT)
+#define TICKET       (1U << CHANNEL_TICKET)
 #define EVERY_TYPE   ((1U << CHANNEL_TYPE_COUNT) - 1)
 
 /* scope, name, type, child scope, initial, example, reloadable, channel types, help */
@@ -234,7 +235,8 @@ const struct config_row config_rows[] = {
     {SCOPE_ROOT, "channels", TYPE_NAMED_GROUPS, SCOPE_CHANNEL, NULL, NULL, true, 0,
      "Channels by name: where notifications go."},
     {SCOPE_CHANNEL, "type", TYPE_STRING, 0, NULL, "\"webhook\"", true, EVERY_TYPE,
-     "webhook, exec, pagerduty, slack (also Mattermost, Rocket.Chat), email, alertmanager, teams, ntfy or goalert."},
+     "webhook, exec, pagerduty, slack (also Mattermost, Rocket.Chat), email, alertmanager, teams, ntfy, goalert "
+     "or ticket: internal notes in the ticket itself, where an adapter has it from."},
     {SCOPE_CHANNEL, "fallback", TYPE_STRING, 0, NULL, "\"lead\"", true, EVERY_TYPE,
      "The channel that gets what this one could not deliver."},
     {SCOPE_CHANNEL, "timeout", TYPE_STRING, 0, NULL, "\"10s\"", true, EVERY_TYPE,
@@ -243,7 +245,7 @@ const struct config_row config_rows[] = {
      "So many messages at most, as 1/s, 120/min or 30/h, or none; what is more becomes a digest. When absent: what is "
      "usual for the type, for webhook, exec and alertmanager none."},
     {SCOPE_CHANNEL, "url", TYPE_STRING, 0, NULL, "\"http://127.0.0.1:8080/sla\"", true, EVERY_TYPE & ~(EXEC | EMAIL),
-     "The address; with ntfy the topic's. Optional with pagerduty."},
+     "The address; with ntfy the topic's, with ticket the product's web address. Optional with pagerduty."},
     {SCOPE_CHANNEL, "url_credential", TYPE_STRING, 0, NULL, "\"slack-url\"", true,
      EVERY_TYPE & ~(EXEC | EMAIL | PAGERDUTY), "Or the systemd credential with it."},
     {SCOPE_CHANNEL, "url_file", TYPE_STRING, 0, NULL, "\"slack.secret\"", true,
@@ -259,10 +261,19 @@ const struct config_row config_rows[] = {
      "The systemd credential with the integration's key."},
     {SCOPE_CHANNEL, "routing_key_file", TYPE_STRING, 0, NULL, "\"pagerduty.secret\"", true, PAGERDUTY,
      "Or a file with it, not readable by others."},
-    {SCOPE_CHANNEL, "token_credential", TYPE_STRING, 0, NULL, "\"ntfy-token\"", true, NTFY | ALERTMANAGER,
-     "The systemd credential with the bearer token that requests carry."},
-    {SCOPE_CHANNEL, "token_file", TYPE_STRING, 0, NULL, "\"ntfy.secret\"", true, NTFY | ALERTMANAGER,
+    {SCOPE_CHANNEL, "token_credential", TYPE_STRING, 0, NULL, "\"ntfy-token\"", true, NTFY | ALERTMANAGER | TICKET,
+     "The systemd credential with the token that requests carry; with ticket the product's: RT's authentication token, "
+     "Redmine's API access key."},
+    {SCOPE_CHANNEL, "token_file", TYPE_STRING, 0, NULL, "\"ntfy.secret\"", true, NTFY | ALERTMANAGER | TICKET,
      "Or a file with it, not readable by others."},
+    {SCOPE_CHANNEL, "adapter", TYPE_STRING, 0, NULL, "\"rt\"", true, TICKET,
+     "The adapter of kind request-tracker or redmine whose tickets are written to, as its own_user."},
+    {SCOPE_CHANNEL, "due", TYPE_BOOL, 0, "false", "true", true, TICKET,
+     "The ticket's due date there follows the nearest deadline that is open."},
+    {SCOPE_CHANNEL, "severity", TYPE_BOOL, 0, "false", "true", true, TICKET,
+     "A severity that a rule of reassessments has set is set there, too, in the field that the adapter reads."},
+    {SCOPE_CHANNEL, "tag", TYPE_STRING, 0, NULL, "\"SLA\"", true, TICKET,
+     "The custom field there that is to say at risk, breached, or nothing."},
     {SCOPE_CHANNEL, "smtp", TYPE_STRING, 0, NULL, "\"smtp://127.0.0.1:25\"", true, EMAIL,
      "The mail server; smtps:// for TLS from the start."},
     {SCOPE_CHANNEL, "tls", TYPE_STRING, 0, "offered, with user required", "\"required\"", true, EMAIL,

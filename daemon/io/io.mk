@@ -26,6 +26,7 @@ libslated_io_a_SOURCES += daemon/channels/ntfy.c
 libslated_io_a_SOURCES += daemon/channels/post.c
 libslated_io_a_SOURCES += daemon/channels/slack.c
 libslated_io_a_SOURCES += daemon/channels/teams.c
+libslated_io_a_SOURCES += daemon/channels/ticket.c
 libslated_io_a_SOURCES += daemon/channels/webhook.c
 libslated_io_a_SOURCES += daemon/io/child.c
 libslated_io_a_SOURCES += daemon/io/courier.c

@@ -354,8 +354,10 @@ attach(struct attachment *a)
 		return r;
 	printf("attached %s: schema %s in database \"%s\", triggers on %s\n", a->settings->name, a->sql.own,
 	       PQdb(a->source), a->tables);
+	bool sound = true;
+	r = attachment_check_writer(a, &sound);
 	fflush(stdout);
-	return attachment_fill(a);
+	return r < 0 ? r : attachment_fill(a);
 }
 
 static int

@@ -50,6 +50,9 @@ PGresult *source_query(const struct attachment *a, const char *what, const char 
 /* attach_check.c: says what is not as attach left it. *ret_sound: nothing is. */
 int attachment_check(struct attachment *a, bool *ret_sound) __attribute__((warn_unused_result));
 
+/* attach_check.c: the same of what slated writes there, if the configuration has it do so. */
+int attachment_check_writer(const struct attachment *a, bool *sound) __attribute__((warn_unused_result));
+
 /* attach_fill.c: takes over what is there, from where it was left. */
 int attachment_fill(struct attachment *a) __attribute__((warn_unused_result));
 

@@ -63,6 +63,21 @@ check_text(const struct attachment *a, const char *sql, int n, const char *const
 	return 0;
 }
 
+int
+attachment_check_writer(const struct attachment *a, bool *sound)
+{
+	char sql[120];
+
+	for (size_t i = 0; i < a->config->n_channels; i++) {
+		const struct channel_settings *c = &a->config->channels[i];
+		if (c->adapter == NULL || strcmp(c->adapter, a->settings->name) != 0)
+			continue;
+		(void)snprintf(sql, sizeof(sql), "SELECT %s.writer_problem()", a->sql.own);
+		return check_text(a, sql, 0, NULL, "", sound);
+	}
+	return 0;
+}
+
 static int
 check_source(const struct attachment *a, bool *sound)
 {
@@ -78,7 +93,8 @@ check_source(const struct attachment *a, bool *sound)
 		PQclear(about);
 		return 0;
 	}
-	if (strcmp(PQgetvalue(about, 0, 0), a->digest) != 0)
+	bool same = strcmp(PQgetvalue(about, 0, 0), a->digest) == 0;
+	if (!same)
 		wrong(sound, "the configuration, the owner of the tables or this program has changed since attach",
 		      "attach again");
 	const char *const columns[] = {PQgetvalue(about, 0, 1), a->columns};
@@ -88,6 +104,8 @@ check_source(const struct attachment *a, bool *sound)
 	if (r == 0)
 		r = check_text(a, triggers_sql, 1, own, "attach again", sound);
 	PQclear(about);
+	if (r == 0 && same)
+		r = attachment_check_writer(a, sound);
 	return r;
 }
 

@@ -82,6 +82,7 @@ extern const struct channel_ops pagerduty_ops;
 extern const struct channel_ops goalert_ops;
 extern const struct channel_ops alertmanager_ops;
 extern const struct channel_ops email_ops;
+extern const struct channel_ops ticket_ops;
 
 /* Makes a channel; the settings are borrowed for the call. 0, -EINVAL for settings that cannot work, -ENOMEM. */
 int channel_open(const struct channel_settings *settings, const struct channel_context *context, struct channel **ret)

@@ -14,6 +14,7 @@ enum channel_type {
 	CHANNEL_TEAMS,
 	CHANNEL_NTFY,
 	CHANNEL_GOALERT,
+	CHANNEL_TICKET,
 	CHANNEL_TYPE_COUNT,
 };
 
@@ -29,6 +30,12 @@ enum channel_tls {
 
 extern const char *const channel_tls_names[TLS_COUNT];
 
+/* The products whose tickets slated can write to. */
+enum ticket_api {
+	TICKET_REQUEST_TRACKER, /* 5, REST 2 */
+	TICKET_REDMINE,
+};
+
 /* What a type does not have, or the configuration does not say, is NULL or 0. */
 struct channel_settings {
 	const char *name;
@@ -42,8 +49,13 @@ struct channel_settings {
 	size_t n_secrets;
 	const char *const *command; /* exec: argv, ends with NULL */
 	const char *routing_key;    /* pagerduty */
-	const char *token;          /* ntfy, alertmanager: for "Authorization: Bearer" */
-	const char *smtp;           /* email, this and what follows */
+	const char *token;          /* ntfy, alertmanager: for "Authorization: Bearer"; ticket: the product's own */
+	const char *adapter;        /* ticket, this and what follows: the source of the tickets */
+	enum ticket_api api;
+	bool due; /* what of a ticket follows its clocks there */
+	bool severity;
+	const char *tag;  /* the custom field that has the state, or NULL */
+	const char *smtp; /* email, this and what follows */
 	enum channel_tls tls;
 	const char *user;
 	const char *password;

@@ -59,6 +59,19 @@ LANGUAGE sql IMMUTABLE AS $slated$
 	WHERE s.word IS NOT NULL AND s.word NOT LIKE 'sql:%'
 $slated$;
 
+-- What the product calls a severity of ours: the first word that the map has for it; of a range its end that is given.
+CREATE OR REPLACE FUNCTION {{own}}.unmap_severity(ours text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $slated$
+	SELECT coalesce((
+		SELECT CASE WHEN w.word ~ '^-?[0-9]*[.][.]-?[0-9]*$' THEN
+			coalesce(nullif(split_part(w.word, '..', 1), ''), nullif(split_part(w.word, '..', 2), '')) ELSE w.word END
+		FROM unnest({{list severity_map}}) WITH ORDINALITY AS r (rule, n)
+		CROSS JOIN LATERAL regexp_match(r.rule, '^(.*)=\s*(.*?)\s*$') AS m (side)
+		CROSS JOIN LATERAL (SELECT btrim(word), k FROM string_to_table(m.side[1], ',') WITH ORDINALITY AS u (word, k)) AS w (word, k)
+		WHERE lower(m.side[2]) = lower(ours) AND w.word NOT IN ('', '*') ORDER BY r.n, w.k LIMIT 1),
+		CASE WHEN {{own}}.map_severity(ours) = ours THEN ours END)
+$slated$;
+
 -- @functions
 -- Facts with the product's status and severity in slated's words.
 CREATE OR REPLACE FUNCTION {{own}}.map_facts(facts jsonb) RETURNS jsonb

@@ -93,6 +93,41 @@ LANGUAGE sql STABLE AS $slated$
 			UNION ALL SELECT 'author' WHERE who = opened_by) AS names) AS u
 $slated$;
 
+CREATE OR REPLACE FUNCTION {{own}}.request(set jsonb, word text, tag_field text) RETURNS jsonb
+LANGUAGE sql STABLE AS $slated$
+	SELECT CASE WHEN i.issue = '{}' THEN '{}' ELSE jsonb_build_object('issue', i.issue) END
+	FROM (SELECT CASE WHEN set ? 'due' THEN jsonb_build_object('due_date',
+			coalesce(((set ->> 'due')::timestamptz AT TIME ZONE {{timezone}})::date::text, '')) ELSE '{}' END
+		|| coalesce((SELECT jsonb_build_object('priority_id', e.id) FROM {{schema}}.enumerations e
+			WHERE e.type = 'IssuePriority' AND {{severity}} = 'priority' AND lower(e.name) = lower(word) LIMIT 1), '{}')
+		|| coalesce((SELECT jsonb_build_object('custom_fields', jsonb_agg(jsonb_build_object('id', f.id, 'value', f.value))) FROM (
+			SELECT {{own}}.field_id('Issue', tag_field) AS id, coalesce(set ->> 'tag', '') AS value WHERE set ? 'tag'
+			UNION ALL SELECT {{own}}.field_id('Issue', substr({{severity}}, 14)), word
+				WHERE word IS NOT NULL AND {{severity}} LIKE 'custom_field:%') AS f HAVING count(*) > 0), '{}') AS issue) AS i
+$slated$;
+
+-- What the API is to be told, by the names and numbers that it knows: sla.adapter_wanted() says what.
+CREATE OR REPLACE FUNCTION {{own}}.requests(wanted jsonb, tag_field text) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, {{schema}}, pg_temp SET timezone = 'UTC' AS $slated$
+	SELECT jsonb_agg(u.w || jsonb_strip_nulls(jsonb_build_object('problem', CASE WHEN u.w -> 'set' ? 'severity' AND s.word IS NULL
+			THEN format('severity %L cannot be written: severity_map names no value for it', u.w -> 'set' ->> 'severity') END))
+		|| jsonb_build_object('body', {{own}}.request(u.w -> 'set', s.word, tag_field)))
+	FROM jsonb_array_elements(wanted) AS u (w) CROSS JOIN LATERAL {{own}}.unmap_severity(u.w -> 'set' ->> 'severity') AS s (word)
+$slated$;
+
+-- Why own_user could not write as it should, or NULL. Where it may not write private notes, Redmine makes public ones of them.
+CREATE OR REPLACE FUNCTION {{own}}.writer_problem() RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, {{schema}}, pg_temp AS $slated$
+	SELECT CASE WHEN NOT EXISTS (SELECT FROM users u WHERE u.login = {{own_user}}) THEN
+			format('own_user: Redmine has no user %L', {{own_user}})
+		ELSE (SELECT format('own_user %L may not write private notes, so customers would see them, in project ', {{own_user}})
+				|| string_agg(p.name, ', ' ORDER BY p.name) || ': give one of its roles the permission "Set notes as private"'
+			FROM users u JOIN members m ON m.user_id = u.id JOIN projects p ON p.id = m.project_id AND p.status = 1
+			WHERE u.login = {{own_user}} AND NOT u.admin AND NOT EXISTS (SELECT FROM member_roles x JOIN roles r ON r.id = x.role_id
+				WHERE x.member_id = m.id AND r.permissions LIKE '%:set_notes_private%')
+			HAVING count(*) > 0) END
+$slated$;
+
 -- @trigger issues
 CASE TG_OP
 	WHEN 'INSERT' THEN NEW.id

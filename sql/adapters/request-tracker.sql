@@ -54,6 +54,34 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, {{schema}}, pg_temp AS $slated
 	SELECT v.content FROM objectcustomfieldvalues v WHERE v.id = reference
 $slated$;
 
+-- The Due that is unset is RT's beginning of time.
+CREATE OR REPLACE FUNCTION {{own}}.request(set jsonb, word text, tag_field text) RETURNS jsonb
+LANGUAGE sql STABLE AS $slated$
+	SELECT CASE WHEN set ? 'due' THEN jsonb_build_object('Due',
+			coalesce(to_char((set ->> 'due')::timestamptz, 'YYYY-MM-DD HH24:MI:SS'), '1970-01-01 00:00:00')) ELSE '{}' END
+		|| CASE WHEN word IS NOT NULL AND {{severity}} = 'priority' THEN jsonb_build_object('Priority', word::integer) ELSE '{}' END
+		|| coalesce((SELECT jsonb_build_object('CustomFields', jsonb_object_agg(f.name, f.value)) FROM (
+			SELECT tag_field AS name, nullif(set -> 'tag', 'null') AS value WHERE set ? 'tag'
+			UNION ALL SELECT substr({{severity}}, 14), to_jsonb(word) WHERE word IS NOT NULL AND {{severity}} LIKE 'custom_field:%') AS f
+			HAVING count(*) > 0), '{}')
+$slated$;
+
+-- What the API is to be told, by the names and numbers that it knows: sla.adapter_wanted() says what.
+CREATE OR REPLACE FUNCTION {{own}}.requests(wanted jsonb, tag_field text) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, {{schema}}, pg_temp SET timezone = 'UTC' AS $slated$
+	SELECT jsonb_agg(u.w || jsonb_strip_nulls(jsonb_build_object('problem', CASE WHEN u.w -> 'set' ? 'severity' AND s.word IS NULL
+			THEN format('severity %L cannot be written: severity_map names no value for it', u.w -> 'set' ->> 'severity') END))
+		|| jsonb_build_object('body', {{own}}.request(u.w -> 'set', s.word, tag_field)))
+	FROM jsonb_array_elements(wanted) AS u (w) CROSS JOIN LATERAL {{own}}.unmap_severity(u.w -> 'set' ->> 'severity') AS s (word)
+$slated$;
+
+-- Why own_user could not write as it should, or NULL.
+CREATE OR REPLACE FUNCTION {{own}}.writer_problem() RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, {{schema}}, pg_temp AS $slated$
+	SELECT format('own_user: Request Tracker has no user %L', {{own_user}})
+	WHERE NOT EXISTS (SELECT FROM users u WHERE u.name = {{own_user}})
+$slated$;
+
 -- @trigger tickets
 CASE TG_OP
 	WHEN 'DELETE' THEN OLD.id

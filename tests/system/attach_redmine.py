@@ -9,6 +9,7 @@ which has them from a custom field. What was before attach is moved some days ba
 from harness import HERE, Failure, microseconds, run, webhook
 from helpdesk import Ticket, attach, compare, detach, facts, objects, refused, taken_over
 from redmine import Redmine
+from writeback import LADDER, POLICY, RULES, Product, test_back, write_tokens
 
 EXAMPLE = HERE.parent.parent / "conf" / "adapters" / "redmine.conf"
 ZONE = "Asia/Kolkata"
@@ -19,10 +20,15 @@ adapters = {{
         staff = [ "user:alice", "user:bob", "admin" ];
         status_map = [ "Feedback = pending", "New, In Progress = open", "* = solved" ];
         severity_map = [ "S1 = critical", "S2 = high", "S3 = normal", "* = low" ]; }};
+    back = {{ kind = "redmine"; sweep = "2s"; conninfo = "{conninfo}"; timezone = "{zone}"; plan = "project_field:Plan";
+        only = "sql:t.project_id = (SELECT p.id FROM projects p WHERE p.name = 'Back')"; own_user = "slated";
+        staff = [ "user:alice" ]; severity = "priority"; severity_map = [ "Urgent = critical", "* = normal" ];
+        status_map = [ "Resolved = solved", "* = open" ]; }};
 }};
 calendars = {{ office = {{ timezone = "Europe/Berlin";
     hours = {{ weekdays = "08:00-18:00"; weekend = "10:00-14:00"; }}; }}; }};
 policies = (
+    {back_policy},
     {{ name = "instant"; match = {{ plan = "instant"; }}; escalation = "alerts"; targets = (
         {{ metric = "first_response"; within = "1s"; at_risk = [ "50%" ]; }},
         {{ metric = "resolution"; within = "2s"; }} ); }},
@@ -41,8 +47,10 @@ policies = (
         {{ metric = "resolution"; within = "30h"; calendar = "office"; at_risk = [ "50%" ];
           pause_on = [ "pending" ]; }} ); }}
 );
-escalations = {{ alerts = ( {{ on = "breached"; notify = [ "ops" ]; }}, {{ on = "requested"; notify = [ "ops" ]; }} ); }};
-channels = {{ {channels} }};
+escalations = {{ {back_ladder} alerts = ( {{ on = "breached"; notify = [ "ops" ]; }}, {{ on = "requested"; notify = [ "ops" ]; }} ); }};
+channels = {{ {channels} back = {{ type = "ticket"; adapter = "back"; url = "http://127.0.0.1:{port}"; token_file = "token";
+    due = true; severity = true; tag = "SLA"; }}; }};
+{back_rules}
 """
 # What the test knows of its Redmine, beside what the adapters are told.
 PLANS = {"Support": "gold", "Cloud": "silver", "Urgent": "instant"}
@@ -269,6 +277,45 @@ def write_example(bench, conninfo):
     (folder / "redmine.conf").write_text(text)
 
 
+def due_date(bench, source, number):
+    """Redmine knows no time of day."""
+    due = bench.db.value(f"""SELECT to_char(min(c.due_at) AT TIME ZONE '{ZONE}', 'YYYY-MM-DD') FROM sla.clock c
+        JOIN sla.ticket t ON t.id = c.ticket_id WHERE t.source = '{source}' AND t.external_id = '{number}'
+        AND c.ended_at IS NULL""")
+    return due
+
+
+def test_public(bench, config, desk):
+    """Redmine makes a public note of a private one where the user may not write such."""
+    swap = "UPDATE roles SET permissions = replace(permissions, '{}', '{}')"
+    desk.redmine.db.run(swap.format(":set_notes_private", ":none_of_these"))
+    said = attach(bench, "redmine", "back", config)
+    bench.check("may not write private notes" in said and "project Back" in said, "attach says where notes would be public", said)
+    desk.redmine.db.run(swap.format(":none_of_these", ":set_notes_private"))
+
+
+def product(bench, desk):
+    """How slated's writes look in Redmine."""
+    call, db = desk.redmine.call, desk.redmine.db
+
+    def shown(number):
+        issue = db.rows(f"""SELECT due_date::text AS due, CASE e.name WHEN 'Urgent' THEN 'critical' ELSE 'normal' END AS severity,
+            (SELECT v.value FROM custom_values v JOIN custom_fields f ON f.id = v.custom_field_id AND f.name = 'SLA'
+                WHERE v.customized_type = 'Issue' AND v.customized_id = i.id) AS tag
+            FROM issues i JOIN enumerations e ON e.id = i.priority_id WHERE i.id = {number}""")[0]
+        return issue | {"notes": [row["notes"] for row in db.rows(f"""SELECT notes FROM journals j
+            WHERE journalized_id = {number} AND notes <> '' AND private_notes
+            AND user_id = (SELECT id FROM users WHERE login = 'slated')""")]}
+
+    def update(**changes):
+        return lambda number: call("alice", "PUT", f"/issues/{number}.json", {"issue": desk.ids.body(changes.get("facts", {}))
+                                                                              | {"notes": changes["notes"]}})
+    return Product("back", "redmine", bench.server.conninfo(database="redmine"), lambda: str(call(
+        "carol", "POST", "/issues.json", {"issue": {"subject": "Back", "description": "Help!", **desk.ids.body(
+            {"project": "Back", "tracker": "Support", "priority": "Normal"})}})["issue"]["id"]),
+        update(notes="Here."), update(notes="Done.", facts={"status": "Resolved"}), shown)
+
+
 def halves(issue):
     """How many steps of an issue are left for the time after attach. A ticket is deleted only when it is known."""
     if issue.todo and issue.number < 18:
@@ -283,8 +330,10 @@ def test(bench):
     desk.go_round(issues[:36], halves)
     begin = microseconds(bench.db.value("SELECT clock_timestamp()")) - 4 * 24 * 60 * MINUTE_US
     desk.move_back(begin)
-    path = bench.write_config(CONFIG.format(conninfo=desk.redmine.conninfo, zone=ZONE,
-                                            channels=webhook("ops", receiver.url())))
+    token = write_tokens(bench, desk.redmine.api_key)
+    path = bench.write_config(CONFIG.format(
+        conninfo=desk.redmine.conninfo, zone=ZONE, channels=webhook("ops", receiver.url()), port=desk.redmine.port,
+        back_policy=POLICY, back_ladder=LADDER, back_rules=RULES))
     write_example(bench, desk.redmine.conninfo)
     before = objects(desk.redmine.db)
     for wrong, told in ((("custom_field:Severity", "custom_field:Gravity"), "Redmine has no such custom field"),
@@ -301,6 +350,8 @@ def test(bench):
     for source, see in SOURCES.items():
         compare(bench, path, source, desk.expected(source, see), f"adapter {source}, after 50 tickets")
     taken_over(bench)
+    test_public(bench, path, desk)
+    test_back(bench, path, product(bench, desk), token, receiver, due_date)
     for name in SOURCES:
         detach(bench, "redmine", name, path)
     bench.equal(objects(desk.redmine.db), before, "detach leaves nothing behind in Redmine's database")

@@ -14,6 +14,7 @@ import os
 from harness import Failure, microseconds, run, wait_until, webhook
 from helpdesk import Ticket, compare, facts, objects, slatectl
 from rt import RequestTracker
+from writeback import LADDER, POLICY, RULES, Product, test_back, write_tokens
 
 CONFIG = """
 adapters = {{
@@ -21,11 +22,14 @@ adapters = {{
         {common} }};
     field = {{ severity = "custom_field:Severity"; severity_map = [ "S1 = critical", "S2 = high", "* = normal" ];
         {common} }};
+    back = {{ severity = "priority"; severity_map = [ "90.. = critical", "* = normal" ]; plan = "sql:'back'";
+        only = "sql:t.queue = (SELECT q.id FROM queues q WHERE q.name = 'Back')"; {base} }};
     again = {{ severity = "priority"; severity_map = [ "90.. = critical", "60..89 = high", "20..59 = normal", "* = low" ];
         {common} }};
 }};
 calendars = {{ office = {{ timezone = "UTC"; hours = {{ weekdays = "09:00-17:00"; }}; }}; }};
 policies = (
+    {back_policy},
     {{ name = "urgent"; match = {{ plan = "urgent"; }}; on_change = "follow"; escalation = "alerts"; targets = (
         {{ metric = "first_response"; within = "30m"; at_risk = [ "50%" ]; }},
         {{ metric = "next_response"; within = "30m"; }},
@@ -36,12 +40,14 @@ policies = (
         {{ metric = "next_response"; within = "4h"; calendar = "office"; }},
         {{ metric = "resolution"; within = "24h"; calendar = "office"; at_risk = [ "50%", "75%" ]; pause_on = [ "pending" ]; }} ); }}
 );
-escalations = {{ alerts = ( {{ on = "breached"; notify = [ "ops" ]; }}, {{ on = "requested"; notify = [ "ops" ]; }} ); }};
-channels = {{ {channels} }};
+escalations = {{ {back_ladder} alerts = ( {{ on = "breached"; notify = [ "ops" ]; }}, {{ on = "requested"; notify = [ "ops" ]; }} ); }};
+channels = {{ {channels} back = {{ type = "ticket"; adapter = "back"; url = "http://127.0.0.1:{port}/"; token_file = "token";
+    due = true; severity = true; tag = "SLA"; }}; }};
+{back_rules}
 """
-COMMON = """kind = "request-tracker"; conninfo = "{conninfo}"; sweep = "2s"; own_user = "robot"; plan = "sla";
-    category = "queue"; assignee = "owner"; org = "organization";
+BASE = """kind = "request-tracker"; conninfo = "{conninfo}"; sweep = "2s"; own_user = "robot";
     status_map = [ "new, open = open", "stalled = pending", "resolved, rejected = solved", "deleted = closed" ];"""
+COMMON = BASE + """plan = "sla"; category = "queue"; assignee = "owner"; org = "organization"; only = "sql:t.queue <> (SELECT q.id FROM queues q WHERE q.name = 'Back')";"""
 # What the test knows of its RT, beside what the adapters are told.
 STATUS = {"new": "open", "open": "open", "stalled": "pending", "resolved": "solved", "rejected": "solved", "deleted": "closed"}
 FIELD = {"S1": "critical", "S2": "high", "S3": "normal"}
@@ -255,13 +261,34 @@ def test_off(bench, desk, config, issues):
     bench.check(bench.db.value("SELECT sum(differences) FROM sla.adapter") > before, "the differences are counted")
 
 
+def product(bench, rt):
+    """How slated's writes look in RT."""
+    def shown(number):
+        ticket = rt.db.rows(f"""SELECT CASE WHEN due > '1970-01-02' THEN to_char(due, 'YYYY-MM-DD HH24:MI:SS') END AS due,
+            CASE WHEN priority >= 90 THEN 'critical' ELSE 'normal' END AS severity, (SELECT string_agg(v.content, ',')
+                FROM objectcustomfieldvalues v JOIN customfields f ON f.id = v.customfield AND f.name = 'SLA'
+                WHERE v.objectid = {number} AND v.objecttype = 'RT::Ticket' AND v.disabled = 0) AS tag
+            FROM tickets WHERE id = {number}""")[0]
+        return ticket | {"notes": [row["content"] for row in rt.db.rows(f"""SELECT a.content FROM transactions x
+            JOIN attachments a ON a.transactionid = x.id WHERE x.objecttype = 'RT::Ticket' AND x.objectid = {number}
+            AND x.type = 'Comment' AND x.creator = (SELECT id FROM users WHERE name = 'robot')""")]}
+    return Product("back", "request-tracker", bench.server.conninfo(database="rt5"), lambda: str(rt.call("carol", "POST", "/ticket", {
+        "Subject": "Back", "Requestor": "carol@slated.test", "Content": "Help!", "ContentType": "text/plain", "Queue": "Back",
+        "Priority": 50})["id"]),
+        lambda number: rt.call("alice", "POST", f"/ticket/{number}/correspond", {"Content": "Here.", "ContentType": "text/plain"}),
+        lambda number: rt.call("alice", "PUT", f"/ticket/{number}", {"Status": "resolved"}), shown)
+
+
 def test(bench):
     receiver = bench.receiver()
     desk = Desk(bench)
     issues = desk.issues
     bench.db.run("CREATE ROLE slated LOGIN IN ROLE sla_daemon")
-    common = COMMON.format(conninfo=bench.server.conninfo("slated", "rt5"))
-    config = bench.write_config(CONFIG.format(common=common, channels=webhook("ops", receiver.url())), user="slated")
+    conninfo = bench.server.conninfo("slated", "rt5")
+    token = write_tokens(bench, desk.rt.robot_token)
+    config = bench.write_config(CONFIG.format(
+        common=COMMON.format(conninfo=conninfo), base=BASE.format(conninfo=conninfo), channels=webhook("ops", receiver.url()),
+        port=desk.rt.port, back_policy=POLICY, back_ladder=LADDER, back_rules=RULES), user="slated")
     desk.open(issues[:BEFORE])
     desk.go_on(issues[:ENDED], 0)
     desk.go_on(issues[ENDED:BEFORE], 2)
@@ -281,6 +308,7 @@ def test(bench):
     slatectl(bench, "attach", "request-tracker", "--config", config, "--name", "again", "--source-db", source)
     desk.compare(config, ("again",), issues, "taken over at its end")
     bench.equal(bench.db.rows("SELECT adapter, key, message FROM sla.adapter_error"), [], "no problems")
+    test_back(bench, config, product(bench, desk.rt), token, receiver)
     for name in "rt", "field", "again":
         slatectl(bench, "detach", name, "--config", config, "--source-db", source)
     bench.equal(objects(desk.rt.db), before, "detach leaves nothing behind in RT's database")

@@ -46,6 +46,7 @@ class Redmine:
                                             preexec_fn=die_with_parent)
         bench.stack.callback(self.close)
         wait_until("Redmine answers", self.answers, 120)
+        self.api_key = (self.folder / "api-key").read_text()  # of user slated
 
     def write_folder(self, server):
         shutil.copytree(PACKAGE, self.folder, ignore=lambda folder, names: {"instances", "Gemfile.lock", "database.yml"},

@@ -22,7 +22,7 @@ User.find_by_login('admin').update_columns(must_change_passwd: false)
 plan = ProjectCustomField.create!(name: 'Plan', field_format: 'string')
 IssueCustomField.create!(name: 'Severity', possible_values: %w[S1 S2 S3 S4], default_value: 'S3',
                          trackers: Tracker.all, is_for_all: true, field_format: 'list')
-projects = { 'support' => 'gold', 'cloud' => 'silver', 'urgent' => 'instant' }.map do |name, value|
+projects = { 'support' => 'gold', 'cloud' => 'silver', 'urgent' => 'instant', 'back' => 'back' }.map do |name, value|
   project = Project.new(name: name.capitalize, identifier: name, trackers: Tracker.all,
                         enabled_module_names: ['issue_tracking'])
   project.custom_field_values = { plan.id => value }
@@ -36,6 +36,10 @@ end
   user.save!
   projects.each { |project| Member.create!(project: project, user: user, roles: [Role.find_by_name(role)]) }
 end
+# What slated writes there: its key, and a field for the state.
+IssueCustomField.create!(name: 'SLA', trackers: Tracker.all, is_for_all: true, field_format: 'string')
+Role.find_by_name('Developer').add_permission!(:set_notes_private, :view_private_notes)
+File.write('api-key', User.find_by_login('slated').api_key)
 # Customers may open their issues again.
 Role.find_by_name('Reporter').add_permission!(:edit_own_issues)
 Tracker.all.each do |tracker|

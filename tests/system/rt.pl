@@ -31,6 +31,14 @@ ok($everyone->PrincipalObj->GrantRight(Right => $_, Object => $RT::System)) for 
 my $field = RT::CustomField->new($su);
 ok($field->Create(Name => "Severity", Type => "SelectSingle", LookupType => "RT::Queue-RT::Ticket", Queue => 0));
 ok($field->AddValue(Name => $_)) for qw(S1 S2 S3);
+# What slated writes there.
+ok(RT::Queue->new($su)->Create(Name => "Back", SLADisabled => 1));
+ok(RT::CustomField->new($su)->Create(Name => "SLA", Type => "FreeformSingle", LookupType => "RT::Queue-RT::Ticket", Queue => 0));
+my $robot = RT::User->new($su);
+ok($robot->Load("robot"));
+my ($made, $said, $token) = RT::AuthToken->new($su)->Create(Owner => $robot->Id, Description => "slated");
+ok($made, $said);
+print "$token\n";
 # Scrips that render mail take most of a request's time.
 my $scrips = RT::Scrips->new($su);
 $scrips->UnLimit;

@@ -48,7 +48,7 @@ class RequestTracker:
             "RT_SITE_CONFIG": str(self.folder / "RT_SiteConfig.pm"), "RT_SITE_CONFIG_DIR": str(self.folder / "conf.d"),
             "PGHOST": server.host, "PGPORT": server.port}
         self.run("rt-setup-database-5", "--action", "init", "--dba", "postgres", "--dba-password", "x")
-        self.run("/usr/bin/perl", f"-I{LIBRARY}", HERE / "rt.pl")
+        self.robot_token = self.run("/usr/bin/perl", f"-I{LIBRARY}", HERE / "rt.pl").split()[-1]
         self.log = bench.folder / "rt.log"
         with self.log.open("w") as log:
             # A process group of its own: it forks.
@@ -65,6 +65,7 @@ class RequestTracker:
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise Failure(f"{command[0]}: {done.stdout[-1000:]}{done.stderr[-1000:]}")
+        return done.stdout
 
     def answers(self):
         if self.process.poll() is not None:
