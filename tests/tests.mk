@@ -547,6 +547,9 @@ adapter_tests = \
 	tests/system/attach_rt.py
 EXTRA_DIST += tests/system/helpdesk.py tests/system/rt.py tests/system/rt.pl
 EXTRA_DIST += tests/system/writeback.py
+# README.md's ten minutes with a table of your own.
+dist_check_SCRIPTS += tests/doc/readme_attach.py
+TESTS += tests/doc/readme_attach.py
 dist_check_SCRIPTS += $(adapter_tests)
 TESTS += $(adapter_tests)
 # Redmine, Zammad, Chatwoot.
