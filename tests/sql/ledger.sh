@@ -43,3 +43,58 @@ expect "a poll by transaction uses the index" "t" \
 	CREATE FUNCTION pg_temp.plan() RETURNS SETOF text LANGUAGE plpgsql AS \$\$ BEGIN RETURN QUERY EXECUTE
 		'EXPLAIN SELECT * FROM sla.event WHERE xid >= ''1''::xid8 OR xid = ANY (ARRAY[''1'']::xid8[])'; END \$\$;
 	SELECT bool_or(plan ~ 'event_rest_xid') FROM pg_temp.plan() plan"
+# The flush of two milestones of a ticket. What is not given is NULL.
+flush=$(cat <<'SQL'
+BEGIN;
+INSERT INTO sla.ticket (external_id, org, severity) VALUES ('flush', 'ACME', 'high');
+CREATE FUNCTION pg_temp.flush(given jsonb) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	answer bigint;
+BEGIN
+	given := '{"fenced": "t", "instance": "x", "known": "{a,b}", "m_metric": "{update,update}", "m_at": "{2026-01-01,2026-01-01}"}'
+		|| jsonb_build_object('m_ticket', array_fill(currval('sla.ticket_id_seq'), '{2}')::text) || given;
+	EXECUTE (SELECT format('SELECT deliveries FROM sla.flush(%s)', string_agg(format('%L::%s', given ->> n.name,
+			format_type(n.type, NULL)), ', ' ORDER BY n.k))
+		FROM pg_proc p, unnest(p.proargnames[:p.pronargs], p.proargtypes::oid[]) WITH ORDINALITY AS n (name, type, k)
+		WHERE p.oid = 'sla.flush'::regproc) INTO answer;
+	RETURN answer;
+END
+$$;
+SQL
+)
+expect "what a batch repeats is left alone, the rest of it is written" "0
+0
+started|1
+breached|1
+resumed|1" "$flush
+	SELECT pg_temp.flush('{\"m_cycle\": \"{1,1}\", \"m_milestone\": \"{started,breached}\"}');
+	SELECT pg_temp.flush('{\"m_cycle\": \"{1,1}\", \"m_milestone\": \"{started,resumed}\"}');
+	SELECT milestone, count(*) FROM sla.milestone m WHERE ticket_id = currval('sla.ticket_id_seq') GROUP BY 1 ORDER BY min(id);
+	ROLLBACK"
+escalated='"m_cycle": "{1,2}", "m_milestone": "{escalated,escalated}", "m_escalation": "{l,l}", "m_step": "{1,1}", "m_repeat": "{0,0}",
+	"m_trigger": "{breached,breached}", "m_notify": "{\"{b,a}\",\"{a}\"}", "m_payload": "{\"{\\\"severity\\\": \\\"low\\\"}\",\"{}\"}",
+	"m_reach": "{\"{\\\"steps\\\": [[\\\"b\\\",\\\"a\\\"]]}\",\"{\\\"steps\\\": [[\\\"a\\\"]]}\"}"'
+told="SELECT cycle, told, unset, silenced_by FROM sla.milestone WHERE ticket_id = currval('sla.ticket_id_seq') ORDER BY id;
+	SELECT cycle, kind, channel, address, payload ->> 'notified', payload #>> '{ticket,severity}', payload #>> '{ticket,org}'
+		FROM sla.delivery WHERE ticket_id = currval('sla.ticket_id_seq') ORDER BY cycle, channel"
+for plain in t f; do
+	expect "whom an escalation tells, plain: $plain" '3
+1|{b,a}||
+2|{a}||
+1|escalated|a||["a", "b"]|low|ACME
+1|escalated|b||["a", "b"]|low|ACME
+2|escalated|a||["a"]|high|ACME' "$flush SELECT pg_temp.flush('{$escalated, \"m_plain\": \"{t,$plain}\"}'); $told; ROLLBACK"
+done
+expect "a silence holds plain escalations back, too" "0
+1|{}||t
+2|{}||t" "$flush INSERT INTO sla.silence (match, until, by, reason) VALUES ('{\"org\": \"ACME\"}', now() + interval '1 h', 'x', 'y');
+	SELECT pg_temp.flush('{$escalated, \"m_plain\": \"{t,t}\"}');
+	SELECT cycle, told, unset, silenced_by > 0 FROM sla.milestone WHERE ticket_id = currval('sla.ticket_id_seq') ORDER BY id; ROLLBACK"
+expect "what ends is told where its escalations were" '2
+2
+escalated|a
+escalated|b
+resolved|a
+resolved|b' "$flush SELECT pg_temp.flush('{$escalated, \"m_plain\": \"{t,t}\", \"m_cycle\": \"{1,1}\", \"m_repeat\": \"{0,0}\"}');
+	SELECT pg_temp.flush('{\"m_cycle\": \"{1,1}\", \"m_milestone\": \"{met,resumed}\", \"m_payload\": \"{\\\"{}\\\",\\\"{}\\\"}\"}');
+	SELECT kind, channel FROM sla.delivery WHERE ticket_id = currval('sla.ticket_id_seq') ORDER BY 1, 2; ROLLBACK"
