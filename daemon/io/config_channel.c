@@ -146,13 +146,15 @@ ticket_adapter(struct loader *loader, const config_setting_t *group)
 	struct suggestion suggestion = {.given = name};
 	char nearest[128];
 
-	for (size_t i = 0; name != NULL && i < loader->config->n_adapters; i++) {
+	if (name == NULL || loader->error < 0)
+		return NULL; /* out of memory, adapters may lack what is looked at here */
+	for (size_t i = 0; i < loader->config->n_adapters; i++) {
 		if (strcmp(loader->config->adapters[i].name, name) == 0)
 			return &loader->config->adapters[i];
 		suggestion_offer(&suggestion, loader->config->adapters[i].name);
 	}
 	/* One with problems of its own has them reported there. */
-	if (name != NULL && names_find(&loader->adapters, name) == NULL)
+	if (names_find(&loader->adapters, name) == NULL)
 		loader_problem(loader, group, "adapter", "there is no adapter \"%s\"%s", name,
 		               suggestion_text(&suggestion, nearest));
 	return NULL;
