@@ -60,6 +60,8 @@ FUNCTIONS = {
     "adapter_swept": "sla_daemon",
     "adapter_take_over": "",
     "adapter_turn": "sla_daemon",
+    "adapter_wanted": "sla_daemon",
+    "adapter_write": "sla_daemon",
     "answer_hook": "sla_daemon",
     "append_event": "",
     "apply_reassessments": "sla_daemon",
