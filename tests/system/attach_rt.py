@@ -10,12 +10,29 @@ before attach is moved some days back, so that deadlines have passed in it.
 import concurrent.futures
 import datetime
 import os
+import types
 
 from harness import Failure, microseconds, run, wait_until, webhook
 from helpdesk import Ticket, compare, facts, objects, slatectl
 from rt import RequestTracker
 from writeback import LADDER, POLICY, RULES, Product, test_back, write_tokens
 
+PROMISES = """
+calendars = {{ office = {{ timezone = "UTC"; hours = {{ weekdays = "09:00-17:00"; }}; }}; }};
+policies = (
+    {policy}
+    {{ name = "urgent"; match = {{ plan = "urgent"; }}; on_change = "follow"; escalation = "alerts"; targets = (
+        {{ metric = "first_response"; within = "30m"; at_risk = [ "50%" ]; }},
+        {{ metric = "next_response"; within = "30m"; }},
+        {{ metric = "resolution"; within = "4h"; at_risk = [ "75%" ]; }} ); }},
+    {{ name = "standard"; match = {{ plan = "standard"; }}; on_change = "follow"; escalation = "alerts"; targets = (
+        {{ metric = "first_response"; severity = "critical"; within = "1h"; at_risk = [ "50%" ]; }},
+        {{ metric = "first_response"; within = "4h"; calendar = "office"; at_risk = [ "50%" ]; }},
+        {{ metric = "next_response"; within = "4h"; calendar = "office"; }},
+        {{ metric = "resolution"; within = "24h"; calendar = "office"; at_risk = [ "50%", "75%" ]; pause_on = [ "pending" ]; }} ); }}
+);
+escalations = {{ {ladder} alerts = ( {{ on = "breached"; notify = [ "ops" ]; }}, {{ on = "requested"; notify = [ "ops" ]; }} ); }};
+"""
 CONFIG = """
 adapters = {{
     rt = {{ severity = "priority"; severity_map = [ "90.. = critical", "60..89 = high", "20..59 = normal", "* = low" ];
@@ -27,27 +44,18 @@ adapters = {{
     again = {{ severity = "priority"; severity_map = [ "90.. = critical", "60..89 = high", "20..59 = normal", "* = low" ];
         {common} }};
 }};
-calendars = {{ office = {{ timezone = "UTC"; hours = {{ weekdays = "09:00-17:00"; }}; }}; }};
-policies = (
-    {back_policy},
-    {{ name = "urgent"; match = {{ plan = "urgent"; }}; on_change = "follow"; escalation = "alerts"; targets = (
-        {{ metric = "first_response"; within = "30m"; at_risk = [ "50%" ]; }},
-        {{ metric = "next_response"; within = "30m"; }},
-        {{ metric = "resolution"; within = "4h"; at_risk = [ "75%" ]; }} ); }},
-    {{ name = "standard"; match = {{ plan = "standard"; }}; on_change = "follow"; escalation = "alerts"; targets = (
-        {{ metric = "first_response"; severity = "critical"; within = "1h"; at_risk = [ "50%" ]; }},
-        {{ metric = "first_response"; within = "4h"; calendar = "office"; at_risk = [ "50%" ]; }},
-        {{ metric = "next_response"; within = "4h"; calendar = "office"; }},
-        {{ metric = "resolution"; within = "24h"; calendar = "office"; at_risk = [ "50%", "75%" ]; pause_on = [ "pending" ]; }} ); }}
-);
-escalations = {{ {back_ladder} alerts = ( {{ on = "breached"; notify = [ "ops" ]; }}, {{ on = "requested"; notify = [ "ops" ]; }} ); }};
 channels = {{ {channels} back = {{ type = "ticket"; adapter = "back"; url = "http://127.0.0.1:{port}/"; token_file = "token";
     due = true; severity = true; tag = "SLA"; }}; }};
-{back_rules}
+"""
+SAME = """
+adapters = {{ rt = {{ severity = "priority"; severity_map = [ "90.. = critical", "60..89 = high", "20..59 = normal", "* = low" ];
+    {common} }}; }};
+channels = {{ ops = {{ type = "exec"; command = "/bin/true"; }}; }};
 """
 BASE = """kind = "request-tracker"; conninfo = "{conninfo}"; sweep = "2s"; own_user = "robot";
     status_map = [ "new, open = open", "stalled = pending", "resolved, rejected = solved", "deleted = closed" ];"""
-COMMON = BASE + """plan = "sla"; category = "queue"; assignee = "owner"; org = "organization"; only = "sql:t.queue <> (SELECT q.id FROM queues q WHERE q.name = 'Back')";"""
+COMMON = BASE + """plan = "sla"; category = "queue"; assignee = "owner"; org = "organization";
+    only = "sql:t.queue <> (SELECT q.id FROM queues q WHERE q.name = 'Back')";"""
 # What the test knows of its RT, beside what the adapters are told.
 STATUS = {"new": "open", "open": "open", "stalled": "pending", "resolved": "solved", "rejected": "solved", "deleted": "closed"}
 FIELD = {"S1": "critical", "S2": "high", "S3": "normal"}
@@ -183,11 +191,13 @@ class Desk:
         self.bench = bench
         self.rt = RequestTracker(bench)
         self.issues = []
-        self.issues += [Issue(n, self.issues) for n in range(ALL + 2)]
-        # For RT's Due: another agreement, and an answer to a stalled ticket.
-        urgent, stalled = self.issues[-2:]
+        self.issues += [Issue(n, self.issues) for n in range(ALL + 3)]
+        # For RT's Due: another agreement, an answer to a stalled ticket, and one that is reopened after days.
+        urgent, stalled, reopened = self.issues[-3:]
         urgent.todo = [("alice", "SLA", "urgent")]
         stalled.todo = [("alice", "Status", "stalled"), (stalled.customer, "correspond", "And now?"), ("alice", "correspond", "Here.")]
+        reopened.todo = [("alice", "correspond", "Here."), ("alice", "Status", "resolved"),
+                         (reopened.customer, "correspond", "Not quite."), ("alice", "correspond", "Now.")]
 
     def each(self, issues, do):
         """For all of them at the same time, as far as RT can."""
@@ -225,7 +235,8 @@ def test_due(bench, desk):
     """RT's own Due against our earliest, of the open tickets opened since attach whose agreement is RT's. RT differs where
     time runs out with the day: for it that is when the next one begins. It counts from the transaction Create, which is
     written some seconds after the ticket's creation where the machine is slow. It is wrong where a customer has answered
-    a stalled ticket: it leaves the status, and so the resolution without a due date."""
+    a stalled ticket: it leaves the status, and so the resolution without a due date. And where a ticket is reopened: it counts
+    the days for which it was resolved."""
     def agree(theirs, ours):
         if ours.endswith("T17:00:00+00:00"):
             return theirs.endswith("T09:00:00+00:00") and 0 < microseconds(theirs) - microseconds(ours) <= 3 * DAY_US
@@ -236,15 +247,18 @@ def test_due(bench, desk):
     ours = {row["name"]: row["due"] for row in bench.db.rows(
         "SELECT t.external_id AS name, (SELECT min(c.due_at) FROM sla.clock c WHERE c.ticket_id = t.id AND c.state = 'running') AS due "
         "FROM sla.ticket t WHERE t.source = 'rt'")}
-    same = [issue for issue in desk.issues[BEFORE:-1] if issue.name in theirs
+    same = [issue for issue in desk.issues[BEFORE:-2] if issue.name in theirs
             and not any(what == "Priority" and value >= 90 for _, what, value in issue.done)]
     differ = [issue.name for issue in same if theirs[issue.name] is None or ours[issue.name] is None
               or not agree(theirs[issue.name], ours[issue.name])]
     bench.check(len(same) >= 5 and not differ, f"RT's Due of {len(same)} tickets is ours",
                 [(name, theirs[name], ours[name]) for name in differ])
-    answered = desk.issues[-1].name
+    answered, reopened = (issue.name for issue in desk.issues[-2:])
     bench.check(theirs[answered] is None and ours[answered] is not None,
                 "RT's Due forgets the resolution of a stalled ticket that was answered; ours runs", (theirs[answered], ours[answered]))
+    now = bench.db.value("SELECT clock_timestamp()")
+    bench.check(theirs[reopened] < now < ours[reopened],
+                "RT's Due after reopening counts the days for which it was resolved; ours does not", (theirs[reopened], ours[reopened]))
 
 
 def test_off(bench, desk, config, issues):
@@ -259,6 +273,22 @@ def test_off(bench, desk, config, issues):
         desk.rt.db.run(f"ALTER TABLE {table} ENABLE TRIGGER slated_field")
     desk.compare(config, ("rt", "field"), desk.issues, "after triggers were off")
     bench.check(bench.db.value("SELECT sum(differences) FROM sla.adapter") > before, "the differences are counted")
+
+
+def test_same(bench, desk):
+    """RT's own database has schema sla, too, and the adapter no conninfo."""
+    bench.server.migrate("rt5")
+    config = bench.write_config(SAME.format(common=COMMON.replace('conninfo = "{conninfo}"; ', "")) + PROMISES.format(
+        policy="", ladder=""), "same.conf", user="slated", database="rt5")
+    daemon = bench.daemon(config)
+    slatectl(bench, "attach", "request-tracker", "--config", config, "--source-db", bench.server.conninfo(database="rt5"))
+    there = types.SimpleNamespace(db=desk.rt.db, check=bench.check, note=bench.note)
+    compare(there, config, "rt", [issue.expected(desk.rt, SEEN["rt"]) for issue in desk.issues], "in RT's own database")
+    last = desk.issues[-1]
+    last.todo = [(last.customer, "correspond", "Thank you.")]
+    last.advance(desk.rt)
+    compare(there, config, "rt", [issue.expected(desk.rt, SEEN["rt"]) for issue in desk.issues], "and live")
+    bench.stopped(daemon)
 
 
 def product(bench, rt):
@@ -288,20 +318,21 @@ def test(bench):
     token = write_tokens(bench, desk.rt.robot_token)
     config = bench.write_config(CONFIG.format(
         common=COMMON.format(conninfo=conninfo), base=BASE.format(conninfo=conninfo), channels=webhook("ops", receiver.url()),
-        port=desk.rt.port, back_policy=POLICY, back_ladder=LADDER, back_rules=RULES), user="slated")
-    desk.open(issues[:BEFORE])
+        port=desk.rt.port) + PROMISES.format(policy=f"{POLICY},", ladder=LADDER) + RULES, user="slated")
+    early = issues[:BEFORE] + issues[-1:]
+    desk.open(early)
     desk.go_on(issues[:ENDED], 0)
-    desk.go_on(issues[ENDED:BEFORE], 2)
-    desk.move_back(issues[:BEFORE], microseconds(bench.db.value("SELECT clock_timestamp()")) // DAY_US * DAY_US - 6 * DAY_US)
+    desk.go_on(early[ENDED:], 2)
+    desk.move_back(early, microseconds(bench.db.value("SELECT clock_timestamp()")) // DAY_US * DAY_US - 6 * DAY_US)
     before = objects(desk.rt.db)
     daemon = bench.daemon(config)
     source = bench.server.conninfo(database="rt5")
     for name in "rt", "field":
         slatectl(bench, "attach", "request-tracker", "--config", config, "--name", name, "--source-db", source)
-    desk.compare(config, ("rt", "field"), issues[:BEFORE], "taken over at attach")
+    desk.compare(config, ("rt", "field"), early, "taken over at attach")
     bench.equal(receiver.requests(), [], "nobody is told of what was before")
-    desk.open(issues[BEFORE:])
-    desk.go_on(issues[:LIVE] + issues[-2:], 0)
+    desk.open(issues[BEFORE:-1])
+    desk.go_on(issues[:LIVE] + issues[-3:], 0)
     desk.compare(config, ("rt", "field"), issues, "live")
     test_due(bench, desk)
     test_off(bench, desk, config, issues)
@@ -313,6 +344,7 @@ def test(bench):
         slatectl(bench, "detach", name, "--config", config, "--source-db", source)
     bench.equal(objects(desk.rt.db), before, "detach leaves nothing behind in RT's database")
     bench.stopped(daemon)
+    test_same(bench, desk)
 
 
 if __name__ == "__main__":

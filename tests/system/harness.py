@@ -181,8 +181,8 @@ class Server:
     def conninfo(self, user="postgres", database="postgres"):
         return f"host={self.host} port={self.port} user={user} dbname={database}"
 
-    def migrate(self):
-        done = subprocess.run([BUILD / "slatectl", "migrate", "--conninfo", self.conninfo()], capture_output=True,
+    def migrate(self, database="postgres"):
+        done = subprocess.run([BUILD / "slatectl", "migrate", "--conninfo", self.conninfo(database=database)], capture_output=True,
                               text=True, check=False)
         if done.returncode != 0:
             raise Failure(f"slatectl migrate: {done.stderr}")
@@ -344,12 +344,12 @@ class Bench:
         self.stack.callback(receiver.close)
         return receiver
 
-    def write_config(self, text, name="slated.conf", instance="first", user="postgres"):
+    def write_config(self, text, name="slated.conf", instance="first", user="postgres", database="postgres"):
         """Writes a configuration; `text` is all but the database and the instance."""
         path = self.folder / name
         # As an editor does it, so that a daemon never reads half of it.
         new = self.folder / f"{name}.new"
-        new.write_text(f'database = {{ conninfo = "{self.server.conninfo(user)}"; }};\n'
+        new.write_text(f'database = {{ conninfo = "{self.server.conninfo(user, database)}"; }};\n'
                        f'instance = {{ name = "{instance}"; }};\n{text}')
         new.rename(path)
         return path
