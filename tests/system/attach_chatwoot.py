@@ -6,8 +6,8 @@ comes to the milestones that the model gives for it.
 import json
 
 from harness import literal, run, webhook
-from helpdesk import Clock, Ticket, attach, compare, detach, expect_gone, facts, objects, play, product, refused, rfc3339, \
-    taken_over
+from helpdesk import AGREEMENTS, Clock, Ticket, attach, compare, detach, expect_gone, facts, objects, play, product, \
+    refused, rfc3339, taken_over
 
 TABLES = """
 CREATE TABLE accounts (id serial PRIMARY KEY, name varchar NOT NULL);
@@ -48,21 +48,7 @@ adapters = {{ desk = {{ kind = "chatwoot"; sweep = "2s"; conninfo = "{conninfo}"
     category = "contact_field:tier"; own_user = "robot@desk.example";
     status_map = [ "open = open", "pending = on_hold", "snoozed = pending", "resolved = solved" ];
     severity_map = [ "urgent = critical", "high = high", "medium = normal", "* = low" ]; }}; }};
-policies = (
-    {{ name = "gold"; match = {{ plan = "gold"; }}; escalation = "alerts"; targets = (
-        {{ metric = "first_response"; severity = "critical"; within = "20m"; at_risk = [ "50%" ]; }},
-        {{ metric = "first_response"; within = "1h"; at_risk = [ "75%", "10m" ]; pause_on = [ "on_hold" ]; }},
-        {{ metric = "next_response"; within = "45m"; at_risk = [ "50%" ]; pause_on = [ "pending" ]; }},
-        {{ metric = "update"; within = "2h"; pause_on = [ "pending" ]; }},
-        {{ metric = "resolution"; within = "6h"; at_risk = [ "75%" ]; pause_on = [ "pending" ];
-          reopen = "restart"; }} ); }},
-    {{ name = "silver"; match = {{ plan = "silver"; }}; on_change = "follow"; targets = (
-        {{ metric = "first_response"; within = "90m"; }},
-        {{ metric = "resolution"; within = "30h"; at_risk = [ "50%" ]; pause_on = [ "pending" ]; }} ); }}
-);
-escalations = {{ alerts = ( {{ on = "breached"; notify = [ "ops" ]; }}, {{ on = "requested"; notify = [ "ops" ]; }} ); }};
-channels = {{ {channels} }};
-"""
+""" + AGREEMENTS
 STATUSES = ["open", "resolved", "pending", "snoozed"]
 PRIORITIES = ["low", "medium", "high", "urgent"]
 STATUS = {"open": "open", "resolved": "solved", "pending": "on_hold", "snoozed": "pending"}

@@ -4,8 +4,8 @@ out), written to as Zammad does: the life of 50 tickets, some of it before the a
 the milestones that the model gives for it.
 """
 from harness import literal, run, webhook
-from helpdesk import Clock, Ticket, attach, compare, detach, expect_gone, facts, objects, play, product, refused, rfc3339, \
-    taken_over
+from helpdesk import AGREEMENTS, Clock, Ticket, attach, compare, detach, expect_gone, facts, objects, play, product, \
+    refused, rfc3339, taken_over
 
 TABLES = """
 CREATE TABLE users (id serial PRIMARY KEY, organization_id integer, login varchar(255) NOT NULL, email varchar(255));
@@ -59,21 +59,7 @@ adapters = {{ desk = {{ kind = "zammad"; sweep = "2s"; conninfo = "{conninfo}"; 
     own_user = "robot";
     status_map = [ "new = open", "open = open", "pending reminder, pending close = pending", "closed = solved", "* = closed" ];
     severity_map = [ "3 high = critical", "2 normal = normal", "* = low" ]; }}; }};
-policies = (
-    {{ name = "gold"; match = {{ plan = "gold"; }}; escalation = "alerts"; targets = (
-        {{ metric = "first_response"; severity = "critical"; within = "20m"; at_risk = [ "50%" ]; }},
-        {{ metric = "first_response"; within = "1h"; at_risk = [ "75%", "10m" ]; }},
-        {{ metric = "next_response"; within = "45m"; at_risk = [ "50%" ]; pause_on = [ "pending" ]; }},
-        {{ metric = "update"; within = "2h"; pause_on = [ "pending" ]; }},
-        {{ metric = "resolution"; within = "6h"; at_risk = [ "75%" ]; pause_on = [ "pending" ];
-          reopen = "restart"; }} ); }},
-    {{ name = "silver"; match = {{ plan = "silver"; }}; on_change = "follow"; targets = (
-        {{ metric = "first_response"; within = "90m"; }},
-        {{ metric = "resolution"; within = "30h"; at_risk = [ "50%" ]; pause_on = [ "pending" ]; }} ); }}
-);
-escalations = {{ alerts = ( {{ on = "breached"; notify = [ "ops" ]; }}, {{ on = "requested"; notify = [ "ops" ]; }} ); }};
-channels = {{ {channels} }};
-"""
+""" + AGREEMENTS
 SEVERITY = {"1 low": "low", "2 normal": "normal", "3 high": "critical"}
 STATUS = {"new": "open", "open": "open", "pending reminder": "pending", "pending close": "pending", "closed": "solved"}
 TABLE = {"state": "ticket_states", "priority": "ticket_priorities", "group": "groups", "owner": "users",

@@ -15,6 +15,24 @@ FIELDS = ("at", "metric", "cycle", "milestone", "level", "due_at", "policy", "ca
 RECORDED = """SELECT t.external_id AS ticket, m.* FROM sla.milestone m JOIN sla.ticket t ON t.id = m.ticket_id
     WHERE t.source = {source} AND m.at <= {until} ORDER BY m.at, m.id"""
 
+# What customers were promised, for str.format().
+AGREEMENTS = """
+policies = (
+    {{ name = "gold"; match = {{ plan = "gold"; }}; escalation = "alerts"; targets = (
+        {{ metric = "first_response"; severity = "critical"; within = "20m"; at_risk = [ "50%" ]; }},
+        {{ metric = "first_response"; within = "1h"; at_risk = [ "75%", "10m" ]; pause_on = [ "on_hold" ]; }},
+        {{ metric = "next_response"; within = "45m"; at_risk = [ "50%" ]; pause_on = [ "pending" ]; }},
+        {{ metric = "update"; within = "2h"; pause_on = [ "pending" ]; }},
+        {{ metric = "resolution"; within = "6h"; at_risk = [ "75%" ]; pause_on = [ "pending" ];
+          reopen = "restart"; }} ); }},
+    {{ name = "silver"; match = {{ plan = "silver"; }}; on_change = "follow"; targets = (
+        {{ metric = "first_response"; within = "90m"; }},
+        {{ metric = "resolution"; within = "30h"; at_risk = [ "50%" ]; pause_on = [ "pending" ]; }} ); }}
+);
+escalations = {{ alerts = ( {{ on = "breached"; notify = [ "ops" ]; }}, {{ on = "requested"; notify = [ "ops" ]; }} ); }};
+channels = {{ {channels} }};
+"""
+
 
 def rfc3339(us):
     """Microseconds since 1970 as slatectl and PostgreSQL read them."""
