@@ -2,27 +2,19 @@
  *
  *   REST -> TURN (ours: is it our turn?) -> TAKE (theirs) -> APPLY (ours) -> DONE (theirs) -> TAKE ... -> REST
  *                                                 and while tickets are compared: SLICE (theirs) -> COMPARE (ours)
- *                                                 or what is to be written back: WANTED (ours) -> REQUESTS (theirs) ->
- * WRITE
+ *                                                 or for what is written back: WANTED (ours) -> REQUESTS -> WRITE
  *
  * A reading is forgotten there only once it has been written down here; should that be lost, it comes again and adds
  * nothing. */
-#include "slated/adapter.h"
-
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter_internal.h"
 #include "slated/config.h"
-#include "slated/log.h"
-#include "slated/loop.h"
-#include "slated/pg.h"
-#include "slated/pg_array.h"
 #include "slated/result.h"
 
-#define REST         ((struct duration){US_PER_S / 2})
 #define REST_TROUBLE ((struct duration){5 * US_PER_S})
 /* A turn lasts ten seconds (sla.adapter_turn). */
 #define TURN_LASTS_US (4 * US_PER_S)
@@ -32,65 +24,6 @@
 #define ROOM         "200"
 #define SQL_SIZE     300
 
-enum adapter_step {
-	STEP_REST,
-	STEP_TURN,
-	STEP_TAKE,
-	STEP_APPLY,
-	STEP_DONE,
-	STEP_SLICE,
-	STEP_COMPARE,
-	STEP_SWEPT,
-	STEP_WANTED,
-	STEP_REQUESTS,
-	STEP_WRITE
-};
-
-/* What a step's answer left for the next ones; each text is to be freed. */
-struct reading {
-	char *ids;
-	char *documents;
-	char *error_ids;
-	char *errors;
-	char *last;
-	bool more;
-};
-
-struct adapter {
-	struct adapters *all;
-	const struct adapter_settings *settings;
-	struct pg *theirs;
-	struct pg *ours;
-	struct pg_server server; /* theirs */
-	struct timer *timer;
-	enum adapter_step step;
-	bool failed;
-	struct reading reading;
-	int64_t turn_at; /* ticks; 0: not ours */
-	bool mine;
-	bool compare;
-	char *after; /* what to compare; see sla.adapter_turn() */
-	char *since;
-	char *keys;
-	int64_t waiting;
-	char *writer;     /* the channel that writes to its tickets, or NULL */
-	struct text set;  /* what follows the clocks there, an array's text */
-	char *tag;        /* the field for it, or NULL */
-	int64_t look_at;  /* ticks: when to look what is to be written */
-	int64_t asked_at; /* ticks */
-	struct adapter *next;
-};
-
-struct adapters {
-	struct event_base *base;
-	struct loop *loop;
-	const char *instance;
-	struct adapters_hooks hooks;
-	struct text told; /* the channels that are told what was overdue at attach, an array's text */
-	const char *link; /* the template of tickets' links, or NULL */
-	struct adapter *first;
-};
-
 static void
 text_set(char **text, const PGresult *result, int column)
 {
@@ -99,7 +32,7 @@ text_set(char **text, const PGresult *result, int column)
 	*text = value != NULL ? strdup(value) : NULL;
 }
 
-static void
+void
 reading_clear(struct reading *reading)
 {
 	free(reading->ids);
@@ -110,16 +43,16 @@ reading_clear(struct reading *reading)
 	*reading = (struct reading){0};
 }
 
-static void
-rest(struct adapter *a, struct duration for_)
+void
+adapter_rest(struct adapter *a, struct duration for_)
 {
 	a->step = STEP_REST;
 	reading_clear(&a->reading);
 	timer_set(a->timer, for_);
 }
 
-static void
-tell(struct adapter *a, const char *text)
+void
+adapter_tell(struct adapter *a, const char *text)
 {
 	a->all->hooks.problem(a->all->hooks.arg, a->settings->name, text);
 }
@@ -140,7 +73,7 @@ tell_error(struct adapter *a, const PGresult *result)
 		               a->settings->name);
 	else
 		result_write_error(result, text);
-	tell(a, text);
+	adapter_tell(a, text);
 }
 
 /* Answers ---------------------------------------------------------------------------------------------------------- */
@@ -185,7 +118,7 @@ note_applied(struct adapter *a, const PGresult *result)
 	                                      result_number(result, 0, 2), result_number(result, 0, 3)};
 	a->all->hooks.counted(a->all->hooks.arg, a->settings->name, &counts);
 	if (counts.errors > 0)
-		tell(a, "some of it, and sla.adapter_error says why");
+		adapter_tell(a, "some of it, and sla.adapter_error says why");
 }
 
 static void
@@ -242,7 +175,7 @@ send(struct adapter *a, enum adapter_step step, struct pg *pg, const char *sql, 
 	a->step = step;
 	if (pg_send(pg, &(struct pg_query){
 	                    .text = sql, .n_params = n, .params = params, .result = on_result, .arg = a}) < 0)
-		rest(a, REST_TROUBLE); /* its loss has been told */
+		adapter_rest(a, REST_TROUBLE); /* its loss has been told */
 }
 
 static void
@@ -347,7 +280,7 @@ ask_requests(struct adapter *a)
 	if (a->reading.documents != NULL)
 		send_requests(a);
 	else
-		rest(a, REST);
+		adapter_rest(a, ADAPTER_REST);
 }
 
 static bool
@@ -362,7 +295,7 @@ look_further(struct adapter *a)
 {
 	bool look = a->writer != NULL && a->set.len > 0 && loop_ticks(a->all->loop) >= a->look_at;
 	if (!a->compare && !look) {
-		rest(a, REST);
+		adapter_rest(a, ADAPTER_REST);
 		return;
 	}
 	reading_clear(&a->reading);
@@ -382,7 +315,7 @@ go_on(struct adapter *a)
 	if (a->failed) {
 		a->failed = false;
 		a->turn_at = 0;
-		rest(a, REST_TROUBLE);
+		adapter_rest(a, REST_TROUBLE);
 		return;
 	}
 	switch (a->step) {
@@ -390,7 +323,7 @@ go_on(struct adapter *a)
 		if (a->mine)
 			send_take(a);
 		else
-			rest(a, REST);
+			adapter_rest(a, ADAPTER_REST);
 		break;
 	case STEP_TAKE:
 		if (took_something(a))
@@ -422,201 +355,22 @@ go_on(struct adapter *a)
 	case STEP_WRITE:
 	case STEP_REST:
 	case STEP_SWEPT:
-		rest(a, REST);
+		adapter_rest(a, ADAPTER_REST);
 		break;
 	}
 }
 
-static void
-on_timer(void *arg)
+void
+adapter_on_timer(void *arg)
 {
 	struct adapter *a = arg;
 
 	if (a->step != STEP_REST)
 		return;
 	if (!pg_is_ready(a->ours) || !pg_is_ready(a->theirs) || !pg_is_idle(a->ours) || !pg_is_idle(a->theirs))
-		rest(a, REST);
+		adapter_rest(a, ADAPTER_REST);
 	else if (a->mine && a->turn_at != 0 && loop_ticks(a->all->loop) - a->turn_at < TURN_LASTS_US)
 		send_take(a);
 	else
 		send_turn(a);
-}
-
-/* Life ------------------------------------------------------------------------------------------------------------- */
-
-static void
-on_ready(void *arg)
-{
-	(void)arg; /* the timer looks */
-}
-
-static void
-on_lost(void *arg, const char *reason)
-{
-	struct adapter *a = arg;
-	tell(a, reason);
-	a->failed = false;
-	a->turn_at = 0;
-	rest(a, REST);
-}
-
-static void
-adapter_free(struct adapter *a)
-{
-	pg_free(a->theirs);
-	pg_free(a->ours);
-	timer_free(a->timer);
-	reading_clear(&a->reading);
-	free(a->after);
-	free(a->since);
-	free(a->keys);
-	free(a->writer);
-	free(a->set.data);
-	free(a->tag);
-	free(a);
-}
-
-static int
-connect_theirs(struct adapter *a, const struct config *config)
-{
-	const struct adapter_settings *s = a->settings;
-	const struct pg_callbacks callbacks = {on_ready, on_lost, NULL, a};
-	const char *conninfo = s->conninfo != NULL ? s->conninfo : config->conninfo;
-	char name[80];
-	char *problem = NULL;
-
-	(void)snprintf(name, sizeof(name), "adapter %s", s->name);
-	int r =
-	    pg_new(a->all->base, conninfo != NULL ? conninfo : "", s->conninfo != NULL ? s->password : config->password,
-	           name, config->database_timeout, &a->server, &callbacks, &a->theirs, &problem);
-	if (r == -EINVAL)
-		log_error("configuration", log_text("setting", "adapters.conninfo"), log_text("adapter", s->name),
-		          log_text("error", problem));
-	free(problem);
-	return r;
-}
-
-/* The channel that writes to its tickets. A copy: the channels' settings do not last. */
-static int
-note_writer(struct adapter *a, const struct config *config)
-{
-	for (size_t i = 0; i < config->n_channels; i++) {
-		const struct channel_settings *c = &config->channels[i];
-		if (c->adapter == NULL || strcmp(c->adapter, a->settings->name) != 0)
-			continue;
-		a->writer = strdup(c->name);
-		a->tag = c->tag != NULL ? strdup(c->tag) : NULL;
-		if (c->due)
-			pg_array_add(&a->set, "due");
-		if (c->tag != NULL)
-			pg_array_add(&a->set, "tag");
-		if (c->severity)
-			pg_array_add(&a->set, "severity");
-		if (a->set.len > 0)
-			pg_array_end(&a->set);
-		if (a->writer == NULL || (c->tag != NULL && a->tag == NULL) || a->set.failed)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-static int
-adapter_new(struct adapters *all, const struct config *config, const struct adapter_settings *settings,
-            struct adapter **ret)
-{
-	struct adapter *a = calloc(1, sizeof(*a));
-	if (a == NULL)
-		return -ENOMEM;
-	const struct pg_callbacks callbacks = {on_ready, on_lost, NULL, a};
-	a->all = all;
-	a->settings = settings;
-	int r = timer_new(all->loop, on_timer, a, &a->timer);
-	if (r == 0)
-		r = note_writer(a, config);
-	if (r == 0)
-		r = connect_theirs(a, config);
-	if (r == 0)
-		r = all->hooks.connect(all->hooks.arg, "adapter", &callbacks, &a->ours);
-	if (r < 0) {
-		adapter_free(a);
-		return r;
-	}
-	pg_start(a->theirs);
-	pg_start(a->ours);
-	timer_set(a->timer, REST);
-	*ret = a;
-	return 0;
-}
-
-int
-adapters_new(struct event_base *base, struct loop *loop, const char *instance, const struct adapters_hooks *hooks,
-             struct adapters **ret)
-{
-	struct adapters *all = calloc(1, sizeof(*all));
-	if (all == NULL)
-		return -ENOMEM;
-	*all = (struct adapters){.base = base, .loop = loop, .instance = instance, .hooks = *hooks};
-	*ret = all;
-	return 0;
-}
-
-static void
-free_all(struct adapters *all)
-{
-	while (all->first != NULL) {
-		struct adapter *a = all->first;
-		all->first = a->next;
-		adapter_free(a);
-	}
-}
-
-/* Nobody is paged for the past, what Alertmanager is told it must be told the end of, and a digest is of no ticket. */
-static int
-note_channels(struct adapters *all, const struct config *config)
-{
-	text_empty(&all->told);
-	for (size_t i = 0; i < config->n_channels; i++) {
-		enum channel_type type = config->channels[i].type;
-		if (type != CHANNEL_PAGERDUTY && type != CHANNEL_GOALERT && type != CHANNEL_ALERTMANAGER &&
-		    type != CHANNEL_TICKET)
-			pg_array_add(&all->told, config->channels[i].name);
-	}
-	pg_array_end(&all->told);
-	all->link = config->ticket_link;
-	return all->told.failed ? -ENOMEM : 0;
-}
-
-int
-adapters_configure(struct adapters *all, const struct config *config)
-{
-	free_all(all);
-	if (note_channels(all, config) < 0)
-		return -ENOMEM;
-	for (size_t i = config->n_adapters; i > 0; i--) {
-		struct adapter *a;
-		int r = adapter_new(all, config, &config->adapters[i - 1], &a);
-		if (r < 0)
-			return r;
-		a->next = all->first;
-		all->first = a;
-	}
-	return 0;
-}
-
-void
-adapters_free(struct adapters *all)
-{
-	if (all == NULL)
-		return;
-	free_all(all);
-	free(all->told.data);
-	free(all);
-}
-
-void
-adapters_each(const struct adapters *all, void (*each)(void *arg, const char *name, bool connected, int64_t waiting),
-              void *arg)
-{
-	for (const struct adapter *a = all->first; a != NULL; a = a->next)
-		each(arg, a->settings->name, pg_is_ready(a->theirs), a->waiting);
 }
