@@ -87,6 +87,7 @@ note_turn(struct adapter *a, const PGresult *result)
 	text_set(&a->after, result, 2);
 	text_set(&a->since, result, 3);
 	text_set(&a->keys, result, 4);
+	text_set(&a->hurry, result, 6);
 }
 
 static void
@@ -178,18 +179,29 @@ send(struct adapter *a, enum adapter_step step, struct pg *pg, const char *sql, 
 		adapter_rest(a, REST_TROUBLE); /* its loss has been told */
 }
 
+/* The tickets whose next deadline is so near that a change before it cannot wait to settle: what the turn's time
+ * brings, and the settling itself. */
+#define HURRY_SQL                                                                                                      \
+	"(SELECT array_agg(DISTINCT k.key) FROM sla.clock c JOIN sla.adapter_ticket k ON k.ticket_id = c.ticket_id "   \
+	"WHERE k.adapter = $1 AND c.ended_at IS NULL AND c.state = 'running' AND c.due_at BETWEEN "                    \
+	"clock_timestamp() - interval '1 s' AND clock_timestamp() + interval '5 s' + $7::bigint * interval '1 "        \
+	"microsecond')"
+
 static void
 send_turn(struct adapter *a)
 {
-	char waiting[24], sweep[24];
+	char waiting[24], sweep[24], settle[24];
+	(void)snprintf(settle, sizeof(settle), "%" PRId64, a->settings->settle.us);
 	(void)snprintf(waiting, sizeof(waiting), "%" PRId64, a->waiting);
 	(void)snprintf(sweep, sizeof(sweep), "%" PRId64, a->settings->sweep.us);
 	const char *const params[] = {a->settings->name, a->all->instance, waiting, sweep,
-	                              a->all->told.data, a->all->link};
-	send(a, STEP_TURN, a->ours,
-	     "SELECT mine, compare, after, since, keys, CASE WHEN mine THEN sla.adapter_digest($1, $5::text[], $6) END "
-	     "FROM sla.adapter_turn($1, $2, $3::bigint, $4::bigint * interval '1 microsecond')",
-	     6, params);
+	                              a->all->told.data, a->all->link,     settle};
+	send(
+	    a, STEP_TURN, a->ours,
+	    "SELECT mine, compare, after, since, keys, CASE WHEN mine THEN sla.adapter_digest($1, $5::text[], $6) END, "
+	    "CASE WHEN mine AND $7::bigint > 0 THEN " HURRY_SQL " END "
+	    "FROM sla.adapter_turn($1, $2, $3::bigint, $4::bigint * interval '1 microsecond')",
+	    7, params);
 }
 
 static void
@@ -199,10 +211,10 @@ send_take(struct adapter *a)
 	(void)snprintf(settle, sizeof(settle), "%" PRId64, a->settings->settle.us);
 	(void)snprintf(sql, sizeof(sql),
 	               "SELECT ids, documents, error_ids, errors, waiting, more FROM slated_%s.take("
-	               "$1::bigint * interval '1 microsecond', " ROOM ")",
+	               "$1::bigint * interval '1 microsecond', " ROOM ", $2::text[])",
 	               a->settings->name);
-	const char *const params[] = {settle};
-	send(a, STEP_TAKE, a->theirs, sql, 1, params);
+	const char *const params[] = {settle, a->hurry != NULL ? a->hurry : "{}"};
+	send(a, STEP_TAKE, a->theirs, sql, 2, params);
 }
 
 static void

@@ -50,6 +50,7 @@ struct adapter {
 	char *after; /* what to compare; see sla.adapter_turn() */
 	char *since;
 	char *keys;
+	char *hurry; /* tickets that are due soon, an array's text, or NULL */
 	int64_t waiting;
 	char *writer;     /* the channel that writes to its tickets, or NULL */
 	struct text set;  /* what follows the clocks there, an array's text */

@@ -34,6 +34,7 @@ adapter_free(struct adapter *a)
 	free(a->after);
 	free(a->since);
 	free(a->keys);
+	free(a->hurry);
 	free(a->writer);
 	free(a->set.data);
 	free(a->tag);

@@ -137,8 +137,10 @@ $slated$;
 
 -- Tickets that changed and have been quiet for a while, or have not been for five times as long; of the oldest `room`
 -- changes. That counts from when a change was first seen: the trigger runs long before its transaction's end. `ids` and
--- `error_ids` are for done(), once what was read has been written down.
-CREATE OR REPLACE FUNCTION {{own}}.take(quiet interval, room bigint, OUT ids bigint[], OUT documents jsonb,
+-- `error_ids` are for done(), once what was read has been written down. Those in `hurry` are due soon: an answer in time is
+-- not to come after the deadline because of us.
+DROP FUNCTION IF EXISTS {{own}}.take(interval, bigint);
+CREATE OR REPLACE FUNCTION {{own}}.take(quiet interval, room bigint, hurry text[], OUT ids bigint[], OUT documents jsonb,
 	OUT error_ids bigint[], OUT errors jsonb, OUT waiting bigint, OUT more boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET jit = off AS $slated$
 DECLARE
@@ -150,7 +152,7 @@ BEGIN
 		WHERE c.seen_at IS NULL AND c.id = ANY (ARRAY(SELECT o.id FROM {{own}}.change o ORDER BY o.id LIMIT room));
 	END IF;
 	SELECT coalesce(array_agg(s.id), '{}'), array_agg(DISTINCT s.ticket), max(s.n) INTO ids, keys, n FROM (
-		SELECT c.id, c.ticket, count(*) OVER () AS n, quiet = interval '0'
+		SELECT c.id, c.ticket, count(*) OVER () AS n, quiet = interval '0' OR c.ticket::text = ANY (hurry)
 			OR max(coalesce(c.seen_at, 'infinity')) OVER (PARTITION BY c.ticket) <= clock_timestamp() - quiet
 			OR min(c.seen_at) OVER (PARTITION BY c.ticket) <= clock_timestamp() - 5 * quiet AS settled
 		FROM (SELECT * FROM {{own}}.change ORDER BY id LIMIT room) AS c) AS s

@@ -192,6 +192,25 @@ def test_detach(bench, before):
     bench.equal(bench.db.rows(left), before, "and schema sla as it was")
 
 
+def test_soon(bench):
+    """An answer in time, but nearer to the deadline than a ticket must be quiet."""
+    number = bench.db.run("INSERT INTO ticket (customer, created_at) VALUES ('Soon', now() - interval '1 h' + interval '10 s') RETURNING id")
+    bench.config.write_text(bench.config.read_text().replace("helpdesk = {", "soon = {").replace('sweep = "1s"', 'settle = "6s"'))
+    attach(bench)
+    daemon = bench.daemon(bench.config)
+    due = f"(SELECT created_at + interval '1 h' FROM ticket WHERE id = {number})"
+    bench.db.wait(f"clock_timestamp() > {due} - interval '3 s'")
+    bench.db.run(f"INSERT INTO message (ticket_id, sender) VALUES ({number}, 'staff')")
+    bench.db.wait(f"clock_timestamp() > {due} + interval '100 ms'")
+    bench.db.wait(f"""(SELECT state FROM sla.clock c JOIN sla.ticket t ON t.id = c.ticket_id WHERE t.source = 'soon'
+        AND t.external_id = '{number}' AND c.metric = 'first_response') IN ('met', 'breached')""")
+    bench.equal(bench.db.value(f"""SELECT count(*) FROM sla.milestone m JOIN sla.ticket t ON t.id = m.ticket_id
+        WHERE t.source = 'soon' AND t.external_id = '{number}' AND m.milestone = 'breached'"""), 0,
+                "an answer just before the deadline is no breach")
+    slatectl(bench, "detach", "soon", "--source-db", bench.server.conninfo())
+    bench.stopped(daemon)
+
+
 def catalogue(bench):
     """All of the product's database but schema sla."""
     return bench.db.rows(
@@ -217,6 +236,7 @@ def test(bench):
     bench.stopped(daemon)
     before = [row for row in catalogue(bench) if "slated_helpdesk" not in row["what"]]
     test_detach(bench, before)
+    test_soon(bench)
 
 
 if __name__ == "__main__":
