@@ -26,6 +26,8 @@ SQL_MIGRATIONS = \
 	sql/0022_writes.sql
 # What is written back.
 SQL_MIGRATIONS += sql/0023_writes.sql
+# What the list of the open clocks calls.
+SQL_MIGRATIONS += sql/0024_parallel.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 

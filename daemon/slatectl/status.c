@@ -30,17 +30,19 @@ const char status_instances_sql[] =
                                   "  WHERE l.owner = i.name AND l.expires_at > clock_timestamp()) FROM sla.instance i "
                                   "ORDER BY i.name";
 
+/* One look at the clocks, which the server shares out among its workers. */
 const char status_totals_sql[] =
-    "WITH c AS MATERIALIZED (SELECT state, state = 'running' AND levels_fired <> '{}' AS at_risk, "
-    "  state = 'running' AND due_at <= clock_timestamp() AS overdue FROM sla.clock WHERE ended_at IS NULL), "
-    "d AS MATERIALIZED (SELECT state, attempts FROM sla.delivery) "
-    "SELECT (SELECT count(*) FROM c WHERE state = 'running'), (SELECT count(*) FROM c WHERE at_risk), "
-    "  (SELECT count(*) FROM c WHERE overdue), (SELECT count(*) FROM c WHERE state = 'paused'), "
-    "  (SELECT count(*) FROM c WHERE state = 'breached'), (SELECT count(*) FROM d WHERE state IN ('pending', "
-    "'sending')), "
-    "  (SELECT count(*) FROM d WHERE state IN ('pending', 'sending') AND attempts > 0), "
-    "  (SELECT count(*) FROM d WHERE state = 'dead') + (SELECT count(*) FROM sla.delivery_log WHERE state = 'dead'), "
-    "  (SELECT count(*) FROM sla.reassessment WHERE outcome IS NULL)";
+    "SELECT c.running, c.at_risk, c.overdue, c.paused, c.breached, d.waiting, d.tried, "
+    "  d.dead + (SELECT count(*) FROM sla.delivery_log WHERE state = 'dead'), "
+    "  (SELECT count(*) FROM sla.reassessment WHERE outcome IS NULL) "
+    "FROM (SELECT count(*) FILTER (WHERE state = 'running') AS running, "
+    "  count(*) FILTER (WHERE state = 'running' AND levels_fired <> '{}') AS at_risk, "
+    "  count(*) FILTER (WHERE state = 'running' AND due_at <= clock_timestamp()) AS overdue, "
+    "  count(*) FILTER (WHERE state = 'paused') AS paused, count(*) FILTER (WHERE state = 'breached') AS breached "
+    "  FROM sla.clock WHERE ended_at IS NULL) AS c, "
+    "(SELECT count(*) FILTER (WHERE state IN ('pending', 'sending')) AS waiting, "
+    "  count(*) FILTER (WHERE state IN ('pending', 'sending') AND attempts > 0) AS tried, "
+    "  count(*) FILTER (WHERE state = 'dead') AS dead FROM sla.delivery) AS d";
 
 static const char adapters_sql[] =
     "SELECT a.name, a.kind, coalesce(a.seen_at > clock_timestamp() - interval '1 minute', false), a.backfilled_at IS "
