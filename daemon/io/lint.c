@@ -152,7 +152,8 @@ policy_tell_shadowed(struct loader *loader, const struct witness_space *space, s
 
 /* Targets that no clock gets --------------------------------------------------------------------------------------- */
 
-/* The severities at which tickets get the policy when they open. False where the search was given up. */
+/* The severities at which tickets get the policy, or for NULL none, when they open. False where the search was given
+ * up. */
 static bool
 policy_severities(struct loader *loader, const struct witness_space *space, const char *plan,
                   const struct policy *policy, uint32_t *ret)
@@ -333,12 +334,14 @@ plans_check(struct loader *loader, const struct witness_space *space)
 	const char *plan, *named;
 
 	for (size_t i = 0; loader->error == 0 && witness_plan(space, i, &plan, &named); i++) {
+		uint32_t severities;
 		for (size_t j = 0; j < loader->set->n_policies; j++) {
 			const struct policy *policy = &loader->set->policies[j];
-			uint32_t severities;
 			if (policy_severities(loader, space, plan, policy, &severities) && severities != 0)
 				coverage_add(loader, named, policy, severities);
 		}
+		if (policy_severities(loader, space, plan, NULL, &severities) && severities != 0)
+			coverage_add(loader, named, NULL, severities);
 		if (named != NULL)
 			plan_check(loader, space, plan, named);
 	}

@@ -79,7 +79,7 @@ coverage_add_row(struct table *table, const struct policy_set *set, const struct
 
 	table_add_row(table);
 	table_set(table, 0, row->plan != NULL ? row->plan : "(other)", NULL);
-	table_set(table, 1, row->policy->name, NULL);
+	table_set(table, 1, row->policy != NULL ? row->policy->name : "(none)", NULL);
 	table_set(table, 2, metric < METRIC_COUNT ? metric_names[metric] : "nothing", NULL);
 	for (unsigned i = 0; i < set->n_severities; i++) {
 		const struct target *target = NULL;
@@ -112,10 +112,10 @@ coverage_print(const struct lint *lint)
 		return r;
 	for (size_t i = 0; i < lint->n_coverage; i++) {
 		const struct lint_coverage *row = &lint->coverage[i];
-		if (row->policy->n_targets == 0)
+		if (row->policy == NULL || row->policy->n_targets == 0)
 			coverage_add_row(table, set, row, METRIC_COUNT);
 		for (int metric = 0; metric < METRIC_COUNT; metric++)
-			if (policy_has_metric(row->policy, metric))
+			if (row->policy != NULL && policy_has_metric(row->policy, metric))
 				coverage_add_row(table, set, row, metric);
 	}
 	puts("\nWhat tickets are promised (\"-\": nothing, blank: not by this policy):");
@@ -142,13 +142,13 @@ coverage_write(struct jsonw *json, const struct policy_set *set, const struct li
 {
 	jsonw_open(json, NULL, '{');
 	jsonw_text(json, "plan", row->plan);
-	jsonw_text(json, "policy", row->policy->name);
+	jsonw_text(json, "policy", row->policy != NULL ? row->policy->name : NULL);
 	jsonw_open(json, "severities", '{');
 	for (unsigned i = 0; i < set->n_severities; i++) {
 		if ((row->severities >> i & 1) == 0)
 			continue;
 		jsonw_open(json, set->severities[i].name, '{');
-		for (int metric = 0; metric < METRIC_COUNT; metric++) {
+		for (int metric = 0; row->policy != NULL && metric < METRIC_COUNT; metric++) {
 			const struct target *target = policy_target(row->policy, (enum metric)metric, i);
 			if (target != NULL)
 				jsonw_text(json, metric_names[metric], target->text);

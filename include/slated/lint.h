@@ -18,11 +18,11 @@
 
 #include "slated/config.h"
 
-/* That tickets of a plan at some severities get a policy. */
+/* That tickets of a plan at some severities get a policy, or none. */
 struct lint_coverage {
-	char *plan; /* as policies write it; NULL: any that none names */
-	const struct policy *policy;
-	uint32_t severities; /* bit i = severity i */
+	char *plan;                  /* as policies write it; NULL: any that none names */
+	const struct policy *policy; /* NULL: none */
+	uint32_t severities;         /* bit i = severity i */
 };
 
 /* Starts as all zeroes. */

@@ -271,8 +271,13 @@ def check_text(checks):
     lines = ran.stdout.splitlines()
     checks.expect("text", lines and lines[0].startswith(f"{path}:3: policies[0].match: a ticket of plan")
                   and lines[0].endswith(" [no-policy]"), ran.stdout)
-    table = [line.split() for line in lines if line.startswith("gold ")]
-    checks.expect("coverage", table == [["gold", "gold", "first_response", "1h", "1h", "1h", "1h"]], ran.stdout)
+    table = [line.split() for line in lines if line.startswith(("gold ", "(other) "))]
+    checks.expect("coverage", [row[:3] for row in table] == [
+        ["gold", "gold", "first_response"], ["gold", "(none)", "nothing"], ["(other)", "(none)", "nothing"]]
+        and table[0][3:] == ["1h"] * 4 and table[2][3:] == ["-"] * 4, ran.stdout)
+    written = checks.lint(path)["coverage"]
+    checks.expect("coverage as JSON", [(row.get("plan"), row.get("policy")) for row in written]
+                  == [("gold", "gold"), ("gold", None), (None, None)] and set(written[2]["severities"]) == set(SEVERITIES), written)
 
 
 def due(path, witness):
