@@ -1,5 +1,7 @@
 /* Keys and types of every setting against the table, and what may have been meant. */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config_load.h"
@@ -192,6 +194,30 @@ check_setting(struct loader *loader, const config_setting_t *setting, const stru
 		loader_problem(loader, setting, NULL, "must be %s", config_type_texts[row->type]);
 }
 
+/* More names than these are no help in a message. */
+#define NAMES_MAX 20
+
+/* Where no name is near: all that there are. */
+static void
+tell_unknown(struct loader *loader, const config_setting_t *setting, enum config_scope scope)
+{
+	struct text names = {0};
+	size_t n = 0;
+
+	for (size_t i = 0; i < config_n_rows; i++) {
+		if (config_rows[i].scope != scope)
+			continue;
+		text_add_format(&names, "%s%s", n++ > 0 ? ", " : "", config_rows[i].name);
+	}
+	if (names.failed)
+		loader->error = -ENOMEM;
+	else
+		loader_problem(loader, setting, NULL, "unknown setting; %s%s",
+		               n <= NAMES_MAX ? "there are " : "\"slatectl settings\" lists those that there are",
+		               n <= NAMES_MAX ? names.data : "");
+	free(names.data);
+}
+
 void
 loader_check_group(struct loader *loader, const config_setting_t *group, enum config_scope scope)
 {
@@ -208,6 +234,10 @@ loader_check_group(struct loader *loader, const config_setting_t *group, enum co
 		for (size_t j = 0; j < config_n_rows; j++)
 			if (config_rows[j].scope == scope)
 				suggestion_offer(&suggestion, config_rows[j].name);
-		loader_problem(loader, setting, NULL, "unknown setting%s", suggestion_text(&suggestion, nearest));
+		if (suggestion.best != NULL)
+			loader_problem(loader, setting, NULL, "unknown setting%s",
+			               suggestion_text(&suggestion, nearest));
+		else
+			tell_unknown(loader, setting, scope);
 	}
 }
