@@ -50,3 +50,4 @@ EXTRA_DIST += bench/table_deliveries.py bench/table_growth.py bench/table_month.
 EXTRA_DIST += bench/table_attach.py
 # slatectl backtest.
 EXTRA_DIST += bench/table_backtest.py
+EXTRA_DIST += bench/table_attach.py bench/products.py

@@ -4,7 +4,8 @@ import re
 import subprocess
 import time
 
-from bench import ROOT, cell, in_turn, table
+import products
+from bench import ROOT, Missing, cell, in_turn, table
 from database import Database
 
 PRODUCT = r"""
@@ -41,6 +42,32 @@ NOTES = """
 | --- | --- |
 | {tickets:,} tickets with 8 messages each | {fill} |
 """
+
+
+PRODUCT_NOTES = """
+{table}
+- The products themselves, through their REST interfaces, {calls} calls one after the other, the triggers on and off by
+  turns. In triggers: of the time that the calls took, what PostgreSQL counts for the triggers' functions
+  (`track_functions`).
+
+"""
+
+
+def real_products(bench, data):
+    """What the triggers take of the products' own rate, as a page's part."""
+    rows = []
+    for kind in products.PRODUCTS:
+        try:
+            product = kind(data)
+        except Missing as missing:
+            bench.left_out.append(f"{kind.name} is left out: {missing}")
+            continue
+        took = in_turn(bench.rounds, {"off": lambda p=product: p.measure(False), "on": lambda p=product: p.measure(True)})
+        rows.append([kind.name, cell(took["off"]["rate"]), cell(took["on"]["rate"]),
+                     cell([on / off for on, off in zip(took["on"]["rate"], took["off"]["rate"])]),
+                     f"{100 * product.share():.2g} %"])
+    head = ["calls a second", "triggers off", "attached", "of that without", "in triggers"]
+    return PRODUCT_NOTES.format(table=table(head, rows), calls=products.CALLS)
 
 
 def attach(data):
@@ -87,5 +114,5 @@ def run(bench):
                 row += [cell(bare), cell(attached), cell([a / b for a, b in zip(attached, bare)])]
             rows.append(row)
         head = ["transactions a second"] + [word for commit in commits for word in (f"bare, {commit}", "attached", "of bare")]
-        text = "\n" + table(head, rows) + NOTES.format(tickets=tickets, fill=f"{fill:,.0f}")
+        text = real_products(bench, data) + table(head, rows) + NOTES.format(tickets=tickets, fill=f"{fill:,.0f}")
         bench.report("attach", "slatectl attach", text, data.versions())
