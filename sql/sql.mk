@@ -23,11 +23,9 @@ SQL_MIGRATIONS = \
 	sql/0019_digest.sql \
 	sql/0020_tzdata.sql \
 	sql/0021_cheaper_flush.sql \
-	sql/0022_writes.sql
-# What is written back.
-SQL_MIGRATIONS += sql/0023_writes.sql
-# What the list of the open clocks calls.
-SQL_MIGRATIONS += sql/0024_parallel.sql
+	sql/0022_writes.sql \
+	sql/0023_write_back.sql \
+	sql/0024_parallel.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 
