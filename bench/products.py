@@ -6,7 +6,7 @@ import time
 
 from bench import ROOT, Missing
 
-CALLS = 40  # for each measurement
+CALLS, CALLS_QUICK = 40, 6  # for each measurement
 FLUSHED = 11  # seconds after which an idle session has told of its functions
 SPENT = "SELECT coalesce(sum(total_time), 0) FROM pg_stat_user_functions WHERE schemaname = '{own}' AND funcname LIKE 'on\\_%'"
 TRIGGERS = "SELECT tgrelid::regclass::text AS name FROM pg_trigger WHERE tgname = '{own}'"
@@ -47,6 +47,7 @@ class Product:
         self.tables = [row["name"] for row in self.db.rows(TRIGGERS.format(own=self.own))]
         self.n = 0
         self.took = 0
+        self.calls = CALLS_QUICK if data.bench.quick else CALLS
 
     def measure(self, attached):
         """{"rate": calls a second}."""
@@ -55,13 +56,13 @@ class Product:
         self.db.run(f"TRUNCATE {self.own}.change")
         self.act(self.n)  # plans anew
         begin = time.monotonic()
-        for _ in range(CALLS):
+        for _ in range(self.calls):
             self.n += 1
             self.act(self.n)
         took = time.monotonic() - begin
         if attached:
             self.took += took
-        return {"rate": CALLS / took}
+        return {"rate": self.calls / took}
 
     def share(self):
         """Of the time of all calls with triggers, what went into them."""

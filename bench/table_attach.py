@@ -55,19 +55,20 @@ PRODUCT_NOTES = """
 
 def real_products(bench, data):
     """What the triggers take of the products' own rate, as a page's part."""
-    rows = []
+    rows, calls = [], 0
     for kind in products.PRODUCTS:
         try:
             product = kind(data)
         except Missing as missing:
             bench.left_out.append(f"{kind.name} is left out: {missing}")
             continue
+        calls = product.calls
         took = in_turn(bench.rounds, {"off": lambda p=product: p.measure(False), "on": lambda p=product: p.measure(True)})
         rows.append([kind.name, cell(took["off"]["rate"]), cell(took["on"]["rate"]),
                      cell([on / off for on, off in zip(took["on"]["rate"], took["off"]["rate"])]),
                      f"{100 * product.share():.2g} %"])
     head = ["calls a second", "triggers off", "attached", "of that without", "in triggers"]
-    return PRODUCT_NOTES.format(table=table(head, rows), calls=products.CALLS)
+    return PRODUCT_NOTES.format(table=table(head, rows), calls=calls)
 
 
 def attach(data):
@@ -86,7 +87,8 @@ def run(bench):
         data = Database(bench, stack)
         example = (ROOT / "conf" / "adapters" / "generic.conf").read_text()
         example = re.sub(r'_table( *)= "', r'_table\1= "attached_', example)
-        data.config.write_text(data.config.read_text() + example)
+        plain = data.config.read_text()
+        data.config.write_text(plain + example)
         for name in "bare", "attached":
             data.db.run(PRODUCT.format(name=name, tickets=tickets))
         data.db.run("VACUUM ANALYZE")
@@ -114,5 +116,6 @@ def run(bench):
                 row += [cell(bare), cell(attached), cell([a / b for a, b in zip(attached, bare)])]
             rows.append(row)
         head = ["transactions a second"] + [word for commit in commits for word in (f"bare, {commit}", "attached", "of bare")]
+        data.config.write_text(plain)
         text = real_products(bench, data) + table(head, rows) + NOTES.format(tickets=tickets, fill=f"{fill:,.0f}")
         bench.report("attach", "slatectl attach", text, data.versions())
