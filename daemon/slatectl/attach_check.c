@@ -72,8 +72,9 @@ attachment_check_writer(const struct attachment *a, bool *sound)
 		const struct channel_settings *c = &a->config->channels[i];
 		if (c->adapter == NULL || strcmp(c->adapter, a->settings->name) != 0)
 			continue;
-		(void)snprintf(sql, sizeof(sql), "SELECT %s.writer_problem()", a->sql.own);
-		return check_text(a, sql, 0, NULL, "", sound);
+		const char *const values[] = {c->tag};
+		(void)snprintf(sql, sizeof(sql), "SELECT %s.writer_problem($1)", a->sql.own);
+		return check_text(a, sql, 1, values, "", sound);
 	}
 	return 0;
 }

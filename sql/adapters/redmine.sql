@@ -116,10 +116,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, {{schema}}, p
 $slated$;
 
 -- Why own_user could not write as it should, or NULL. Where it may not write private notes, Redmine makes public ones of them.
-CREATE OR REPLACE FUNCTION {{own}}.writer_problem() RETURNS text
+CREATE OR REPLACE FUNCTION {{own}}.writer_problem(tag_field text) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, {{schema}}, pg_temp AS $slated$
 	SELECT CASE WHEN NOT EXISTS (SELECT FROM users u WHERE u.login = {{own_user}}) THEN
 			format('own_user: Redmine has no user %L', {{own_user}})
+		WHEN tag_field IS NOT NULL AND {{own}}.field_id('Issue', tag_field) IS NULL THEN
+			format('tag: Redmine has no custom field %L of issues', tag_field)
 		ELSE (SELECT format('own_user %L may not write private notes, so customers would see them, in project ', {{own_user}})
 				|| string_agg(p.name, ', ' ORDER BY p.name) || ': give one of its roles the permission "Set notes as private"'
 			FROM users u JOIN members m ON m.user_id = u.id JOIN projects p ON p.id = m.project_id AND p.status = 1

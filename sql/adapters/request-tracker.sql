@@ -76,10 +76,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, {{schema}}, p
 $slated$;
 
 -- Why own_user could not write as it should, or NULL.
-CREATE OR REPLACE FUNCTION {{own}}.writer_problem() RETURNS text
+CREATE OR REPLACE FUNCTION {{own}}.writer_problem(tag_field text) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, {{schema}}, pg_temp AS $slated$
-	SELECT format('own_user: Request Tracker has no user %L', {{own_user}})
-	WHERE NOT EXISTS (SELECT FROM users u WHERE u.name = {{own_user}})
+	SELECT CASE WHEN NOT EXISTS (SELECT FROM users u WHERE u.name = {{own_user}}) THEN
+			format('own_user: Request Tracker has no user %L', {{own_user}})
+		WHEN tag_field IS NOT NULL AND NOT EXISTS (SELECT FROM customfields f WHERE f.name = tag_field AND f.disabled = 0
+				AND f.lookuptype = 'RT::Queue-RT::Ticket') THEN
+			format('tag: Request Tracker has no custom field %L of tickets', tag_field) END
 $slated$;
 
 -- @trigger tickets

@@ -292,6 +292,10 @@ def test_public(bench, config, desk):
     said = attach(bench, "redmine", "back", config)
     bench.check("may not write private notes" in said and "project Back" in said, "attach says where notes would be public", said)
     desk.redmine.db.run(swap.format(":none_of_these", ":set_notes_private"))
+    other = config.with_name("other.conf")
+    other.write_text(config.read_text().replace('tag = "SLA"', 'tag = "SLO"'))
+    said = attach(bench, "redmine", "back", other)
+    bench.check("no custom field 'SLO'" in said, "and that a field for the state is missing", said)
 
 
 def product(bench, desk):
