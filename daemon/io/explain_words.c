@@ -6,18 +6,14 @@
 
 #include "explain_internal.h"
 #include "slated/config.h"
-#include "slated/reasons.h"
 #include "slated/story_row.h"
 #include "slated/words.h"
 
 /* More stretches than these are for the table. */
 #define STRETCH_SENTENCES_MAX 60
-/* More policies that do not fit are counted only. */
-#define PASSED_OVER_MAX 8
 
-/* A new, empty sentence; a stand-in that fails where memory is out. */
-static struct text *
-line_begin(struct explain_lines *lines)
+struct text *
+explain_line_begin(struct explain_lines *lines)
 {
 	static struct text none;
 	struct text *grown = reallocarray(lines->at, lines->n + 1, sizeof *grown);
@@ -32,8 +28,8 @@ line_begin(struct explain_lines *lines)
 	return &grown[lines->n++];
 }
 
-static void
-line_end(struct explain_lines *lines, struct text *line)
+void
+explain_line_end(struct explain_lines *lines, struct text *line)
 {
 	text_add_string(line, ".");
 	lines->failed = lines->failed || line->failed;
@@ -48,9 +44,8 @@ explain_lines_clear(struct explain_lines *lines)
 	*lines = (struct explain_lines){0};
 }
 
-/* "3h20m", "45s", "2h"; rounded to seconds. */
-static void
-add_length(struct text *line, struct duration length)
+void
+explain_add_length(struct text *line, struct duration length)
 {
 	char text[WORDS_SIZE];
 
@@ -104,97 +99,15 @@ explain_zone(const struct explain_clock *clock)
 	return row_zone(&clock->row, clock->config != NULL ? clock->config->policies : NULL);
 }
 
-/* Policy and target ------------------------------------------------------------------------------------------------ */
-
-static void
-tell_policy(struct explain_lines *lines, const struct policy *policy)
-{
-	struct text *line = line_begin(lines);
-
-	text_add_format(line, "Policy %s was the first that fits: ", policy->name);
-	reasons_add_match(line, &policy->match);
-	line_end(lines, line);
-}
-
-static void
-tell_passed_over(struct explain_clock *clock)
-{
-	struct explain_lines *lines = &clock->lines;
-	size_t n = clock->n_passed_over;
-
-	for (size_t i = 0; i < n && i < PASSED_OVER_MAX; i++) {
-		struct text *line = line_begin(lines);
-		text_add_format(line, "Policy %s, which stands before it, does not fit: %s", clock->passed_over[i].name,
-		                clock->passed_over[i].why);
-		line_end(lines, line);
-	}
-	if (n <= PASSED_OVER_MAX)
-		return;
-	struct text *line = line_begin(lines);
-	text_add_format(line, "Nor do %zu more that stand before it", n - PASSED_OVER_MAX);
-	line_end(lines, line);
-}
-
 /* sla.trim_events() has dropped them. */
 static void
 tell_no_events(struct explain_lines *lines)
 {
-	struct text *line = line_begin(lines);
+	struct text *line = explain_line_begin(lines);
 
 	text_add_string(line,
 	                "The ticket's events are not kept any more, so it is not said why other policies did not fit");
-	line_end(lines, line);
-}
-
-/* "within 8h of calendar office (Europe/Berlin)", "within 1h around the clock". */
-static void
-add_allowance(struct text *line, const struct target *target, const char *calendar)
-{
-	static const char *const readings[] = {
-	    [BUSINESS_DAY_HOURS] = ", each of them ",
-	    [BUSINESS_DAY_SAME_TIME] = ", until the same time of day on the last of them",
-	    [BUSINESS_DAY_END_OF_DAY] = ", until the end of the last of them",
-	};
-	int32_t days = target->allowance.business_days;
-
-	text_add_string(line, target->under ? "in under " : "within ");
-	if (days > 0)
-		text_add_format(line, "%d business day%s", (int)days, days == 1 ? "" : "s");
-	else
-		text_add_string(line, target->text);
-	if (calendar_is_always(target->calendar)) {
-		text_add_string(line, " around the clock");
-		return;
-	}
-	text_add_format(line, " of calendar %s (%s)", calendar, zone_name(calendar_zone(target->calendar)));
-	if (days == 0)
-		return;
-	text_add_string(line, readings[target->business_day]);
-	if (target->business_day == BUSINESS_DAY_HOURS)
-		add_length(line, calendar_day_length(target->calendar));
-}
-
-static void
-tell_target(struct explain_lines *lines, const struct clock_row *row, const struct target *target)
-{
-	static const char *const promises[METRIC_COUNT] = {
-	    [METRIC_FIRST_RESPONSE] = "a first response", [METRIC_NEXT_RESPONSE] = "the next response",
-	    [METRIC_UPDATE] = "the next update",          [METRIC_RESOLUTION] = "a resolution",
-	    [METRIC_ASSESSMENT] = "an assessment",
-	};
-	struct text *line = line_begin(lines);
-	bool pauses = false;
-
-	text_add_format(line, "At severity %s it promises %s ", row->severity, promises[target->metric]);
-	add_allowance(line, target, row->calendar);
-	for (int i = 0; i < STATUS_COUNT; i++) {
-		if ((target->pause_on >> i & 1) == 0)
-			continue;
-		text_add_format(line, "%s%s", pauses ? " or " : "; the clock stands still while the ticket is ",
-		                status_words[i]);
-		pauses = true;
-	}
-	line_end(lines, line);
+	explain_line_end(lines, line);
 }
 
 /* Stretches -------------------------------------------------------------------------------------------------------- */
@@ -253,7 +166,7 @@ static void
 tell_stretches(struct explain_lines *lines, const struct explain_stretch *stretches, size_t n, const struct zone *zone)
 {
 	const struct explain_stretch *first = &stretches[0], *last = &stretches[n - 1];
-	struct text *line = line_begin(lines);
+	struct text *line = explain_line_begin(lines);
 
 	text_add_string(line, "From ");
 	add_instant(line, zone, first->stretch.from);
@@ -265,9 +178,9 @@ tell_stretches(struct explain_lines *lines, const struct explain_stretch *stretc
 		struct duration before = {first->stretch.sum.us -
 		                          instant_since(first->stretch.to, first->stretch.from).us};
 		text_add_string(line, " ");
-		add_length(line, (struct duration){last->stretch.sum.us - before.us});
+		explain_add_length(line, (struct duration){last->stretch.sum.us - before.us});
 		text_add_string(line, first->ahead ? " will count, " : " counted, ");
-		add_length(line, last->stretch.sum);
+		explain_add_length(line, last->stretch.sum);
 		text_add_string(line, " in all");
 		add_business_days(line, first, last);
 		add_reasons(line, stretches, n);
@@ -278,7 +191,7 @@ tell_stretches(struct explain_lines *lines, const struct explain_stretch *stretc
 	for (size_t i = 0; i < n; i++)
 		if (!instant_equal(stretches[i].stretch.change, INSTANT_NEVER))
 			add_change(line, zone, &stretches[i].stretch);
-	line_end(lines, line);
+	explain_line_end(lines, line);
 }
 
 static void
@@ -299,9 +212,9 @@ tell_time(struct explain_clock *clock)
 	}
 	if (i == clock->n_stretches && !clock->truncated)
 		return;
-	struct text *line = line_begin(lines);
+	struct text *line = explain_line_begin(lines);
 	text_add_string(line, "So it goes on; the list of stretches has more");
-	line_end(lines, line);
+	explain_line_end(lines, line);
 }
 
 /* What came of it -------------------------------------------------------------------------------------------------- */
@@ -309,28 +222,28 @@ tell_time(struct explain_clock *clock)
 static void
 tell_use(struct explain_lines *lines, const struct clock_row *row, const struct zone *zone)
 {
-	struct text *line = line_begin(lines);
+	struct text *line = explain_line_begin(lines);
 
 	text_add_string(line, "It started at ");
 	add_instant(line, zone, row->started_at);
 	text_add_string(line, " with ");
-	add_length(line, row->budget);
+	explain_add_length(line, row->budget);
 	text_add_string(line, " of open time, of which ");
-	add_length(line, row->used);
+	explain_add_length(line, row->used);
 	text_add_string(line, row->rough ? " (estimated: the calendar is not known any more)" : "");
 	text_add_string(line, instant_equal(row->ended_at, INSTANT_NEVER) ? " have passed" : " had passed at its end");
 	if (row->carried.us > 0) {
 		text_add_string(line, ", ");
-		add_length(line, row->carried);
+		explain_add_length(line, row->carried);
 		text_add_string(line, " of them carried over from before the ticket was reopened");
 	}
-	line_end(lines, line);
+	explain_line_end(lines, line);
 }
 
 static void
 tell_breach(struct explain_lines *lines, const struct clock_row *row, const struct zone *zone)
 {
-	struct text *line = line_begin(lines);
+	struct text *line = explain_line_begin(lines);
 
 	text_add_string(line, "It breached at ");
 	add_instant(line, zone, row->breached_at);
@@ -343,7 +256,7 @@ tell_breach(struct explain_lines *lines, const struct clock_row *row, const stru
 		                row->by_reassessment ? ", at " : ", when it got this target, which had run out at ");
 		add_instant(line, zone, row->due_at);
 	}
-	line_end(lines, line);
+	explain_line_end(lines, line);
 }
 
 static void
@@ -352,30 +265,30 @@ tell_state(struct explain_lines *lines, const struct clock_row *row, const struc
 	if (!instant_equal(row->breached_at, INSTANT_NEVER))
 		tell_breach(lines, row, zone);
 	if (clock_row_is(row, "running")) {
-		struct text *line = line_begin(lines);
+		struct text *line = explain_line_begin(lines);
 		text_add_string(line, "If nothing pauses it, the rest of it has passed at ");
 		add_instant(line, zone, row->due_at);
 		text_add_string(line, ": that is the deadline");
-		line_end(lines, line);
+		explain_line_end(lines, line);
 	} else if (clock_row_is(row, "paused")) {
 		int64_t left = row->budget.us - row->used.us;
-		struct text *line = line_begin(lines);
+		struct text *line = explain_line_begin(lines);
 		text_add_string(line, "It has stood still since ");
 		add_instant(line, zone, row->paused_at);
 		text_add_string(line, ", with ");
-		add_length(line, (struct duration){left > 0 ? left : 0});
+		explain_add_length(line, (struct duration){left > 0 ? left : 0});
 		text_add_string(line, " left; it is due when that has passed after it goes on");
-		line_end(lines, line);
+		explain_line_end(lines, line);
 	} else if (!instant_equal(row->ended_at, INSTANT_NEVER)) {
-		struct text *line = line_begin(lines);
+		struct text *line = explain_line_begin(lines);
 		text_add_format(line, "It was %s at ", row->state);
 		add_instant(line, zone, row->ended_at);
 		if (clock_row_is(row, "met") && instant_before(row->due_at, row->ended_at)) {
 			text_add_string(line, ", ");
-			add_length(line, instant_since(row->ended_at, row->due_at));
+			explain_add_length(line, instant_since(row->ended_at, row->due_at));
 			text_add_string(line, " after the deadline");
 		}
-		line_end(lines, line);
+		explain_line_end(lines, line);
 	}
 }
 
@@ -395,7 +308,7 @@ tell_severities(struct explain_lines *lines, const struct clock_row *row, const 
 		    result_text(events, i, EVENT_ROW_REFUSED) != NULL || !instant_before(row->started_at, at) ||
 		    instant_before(row->ended_at, at) || instant_before(row->breached_at, at))
 			continue;
-		struct text *line = line_begin(lines);
+		struct text *line = explain_line_begin(lines);
 		text_add_string(line, "At ");
 		add_instant(line, zone, at);
 		text_add_format(line, " the severity became %s (event %s%s%s), and the target with it",
@@ -404,8 +317,8 @@ tell_severities(struct explain_lines *lines, const struct clock_row *row, const 
 		if (reason != NULL)
 			text_add_format(line, ": %.*s", REASON_MAX, reason);
 		if (line->len > 0 && !line->failed && line->data[line->len - 1] == '.')
-			line->len--; /* line_end() has its own */
-		line_end(lines, line);
+			line->len--; /* explain_line_end() has its own */
+		explain_line_end(lines, line);
 	}
 }
 
@@ -432,13 +345,13 @@ tell_difference(struct explain_clock *clock)
 	if (clock->n_stretches == 0 || clock->truncated || !ledger_sum(row, &sum) ||
 	    clock->stretches[clock->n_stretches - 1].stretch.sum.us == sum.us)
 		return;
-	struct text *line = line_begin(lines);
+	struct text *line = explain_line_begin(lines);
 	text_add_string(line, "Counted anew that is ");
-	add_length(line, clock->stretches[clock->n_stretches - 1].stretch.sum);
+	explain_add_length(line, clock->stretches[clock->n_stretches - 1].stretch.sum);
 	text_add_string(line, ", where ");
-	add_length(line, sum);
+	explain_add_length(line, sum);
 	text_add_string(line, " were counted then: the time zone data have changed since; what was recorded holds");
-	line_end(lines, line);
+	explain_line_end(lines, line);
 }
 
 /* By what it was counted. */
@@ -446,14 +359,14 @@ static void
 tell_source(struct explain_clock *clock)
 {
 	struct explain_lines *lines = &clock->lines;
-	struct text *line = line_begin(lines);
+	struct text *line = explain_line_begin(lines);
 
 	if (clock->config == NULL) {
 		text_add_format(line,
 		                "The configuration that it stands under, %.12s, cannot be read, so there is no more to "
 		                "say: that takes the rights of sla_daemon, or --config with that configuration",
 		                clock->row.configuration);
-		line_end(lines, line);
+		explain_line_end(lines, line);
 		return;
 	}
 	text_add_format(line, "Counted by configuration %.12s", clock->config->digest);
@@ -466,7 +379,7 @@ tell_source(struct explain_clock *clock)
 		text_add_format(line, ", and version %s of the time zone data", clock->config->tzdata);
 	if (clock->tzdata != NULL && strcmp(clock->tzdata, clock->config->tzdata) != 0)
 		text_add_format(line, "; when that configuration came into force it was version %s", clock->tzdata);
-	line_end(lines, line);
+	explain_line_end(lines, line);
 }
 
 int
@@ -475,7 +388,7 @@ explain_tell(struct explain_clock *clock, const struct explain_source *source, c
 	const struct clock_row *row = &clock->row;
 	const struct zone *zone = explain_zone(clock);
 	struct explain_lines *lines = &clock->lines;
-	struct text *line = line_begin(lines);
+	struct text *line = explain_line_begin(lines);
 
 	text_add_format(line, "This is about the ");
 	add_metric(line, row->metric);
@@ -485,15 +398,15 @@ explain_tell(struct explain_clock *clock, const struct explain_source *source, c
 		add_ordinal(line, row->cycle);
 		text_add_string(line, " time");
 	}
-	line_end(lines, line);
+	explain_line_end(lines, line);
 	if (clock->policy != NULL) {
-		tell_policy(lines, clock->policy);
-		tell_passed_over(clock);
+		explain_tell_policy(lines, clock->policy);
+		explain_tell_passed_over(clock);
 		if (PQntuples(source->events) == 0)
 			tell_no_events(lines);
 	}
 	if (clock->target != NULL)
-		tell_target(lines, row, clock->target);
+		explain_tell_target(lines, row, clock->target);
 	tell_severities(lines, row, zone, source->events);
 	tell_use(lines, row, zone);
 	tell_time(clock);
@@ -508,7 +421,7 @@ explain_tell_none(struct explain_clock *none, const struct config *config, const
                   const char *ticket, const char *severity)
 {
 	struct explain_lines *lines = &none->lines;
-	struct text *line = line_begin(lines);
+	struct text *line = explain_line_begin(lines);
 
 	if (config == NULL)
 		text_add_format(line, "Ticket %s has no clock", ticket);
@@ -521,14 +434,14 @@ explain_tell_none(struct explain_clock *none, const struct config *config, const
 		text_add_format(
 		    line, "Ticket %s has no clock: it gets policy %s, and nothing that it promises%s%s has begun",
 		    ticket, policy->name, severity != NULL ? " at severity " : "", severity != NULL ? severity : "");
-	line_end(lines, line);
+	explain_line_end(lines, line);
 	if (policy != NULL)
-		tell_policy(lines, policy);
+		explain_tell_policy(lines, policy);
 	for (size_t i = 0; i < none->n_passed_over; i++) {
-		line = line_begin(lines);
+		line = explain_line_begin(lines);
 		text_add_format(line, "Policy %s does not fit: %s", none->passed_over[i].name,
 		                none->passed_over[i].why);
-		line_end(lines, line);
+		explain_line_end(lines, line);
 	}
 	return lines->failed ? -ENOMEM : 0;
 }
@@ -542,9 +455,9 @@ explain_write_outline(struct jsonw *json, const struct clock_row *row, const str
 	struct explain_lines lines = {0};
 
 	if (policy != NULL)
-		tell_policy(&lines, policy);
+		explain_tell_policy(&lines, policy);
 	if (target != NULL)
-		tell_target(&lines, row, target);
+		explain_tell_target(&lines, row, target);
 	tell_use(&lines, row, zone);
 	tell_state(&lines, row, zone);
 	jsonw_open(json, "explanation", '[');

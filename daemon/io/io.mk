@@ -199,6 +199,7 @@ libslated_io_a_SOURCES += include/slated/explain.h
 libslated_io_a_SOURCES += daemon/io/explain.c
 libslated_io_a_SOURCES += daemon/io/explain_internal.h
 libslated_io_a_SOURCES += daemon/io/explain_json.c
+libslated_io_a_SOURCES += daemon/io/explain_promise.c
 libslated_io_a_SOURCES += daemon/io/explain_words.c
 # Feeds within a configuration.
 libslated_io_a_SOURCES += daemon/io/config_feed.c
