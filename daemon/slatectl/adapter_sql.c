@@ -386,7 +386,8 @@ write_table(const char *table, FILE *out)
 }
 
 static void
-write_trigger(const struct adapter_sql *sql, const char *table, const char *declare, const char *body, FILE *out)
+write_trigger(const struct adapter_sql *sql, const char *table, const char *settings, const char *declare,
+              const char *body, FILE *out)
 {
 	char function[ADAPTER_NAME_SIZE];
 	size_t n = 0;
@@ -395,14 +396,13 @@ write_trigger(const struct adapter_sql *sql, const char *table, const char *decl
 		if (isalnum((unsigned char)*c) != 0 || *c == '_')
 			function[n++] = *c;
 	function[n] = '\0';
-	fprintf(
-	    out,
-	    "\nCREATE OR REPLACE FUNCTION {{own}}.on_%s() RETURNS trigger\n"
-	    "LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, {{schema}}, pg_temp SET timezone = 'UTC' "
-	    "AS $slated$\nDECLARE\n%sBEGIN\n%s\tRETURN NULL;\n"
-	    "EXCEPTION WHEN OTHERS THEN\n\tPERFORM {{own}}.note(TG_TABLE_NAME, SQLERRM);\n\tRETURN NULL;\nEND\n"
-	    "$slated$;\n",
-	    function, declare, body);
+	fprintf(out,
+	        "\nCREATE OR REPLACE FUNCTION {{own}}.on_%s() RETURNS trigger\n"
+	        "LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, {{schema}}, pg_temp%s "
+	        "AS $slated$\nDECLARE\n%sBEGIN\n%s\tRETURN NULL;\n"
+	        "EXCEPTION WHEN OTHERS THEN\n\tPERFORM {{own}}.note(TG_TABLE_NAME, SQLERRM);\n\tRETURN NULL;\nEND\n"
+	        "$slated$;\n",
+	        function, settings, declare, body);
 	fputs("CREATE OR REPLACE TRIGGER ", out);
 	adapter_sql_name(out, sql->own);
 	fputs(" AFTER INSERT OR UPDATE OR DELETE ON ", out);
@@ -410,7 +410,8 @@ write_trigger(const struct adapter_sql *sql, const char *table, const char *decl
 	fprintf(out, "\n\tFOR EACH ROW EXECUTE FUNCTION {{own}}.on_%s();\n", function);
 }
 
-/* Notes which ticket it is about. */
+/* Notes which ticket it is about. A key is the same in each time zone, and to set one takes longer than to find the
+ * key. */
 static void
 write_noting(struct adapter_sql *sql, const char *table, const struct section *section, FILE *out)
 {
@@ -424,7 +425,7 @@ write_noting(struct adapter_sql *sql, const char *table, const struct section *s
 		sql->failed = true;
 		return;
 	}
-	write_trigger(sql, table, "\tslated_key {{key}};\n", body, out);
+	write_trigger(sql, table, "", "\tslated_key {{key}};\n", body, out);
 	free(body);
 }
 
@@ -458,7 +459,8 @@ write_log(struct adapter_sql *sql, const char *table, const char *key, const str
 	        "slated_then -> c.key;\n"
 	        "\tEND IF;\n",
 	        key, key, now, then, now, then, key) >= 0)
-		write_trigger(sql, table, "\tslated_now jsonb;\n\tslated_then jsonb;\n", body, out);
+		write_trigger(sql, table, " SET timezone = 'UTC'", "\tslated_now jsonb;\n\tslated_then jsonb;\n", body,
+		              out);
 	else
 		sql->failed = true;
 	free(body);
