@@ -20,7 +20,7 @@ BACK_WITHIN = 6.0
 TIMEOUT = 1
 CLONE_NEWNS = 0x20000
 MS_REC, MS_PRIVATE = 0x4000, 0x40000
-FULL_MIB = 4
+FULL_MIB = 32
 
 
 def write_config(bench, receiver):
