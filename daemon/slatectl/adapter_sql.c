@@ -494,7 +494,9 @@ write_section(struct adapter_sql *sql, const struct section *section, FILE *out)
 		fprintf(out, "\n%.*s\n", (int)section->len, section->text);
 	} else if (strcmp(section->word, "sources") == 0) {
 		(void)snprintf(sql->status_word, sizeof(sql->status_word), "%s", arguments);
-		copy_core("sources", out);
+		copy_core(section->word, out);
+	} else if (strcmp(section->word, "requests") == 0) {
+		copy_core(section->word, out);
 	} else if (strcmp(section->word, "ticket") == 0) {
 		write_reader(
 		    "ticket(keys {{key}}[]) RETURNS SETOF {{own}}.ticket_row",

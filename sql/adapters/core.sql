@@ -59,6 +59,7 @@ LANGUAGE sql IMMUTABLE AS $slated$
 	WHERE s.word IS NOT NULL AND s.word NOT LIKE 'sql:%'
 $slated$;
 
+-- @requests
 -- What the product calls a severity of ours: the first word that the map has for it; of a range its end that is given.
 CREATE OR REPLACE FUNCTION {{own}}.unmap_severity(ours text) RETURNS text
 LANGUAGE sql IMMUTABLE AS $slated$
@@ -70,6 +71,15 @@ LANGUAGE sql IMMUTABLE AS $slated$
 		CROSS JOIN LATERAL (SELECT btrim(word), k FROM string_to_table(m.side[1], ',') WITH ORDINALITY AS u (word, k)) AS w (word, k)
 		WHERE lower(m.side[2]) = lower(ours) AND w.word NOT IN ('', '*') ORDER BY r.n, w.k LIMIT 1),
 		CASE WHEN {{own}}.map_severity(ours) = ours THEN ours END)
+$slated$;
+
+-- What the API is to be told, by the names and numbers that it knows: sla.adapter_wanted() says what.
+CREATE OR REPLACE FUNCTION {{own}}.requests(wanted jsonb, tag_field text) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, {{schema}}, pg_temp SET timezone = 'UTC' AS $slated$
+	SELECT jsonb_agg(u.w || jsonb_strip_nulls(jsonb_build_object('problem', CASE WHEN u.w -> 'set' ? 'severity' AND s.word IS NULL
+			THEN format('severity %L cannot be written: severity_map names no value for it', u.w -> 'set' ->> 'severity') END))
+		|| jsonb_build_object('body', {{own}}.request(u.w -> 'set', s.word, tag_field)))
+	FROM jsonb_array_elements(wanted) AS u (w) CROSS JOIN LATERAL {{own}}.unmap_severity(u.w -> 'set' ->> 'severity') AS s (word)
 $slated$;
 
 -- @functions

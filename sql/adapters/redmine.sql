@@ -106,15 +106,6 @@ LANGUAGE sql STABLE AS $slated$
 				WHERE word IS NOT NULL AND {{severity}} LIKE 'custom_field:%') AS f HAVING count(*) > 0), '{}') AS issue) AS i
 $slated$;
 
--- What the API is to be told, by the names and numbers that it knows: sla.adapter_wanted() says what.
-CREATE OR REPLACE FUNCTION {{own}}.requests(wanted jsonb, tag_field text) RETURNS jsonb
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, {{schema}}, pg_temp SET timezone = 'UTC' AS $slated$
-	SELECT jsonb_agg(u.w || jsonb_strip_nulls(jsonb_build_object('problem', CASE WHEN u.w -> 'set' ? 'severity' AND s.word IS NULL
-			THEN format('severity %L cannot be written: severity_map names no value for it', u.w -> 'set' ->> 'severity') END))
-		|| jsonb_build_object('body', {{own}}.request(u.w -> 'set', s.word, tag_field)))
-	FROM jsonb_array_elements(wanted) AS u (w) CROSS JOIN LATERAL {{own}}.unmap_severity(u.w -> 'set' ->> 'severity') AS s (word)
-$slated$;
-
 -- Why own_user could not write as it should, or NULL. Where it may not write private notes, Redmine makes public ones of them.
 CREATE OR REPLACE FUNCTION {{own}}.writer_problem(tag_field text) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, {{schema}}, pg_temp AS $slated$
@@ -129,6 +120,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, {{schema}}, p
 				WHERE x.member_id = m.id AND r.permissions LIKE '%:set_notes_private%')
 			HAVING count(*) > 0) END
 $slated$;
+
+-- @requests
 
 -- @trigger issues
 CASE TG_OP

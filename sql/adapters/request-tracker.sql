@@ -66,15 +66,6 @@ LANGUAGE sql STABLE AS $slated$
 			HAVING count(*) > 0), '{}')
 $slated$;
 
--- What the API is to be told, by the names and numbers that it knows: sla.adapter_wanted() says what.
-CREATE OR REPLACE FUNCTION {{own}}.requests(wanted jsonb, tag_field text) RETURNS jsonb
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, {{schema}}, pg_temp SET timezone = 'UTC' AS $slated$
-	SELECT jsonb_agg(u.w || jsonb_strip_nulls(jsonb_build_object('problem', CASE WHEN u.w -> 'set' ? 'severity' AND s.word IS NULL
-			THEN format('severity %L cannot be written: severity_map names no value for it', u.w -> 'set' ->> 'severity') END))
-		|| jsonb_build_object('body', {{own}}.request(u.w -> 'set', s.word, tag_field)))
-	FROM jsonb_array_elements(wanted) AS u (w) CROSS JOIN LATERAL {{own}}.unmap_severity(u.w -> 'set' ->> 'severity') AS s (word)
-$slated$;
-
 -- Why own_user could not write as it should, or NULL.
 CREATE OR REPLACE FUNCTION {{own}}.writer_problem(tag_field text) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, {{schema}}, pg_temp AS $slated$
@@ -84,6 +75,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, {{schema}}, p
 				AND f.lookuptype = 'RT::Queue-RT::Ticket') THEN
 			format('tag: Request Tracker has no custom field %L of tickets', tag_field) END
 $slated$;
+
+-- @requests
 
 -- @trigger tickets
 CASE TG_OP
