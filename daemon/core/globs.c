@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "slated/policy.h"
+
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
@@ -49,12 +51,6 @@ struct walk {
 	void *arg;
 };
 
-static char
-lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 static bool
 holds(const uint64_t *places, size_t i)
 {
@@ -79,7 +75,7 @@ letters_find(struct walk *walk, size_t len)
 	size_t n = 1;
 
 	for (size_t i = 0; i < len; i++) {
-		char c = lower(walk->row[i]);
+		char c = glob_lower(walk->row[i]);
 		if (c == '\0' || c == '*' || c == '?' || seen[(unsigned char)c])
 			continue;
 		seen[(unsigned char)c] = true;
@@ -87,7 +83,7 @@ letters_find(struct walk *walk, size_t len)
 	}
 	walk->n_letters = n;
 	for (unsigned c = '~'; c > ' '; c--)
-		if (!seen[c] && c != '*' && c != '?' && lower((char)c) == (char)c) {
+		if (!seen[c] && c != '*' && c != '?' && glob_lower((char)c) == (char)c) {
 			walk->letters[0] = (char)c;
 			return;
 		}
@@ -217,7 +213,7 @@ state_step(struct walk *walk, const struct state *state, char letter)
 			continue;
 		if (walk->row[i] == '*')
 			places_add(walk, walk->scratch, i);
-		else if (walk->row[i] == '?' || lower(walk->row[i]) == letter)
+		else if (walk->row[i] == '?' || glob_lower(walk->row[i]) == letter)
 			places_add(walk, walk->scratch, i + 1);
 	}
 }

@@ -4,8 +4,8 @@
 
 #include "slated/policy.h"
 
-static char
-ascii_lower(char c)
+char
+glob_lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
@@ -21,7 +21,7 @@ glob_match(const char *pattern, const char *text)
 		if (*pattern == '*') {
 			star = pattern++;
 			star_text = text;
-		} else if (*pattern == *text || *pattern == '?' || ascii_lower(*pattern) == ascii_lower(*text)) {
+		} else if (*pattern == *text || *pattern == '?' || glob_lower(*pattern) == glob_lower(*text)) {
 			pattern++;
 			text++;
 		} else if (star != NULL) {
@@ -110,7 +110,7 @@ parts_compare(struct span a, struct span b, bool missing_is_zero)
 static void
 version_split(const char *text, struct span *ret_core, struct span *ret_suffix)
 {
-	if (ascii_lower(*text) == 'v')
+	if (glob_lower(*text) == 'v')
 		text++;
 	size_t len = strcspn(text, "+");
 	const char *dash = memchr(text, '-', len);

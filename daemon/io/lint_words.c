@@ -190,7 +190,7 @@ word_reduce(const char *word, char *ret, size_t room)
 
 	for (; *word != '\0' && n + 1 < room; word++)
 		if (strchr(" \t-_", *word) == NULL)
-			ret[n++] = *word >= 'A' && *word <= 'Z' ? (char)(*word - 'A' + 'a') : *word;
+			ret[n++] = glob_lower(*word);
 	ret[n] = '\0';
 }
 

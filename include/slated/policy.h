@@ -284,6 +284,9 @@ struct instant target_due(const struct target *target, struct instant start);
 /* Open time that `level` leaves consumed when it fires, or a negative one where it does not lie inside `budget`. */
 struct duration level_point(const struct level *level, struct duration budget);
 
+/* A letter as globs compare it: ASCII's capitals are small. */
+char glob_lower(char c);
+
 /* Case-blind (ASCII) glob with `*` and `?`. */
 bool glob_match(const char *pattern, const char *text);
 
