@@ -19,7 +19,7 @@ tests_unit_test_calendar_SOURCES = tests/unit/test_calendar.c tests/unit/calenda
 tests_unit_test_calendar_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_calendar_LDADD = libslated-core.a $(CRITERION_LIBS)
 tests_unit_test_calendar_count_SOURCES = tests/unit/test_calendar_count.c tests/unit/calendar_recipe.h \
-	tests/unit/zone_file.h
+	tests/unit/seed.h tests/unit/zone_file.h
 tests_unit_test_calendar_count_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_calendar_count_LDADD = libslated-core.a $(CRITERION_LIBS)
 tests_unit_test_instant_SOURCES = tests/unit/test_instant.c
@@ -561,7 +561,7 @@ EXTRA_DIST += tests/system/redmine.py tests/system/redmine.rb
 if HAVE_CRITERION
 check_PROGRAMS += tests/unit/test_witness
 TESTS += tests/unit/test_witness
-tests_unit_test_witness_SOURCES = tests/unit/test_witness.c
+tests_unit_test_witness_SOURCES = tests/unit/test_witness.c tests/unit/seed.h
 tests_unit_test_witness_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_witness_LDADD = $(CONFIG_LIBS) $(JANSSON_LIBS) $(CRITERION_LIBS)
 endif

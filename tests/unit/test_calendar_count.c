@@ -1,10 +1,8 @@
 /* Calendars against a second-by-second count that shares nothing with them but the reading of wall clocks, and against
  * themselves at random. */
 #include "calendar_recipe.h"
+#include "seed.h"
 #include "zone_file.h"
-
-#include <inttypes.h>
-#include <time.h>
 
 /* The count: for each second of some days what the wall clock reads, whether it is open, and how many open seconds
  * there were before. */
@@ -121,27 +119,6 @@ count_recipe(struct count *count, const struct recipe *recipe)
 			count->open[s] = false;
 	}
 	count_sum(count);
-}
-
-/* A small generator of our own, so that a seed means the same everywhere (Steele, Lea, Flood 2014: SplitMix). */
-static uint64_t
-random_next(uint64_t *state)
-{
-	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
-static uint64_t
-random_seed(void)
-{
-	const char *given = getenv("SLATED_TEST_SEED");
-	uint64_t seed = given != NULL ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
-
-	(void)fprintf(stderr, "SLATED_TEST_SEED=%" PRIu64 "\n", seed);
-	return seed;
 }
 
 static struct instant

@@ -2,12 +2,11 @@
  * force over a small domain of tickets. */
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "seed.h"
 #include "slated/config.h"
 #include "slated/policy.h"
 #include "slated/render.h"
@@ -183,17 +182,6 @@ Test(witness, limits)
 
 /* Random policies beside brute force ------------------------------------------------------------------------------- */
 
-/* A small generator of our own, so that a seed means the same everywhere (Steele, Lea, Flood 2014: SplitMix). */
-static uint64_t
-random_next(uint64_t *state)
-{
-	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
 static unsigned
 below(uint64_t *state, unsigned n)
 {
@@ -353,11 +341,10 @@ expect_like(const struct policy_set *set, const struct witness_space *space, siz
 
 Test(witness, random_policies_beside_brute_force)
 {
-	const char *given = getenv("SLATED_TEST_SEED"), *cases = getenv("SLATED_TEST_CASES");
-	uint64_t state = given != NULL ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
+	const char *cases = getenv("SLATED_TEST_CASES");
+	uint64_t state = random_seed();
 	struct domain plans, channels;
 
-	(void)fprintf(stderr, "SLATED_TEST_SEED=%" PRIu64 "\n", state);
 	domain_fill(&plans, 4);
 	domain_fill(&channels, 2);
 	for (unsigned n = cases != NULL ? (unsigned)strtoul(cases, NULL, 10) : 150; n > 0; n--) {
