@@ -26,7 +26,8 @@ SQL_MIGRATIONS = \
 	sql/0022_writes.sql \
 	sql/0023_write_back.sql \
 	sql/0024_parallel.sql \
-	sql/0025_backfill.sql
+	sql/0025_backfill.sql \
+	sql/0026_leaner_flush.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 

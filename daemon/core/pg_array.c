@@ -83,7 +83,7 @@ void
 pg_column_add_null(struct pg_column *column)
 {
 	begin_value(column, UINT32_MAX);
-	column->has_null = true;
+	column->n_null++;
 }
 
 void
@@ -124,12 +124,18 @@ pg_column_add_instant(struct pg_column *column, struct instant value)
 	text_add(&column->bytes, bytes, sizeof(bytes));
 }
 
+bool
+pg_column_has_value(const struct pg_column *column)
+{
+	return column->n > column->n_null;
+}
+
 void
 pg_column_end(struct pg_column *column, enum pg_type type)
 {
 	char head[HEAD_SIZE] = {0};
 	write_u32(head, column->n > 0);
-	write_u32(head + 4, column->has_null);
+	write_u32(head + 4, column->n_null > 0);
 	write_u32(head + 8, type);
 	write_u32(head + 12, column->n);
 	write_u32(head + 16, 1);
@@ -144,5 +150,5 @@ pg_column_clear(struct pg_column *column)
 {
 	text_empty(&column->bytes);
 	column->n = 0;
-	column->has_null = false;
+	column->n_null = 0;
 }

@@ -94,6 +94,7 @@ enum column {
 	R_CALLED_BY,
 	R_HOOK,
 	M_PLAIN,
+	M_IN_FORCE,
 	COLUMN_COUNT,
 };
 
@@ -106,7 +107,6 @@ static const enum pg_type types[COLUMN_COUNT] = {
     [M_BY_REASSESSMENT] = PG_BOOL,
     [M_STEP] = PG_INT4,
     [M_REPEAT] = PG_INT4,
-    [M_PAYLOAD] = PG_JSONB,
     [C_TICKET] = PG_INT8,
     [C_CYCLE] = PG_INT4,
     [C_STARTED] = PG_TIMESTAMPTZ,
@@ -417,7 +417,8 @@ put_reach(struct ledger *ledger, const struct policy_set *set, const struct tick
 	put_text(ledger, M_REACH, json->failed ? NULL : json->data);
 }
 
-/* What its deliveries tell, where it has any. */
+/* What its deliveries tell, where it has any; and the severity that is in force then, which the ticket's own row may
+ * not say yet. */
 static void
 put_payload(struct ledger *ledger, const struct policy_set *set, const struct ticket *ticket, const struct milestone *m,
             struct instant now)
@@ -425,10 +426,9 @@ put_payload(struct ledger *ledger, const struct policy_set *set, const struct ti
 	struct text *json = &ledger->scratch;
 
 	json->len = 0;
-	if (payload_write(json, set, ticket, m, now))
-		put_text(ledger, M_PAYLOAD, json->failed ? NULL : json->data);
-	else
-		put_text(ledger, M_PAYLOAD, NULL);
+	bool tells = payload_write(json, set, ticket, m, now);
+	put_text(ledger, M_PAYLOAD, tells && !json->failed ? json->data : NULL);
+	put_text(ledger, M_IN_FORCE, tells ? set->severities[ticket->severity].name : NULL);
 }
 
 void
@@ -584,6 +584,10 @@ put_custom(struct ledger *ledger, const struct engine *engine, const struct tick
 {
 	struct text *json = &ledger->scratch;
 	const struct atoms *atoms = engine_atoms(engine);
+	if (ticket->n_custom == 0) {
+		put_null(ledger, S_CUSTOM);
+		return;
+	}
 	json->len = 0;
 	text_add(json, "{", 1);
 	for (uint32_t i = 0; i < ticket->n_custom; i++) {
@@ -686,7 +690,7 @@ ledger_flush(struct ledger *ledger, struct pg *pg, const char *run, const char *
 		struct pg_column *column = &batch->columns[i];
 		pg_column_end(column, type_of(i));
 		failed |= column->bytes.failed || column->bytes.len > INT_MAX;
-		params[FIXED_PARAMS + i] = column->bytes.data;
+		params[FIXED_PARAMS + i] = pg_column_has_value(column) ? column->bytes.data : NULL;
 		lengths[FIXED_PARAMS + i] = (int)column->bytes.len;
 		formats[FIXED_PARAMS + i] = 1;
 	}

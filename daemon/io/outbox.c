@@ -98,8 +98,8 @@ static const char reassess_sql[] = "SELECT sla.apply_reassessments() "
 /* A copy for the channel that stands in, once: it keeps its order and its key for ever as well. */
 static const char fall_back_sql[] =
     "INSERT INTO sla.delivery (key, ticket_id, metric, cycle, kind, channel, payload) "
-    "SELECT left(d.key, 200) || '-' || u.channel, d.ticket_id, d.metric, d.cycle, d.kind, u.channel, d.payload || "
-    "  jsonb_build_object('instead_of', d.channel) "
+    "SELECT left(d.key, 200) || '-' || u.channel, d.ticket_id, d.metric, d.cycle, d.kind, u.channel, "
+    "  d.payload::jsonb || jsonb_build_object('instead_of', d.channel) "
     "FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u (key, channel, n) JOIN ("
     "  SELECT key, ticket_id, metric, cycle, kind, channel, payload FROM sla.delivery UNION ALL "
     "  SELECT key, ticket_id, metric, cycle, kind, channel, payload FROM sla.delivery_log WHERE state = 'dead') AS d "

@@ -102,7 +102,7 @@ payload_write(struct text *text, const struct policy_set *set, const struct tick
 
 	if (!milestone_tells(m))
 		return false;
-	text_add_string(text, "{\"milestone\": ");
+	text_add_string(text, "\"milestone\": ");
 	render_milestone(text, NULL, m);
 	add_alert(text, ticket, clock, m);
 	/* In force from now on, which the ticket's own row may not say yet. */
@@ -114,6 +114,5 @@ payload_write(struct text *text, const struct policy_set *set, const struct tick
 		text_add_string(text, ", \"late_by\": ");
 		text_add_seconds(text, late);
 	}
-	text_add_string(text, "}");
 	return true;
 }

@@ -12,8 +12,9 @@ struct policy_set;
 struct text;
 struct ticket;
 
-/* Appends a JSON object, whose form is told at the head of channels/message.c. `now` says how late it is. Returns
- * false, and appends nothing, where nobody has to be told of such a milestone. Out of memory: text->failed. */
+/* Appends the members of a JSON object, whose form is told at the head of channels/message.c; the braces are not there,
+ * as what the database knows comes before and after. `now` says how late it is. Returns false, and appends nothing,
+ * where nobody has to be told of such a milestone. Out of memory: text->failed. */
 bool payload_write(struct text *text, const struct policy_set *set, const struct ticket *ticket,
                    const struct milestone *m, struct instant now);
 

@@ -29,7 +29,7 @@ enum pg_type {
 struct pg_column {
 	struct text bytes;
 	uint32_t n;
-	bool has_null;
+	uint32_t n_null;
 };
 
 void pg_column_add_null(struct pg_column *column);
@@ -39,6 +39,9 @@ void pg_column_add_text(struct pg_column *column, enum pg_type type, const char 
 void pg_column_add_number(struct pg_column *column, enum pg_type type, int64_t value);
 void pg_column_add_bool(struct pg_column *column, bool value);
 void pg_column_add_instant(struct pg_column *column, struct instant value);
+
+/* Whether it has a value that is not NULL. */
+bool pg_column_has_value(const struct pg_column *column);
 
 /* Ends the array, also one without elements: then bytes are what a parameter in binary format takes. Nothing can be
  * added before pg_column_clear(). */

@@ -74,6 +74,10 @@ columns_split(struct database *database, const char *const *params, size_t n_col
 	struct columns columns = {.n_columns = n_columns};
 	for (size_t i = 0; i < n_columns; i++) {
 		size_t n;
+		if (params[i] == NULL) { /* nothing but NULL, or without rows */
+			columns.items[i] = world_must(calloc(columns.n + 1, sizeof(columns.items[i][0])));
+			continue;
+		}
 		columns.items[i] = values_split(database->world, params[i], &n);
 		if (i > 0 && n != columns.n)
 			abort(); /* columns of different lengths */
@@ -111,7 +115,7 @@ database_execute(struct database *database, struct db_session *session, const ch
 	    {"WITH said AS (INSERT INTO sla.instance", 15, statement_beat},
 	    {"WITH said AS (UPDATE sla.instance", 3, statement_leave},
 	    {"INSERT INTO sla.configuration", 4, statement_configuration},
-	    {"SELECT * FROM sla.flush(", 85, statement_flush},
+	    {"SELECT * FROM sla.flush(", 86, statement_flush},
 	    {"WITH next AS", 5, statement_claim},
 	    {"WITH o AS MATERIALIZED", 7, statement_outcomes},
 	    {"UPDATE sla.delivery d SET claimed_by = NULL", 3, statement_release},

@@ -196,6 +196,8 @@ write_states(struct database *database, const struct columns *s, const struct co
 		row->applied_seq = strtoll(s->items[1][i], NULL, 10);
 		for (unsigned k = 0; k < STATE_TEXTS; k++)
 			row->texts[k] = s->items[k][i];
+		if (row->texts[STATE_TEXTS - 1] == NULL) /* attributes */
+			row->texts[STATE_TEXTS - 1] = db_keep(database, "{}");
 	}
 	for (size_t i = 0; i < seen->n; i++) {
 		struct db_state *row = state_of(database, ticket_of(seen, i));

@@ -72,18 +72,18 @@ resumed|1" "$flush
 	SELECT milestone, count(*) FROM sla.milestone m WHERE ticket_id = currval('sla.ticket_id_seq') GROUP BY 1 ORDER BY min(id);
 	ROLLBACK"
 escalated='"m_cycle": "{1,2}", "m_milestone": "{escalated,escalated}", "m_escalation": "{l,l}", "m_step": "{1,1}", "m_repeat": "{0,0}",
-	"m_trigger": "{breached,breached}", "m_notify": "{\"{b,a}\",\"{a}\"}", "m_payload": "{\"{\\\"severity\\\": \\\"low\\\"}\",\"{}\"}",
+	"m_trigger": "{breached,breached}", "m_notify": "{\"{b,a}\",\"{a}\"}", "m_payload": "{\"\\\"late_by\\\": 5\",\"\\\"late_by\\\": 6\"}", "m_in_force": "{low,NULL}",
 	"m_reach": "{\"{\\\"steps\\\": [[\\\"b\\\",\\\"a\\\"]]}\",\"{\\\"steps\\\": [[\\\"a\\\"]]}\"}"'
 told="SELECT cycle, told, unset, silenced_by FROM sla.milestone WHERE ticket_id = currval('sla.ticket_id_seq') ORDER BY id;
-	SELECT cycle, kind, channel, address, payload ->> 'notified', payload #>> '{ticket,severity}', payload #>> '{ticket,org}'
+	SELECT cycle, kind, channel, address, (payload -> 'notified')::jsonb, payload #>> '{ticket,severity}', payload #>> '{ticket,org}', payload ->> 'late_by'
 		FROM sla.delivery WHERE ticket_id = currval('sla.ticket_id_seq') ORDER BY cycle, channel"
 for plain in t f; do
 	expect "whom an escalation tells, plain: $plain" '3
 1|{b,a}||
 2|{a}||
-1|escalated|a||["a", "b"]|low|ACME
-1|escalated|b||["a", "b"]|low|ACME
-2|escalated|a||["a"]|high|ACME' "$flush SELECT pg_temp.flush('{$escalated, \"m_plain\": \"{t,$plain}\"}'); $told; ROLLBACK"
+1|escalated|a||["b", "a"]|low|ACME|5
+1|escalated|b||["b", "a"]|low|ACME|5
+2|escalated|a||["a"]|high|ACME|6' "$flush SELECT pg_temp.flush('{$escalated, \"m_plain\": \"{t,$plain}\"}'); $told; ROLLBACK"
 done
 expect "a silence holds plain escalations back, too" "0
 1|{}||t
@@ -96,5 +96,5 @@ escalated|a
 escalated|b
 resolved|a
 resolved|b' "$flush SELECT pg_temp.flush('{$escalated, \"m_plain\": \"{t,t}\", \"m_cycle\": \"{1,1}\", \"m_repeat\": \"{0,0}\"}');
-	SELECT pg_temp.flush('{\"m_cycle\": \"{1,1}\", \"m_milestone\": \"{met,resumed}\", \"m_payload\": \"{\\\"{}\\\",\\\"{}\\\"}\"}');
+	SELECT pg_temp.flush('{\"m_cycle\": \"{1,1}\", \"m_milestone\": \"{met,resumed}\", \"m_payload\": \"{\\\"\\\\\\\"late_by\\\\\\\": 5\\\",NULL}\"}');
 	SELECT kind, channel FROM sla.delivery WHERE ticket_id = currval('sla.ticket_id_seq') ORDER BY 1, 2; ROLLBACK"
