@@ -16,7 +16,8 @@
 /* Which server it is. It then notices within a second that we have gone, also while the query waits for a lock;
  * otherwise those that we gave up would pile up there. A flush looks costly to the planner and is short, so that to
  * compile it would take longer than to run it. And what is prepared saves the reading alone, unless pg_keep_plans() was
- * called: tables that were empty when a plan was made may have 100,000 rows at its next use. */
+ * called: tables that were empty when a plan was made may have 100,000 rows at its next use. Where it was, they are not
+ * read from end to end. */
 #define GREETING                                                                                                       \
 	"SELECT system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint, "         \
 	"pg_backend_pid() FROM pg_control_system(); SET client_connection_check_interval = '1s'; SET jit = off; "      \
@@ -388,7 +389,8 @@ on_connected(struct pg *pg)
 	pg->state = PG_GREETING;
 	pg->server = (struct pg_server){0};
 	pg->direct = false;
-	const char *greeting = pg->keeps_plans ? GREETING "force_generic_plan" : GREETING "force_custom_plan";
+	const char *greeting =
+	    pg->keeps_plans ? GREETING "force_generic_plan; SET enable_seqscan = off" : GREETING "force_custom_plan";
 	if (!PQsendQuery(pg->conn, greeting) || PQflush(pg->conn) != 0)
 		(void)event_add(pg->out, NULL);
 }

@@ -112,6 +112,8 @@ make_connections(struct service *service)
 	feed.arg = flush.arg = outbox.arg = service;
 	int r = service_make_connection(service, "feed", &feed, &service->feed_pg);
 	if (r == 0)
+		pg_keep_plans(service->feed_pg);
+	if (r == 0)
 		r = service_make_connection(service, "ledger", &flush, &service->flush_pg);
 	if (r == 0)
 		pg_keep_plans(service->flush_pg);

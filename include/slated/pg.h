@@ -65,7 +65,8 @@ int pg_new(struct event_base *base, const char *conninfo, const char *password, 
 /* Closes the connection at once. Takes NULL. Not from within its callbacks. */
 void pg_free(struct pg *pg);
 
-/* What is sent on the connection has one plan only, so that it need be made but once. Before pg_start(). */
+/* What is sent on the connection has one plan only, by indexes, so that it need be made but once, however the tables
+ * grow. Before pg_start(). */
 void pg_keep_plans(struct pg *pg);
 
 /* Begins to connect, and goes on until pg_free(). */
