@@ -17,12 +17,11 @@
 #include "slated/shards.h"
 #include "slated/timebase.h"
 
-/* While events come, after the last, and whatever happens. So many looks after the last take longer than the tenth of a
- * second in which writers send no second hint. */
-#define POLL_BUSY  ((struct duration){4000})
-#define POLL_AFTER ((struct duration){10000})
-#define POLL_IDLE  ((struct duration){US_PER_S})
-enum { LOOKS_AFTER = 15 };
+/* While events come and just after the last, and whatever happens. So many looks after the last take longer than the
+ * tenth of a second in which writers send no second hint. */
+#define POLL_BUSY ((struct duration){3000})
+#define POLL_IDLE ((struct duration){US_PER_S})
+enum { LOOKS_AFTER = 50 };
 
 /* A hint may be missing by chance: PostgreSQL's queue was full, or the event came with the poll. */
 #define UNTOLD_MAX 3
@@ -422,7 +421,7 @@ take_events(struct feed *feed, PGresult *result)
 static void
 plan_poll(struct feed *feed)
 {
-	struct duration pause = feed->got_events ? POLL_BUSY : feed->after > 0 ? POLL_AFTER : POLL_IDLE;
+	struct duration pause = feed->got_events || feed->after > 0 ? POLL_BUSY : POLL_IDLE;
 	feed->resting = feed->after > 0 && !feed->got_events;
 	feed->idling = feed->after == 0 && !feed->got_events;
 	if (feed->got_events)
