@@ -58,7 +58,8 @@ def measure(data, loaded, peers, empty, tickets, quick, backlog, burst):
 
 
 def run(bench):
-    sizes = [500, bench.tickets] if bench.quick else [10000, 100000, bench.tickets]
+    steps = [500] if bench.quick else [10000, 100000, 1000000]
+    sizes = [tickets for tickets in steps if tickets < bench.tickets] + [bench.tickets]
     backlog, burst = (300, 100) if bench.quick else (10000, 2000)
     with contextlib.ExitStack() as stack:
         data = Database(bench, stack)
