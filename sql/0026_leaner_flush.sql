@@ -53,9 +53,9 @@ DROP FUNCTION sla.flush;
 -- addresses without a channel or NULL, the template of tickets' links or NULL, the channels that hear of acknowledgements.
 -- m_payload has what deliveries tell but for the ticket and who was notified: the members of a JSON object, without its
 -- braces. What is recorded already is left alone, by its unique key; so is a delivery whose key was made before.
--- Plans are made once in a session, perhaps while the tables are still small. So nothing is joined to a table, where the
--- planner would have a choice: each look-up is a subquery of its own (LIMIT or OFFSET keep it so), by an index. Rows are
--- written in the order of generate_series(), which is all that is scanned.
+-- Plans are made once in a session, perhaps while the tables are still small. So no table is joined where the planner would
+-- have a choice: each look-up is a subquery of its own (LIMIT or OFFSET keep it so), or a nested loop, by an index. Rows
+-- are written in the order of generate_series(), which is all that is scanned.
 CREATE FUNCTION sla.flush(
 	fenced boolean, instance text,
 	m_ticket bigint[], m_metric text[], m_cycle integer[], m_milestone text[], m_level text[], m_at timestamptz[],
@@ -76,7 +76,7 @@ CREATE FUNCTION sla.flush(
 	m_in_force text[], known text[], mail text, link text, heard text[],
 	OUT deliveries bigint, OUT reassessments bigint)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
-	SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+	SET enable_seqscan = off SET enable_bitmapscan = off SET enable_mergejoin = off SET enable_hashjoin = off AS $$
 #variable_conflict use_column
 DECLARE
 	-- Of each milestone: whom it tells; the same as it is recorded, and who is not set, texts of arrays; what silences it.
@@ -98,6 +98,7 @@ DECLARE
 	d_severity text[];
 	-- None of the milestones was there already.
 	fresh boolean := true;
+	updated bigint;
 BEGIN
 	deliveries := 0;
 	reassessments := 0;
@@ -230,34 +231,45 @@ BEGIN
 		ON CONFLICT (key) DO NOTHING;
 		GET DIAGNOSTICS deliveries = ROW_COUNT;
 	END IF;
+	-- Most rows are there already, and to update them costs less than to insert and find them there.
 	IF c_ticket IS NOT NULL THEN
-		INSERT INTO sla.clock (ticket_id, metric, cycle, state, started_at, due_at, policy, calendar, severity, budget, consumed,
-			paused_at, breached_at, ended_at, target, configuration, carried, spans, levels_fired)
-		SELECT c_ticket[i], c_metric[i], c_cycle[i], c_state[i], c_started[i], c_due[i], c_policy[i], c_calendar[i], c_severity[i],
-			c_budget[i], c_consumed[i], c_paused[i], c_breached[i], c_ended[i], c_target[i], c_configuration[i], c_carried[i],
-			c_spans[i]::timestamptz[], c_levels[i]::text[]
+		UPDATE sla.clock c SET
+			state = c_state[i], due_at = c_due[i], policy = c_policy[i], calendar = c_calendar[i], severity = c_severity[i],
+			budget = c_budget[i], consumed = c_consumed[i], paused_at = c_paused[i], breached_at = c_breached[i],
+			ended_at = c_ended[i], target = c_target[i], configuration = c_configuration[i], carried = c_carried[i],
+			spans = c_spans[i]::timestamptz[], levels_fired = c_levels[i]::text[]
 		FROM (SELECT generate_series(1, cardinality(c_ticket)) AS i) AS g
-		ON CONFLICT (ticket_id, metric, cycle) DO UPDATE SET
-			state = excluded.state, due_at = excluded.due_at, policy = excluded.policy, calendar = excluded.calendar,
-			severity = excluded.severity, budget = excluded.budget, consumed = excluded.consumed,
-			paused_at = excluded.paused_at, breached_at = excluded.breached_at, ended_at = excluded.ended_at,
-			target = excluded.target, configuration = excluded.configuration, carried = excluded.carried,
-			spans = excluded.spans, levels_fired = excluded.levels_fired;
+		WHERE c.ticket_id = c_ticket[i] AND c.metric = c_metric[i] AND c.cycle = c_cycle[i];
+		GET DIAGNOSTICS updated = ROW_COUNT;
+		IF updated < cardinality(c_ticket) THEN
+			INSERT INTO sla.clock (ticket_id, metric, cycle, state, started_at, due_at, policy, calendar, severity, budget, consumed,
+				paused_at, breached_at, ended_at, target, configuration, carried, spans, levels_fired)
+			SELECT c_ticket[i], c_metric[i], c_cycle[i], c_state[i], c_started[i], c_due[i], c_policy[i], c_calendar[i], c_severity[i],
+				c_budget[i], c_consumed[i], c_paused[i], c_breached[i], c_ended[i], c_target[i], c_configuration[i], c_carried[i],
+				c_spans[i]::timestamptz[], c_levels[i]::text[]
+			FROM (SELECT generate_series(1, cardinality(c_ticket)) AS i) AS g
+			ON CONFLICT (ticket_id, metric, cycle) DO NOTHING;
+		END IF;
 	END IF;
 	IF s_ticket IS NOT NULL THEN
-		INSERT INTO sla.ticket_state (ticket_id, applied_seq, severity, status, opened_at, last_at, requested, reassessed, ack_at, ladder, org,
-			plan, channel, category, product, environment, version, assignee, team, attributes)
-		SELECT s_ticket[i], s_applied[i], s_severity[i], s_status[i], s_opened[i], s_last[i], s_requested[i], s_reassessed[i], s_ack[i],
-			s_ladder[i], s_org[i], s_plan[i], s_channel[i], s_category[i], s_product[i], s_environment[i], s_version[i],
-			s_assignee[i], s_team[i], coalesce(s_attributes[i], '{}')
+		UPDATE sla.ticket_state s SET
+			applied_seq = s_applied[i], severity = s_severity[i], status = s_status[i], opened_at = s_opened[i], last_at = s_last[i],
+			requested = s_requested[i], reassessed = s_reassessed[i], ack_at = s_ack[i], ladder = s_ladder[i], org = s_org[i],
+			plan = s_plan[i], channel = s_channel[i], category = s_category[i], product = s_product[i],
+			environment = s_environment[i], version = s_version[i], assignee = s_assignee[i], team = s_team[i],
+			attributes = coalesce(s_attributes[i], '{}')
 		FROM (SELECT generate_series(1, cardinality(s_ticket)) AS i) AS g
-		ON CONFLICT (ticket_id) DO UPDATE SET
-			applied_seq = excluded.applied_seq, severity = excluded.severity, status = excluded.status,
-			opened_at = excluded.opened_at, last_at = excluded.last_at, requested = excluded.requested,
-			reassessed = excluded.reassessed, ack_at = excluded.ack_at, ladder = excluded.ladder, org = excluded.org,
-			plan = excluded.plan, channel = excluded.channel, category = excluded.category,
-			product = excluded.product, environment = excluded.environment, version = excluded.version,
-			assignee = excluded.assignee, team = excluded.team, attributes = excluded.attributes;
+		WHERE s.ticket_id = s_ticket[i];
+		GET DIAGNOSTICS updated = ROW_COUNT;
+		IF updated < cardinality(s_ticket) THEN
+			INSERT INTO sla.ticket_state (ticket_id, applied_seq, severity, status, opened_at, last_at, requested, reassessed, ack_at,
+				ladder, org, plan, channel, category, product, environment, version, assignee, team, attributes)
+			SELECT s_ticket[i], s_applied[i], s_severity[i], s_status[i], s_opened[i], s_last[i], s_requested[i], s_reassessed[i], s_ack[i],
+				s_ladder[i], s_org[i], s_plan[i], s_channel[i], s_category[i], s_product[i], s_environment[i], s_version[i],
+				s_assignee[i], s_team[i], coalesce(s_attributes[i], '{}')
+			FROM (SELECT generate_series(1, cardinality(s_ticket)) AS i) AS g
+			ON CONFLICT (ticket_id) DO NOTHING;
+		END IF;
 	END IF;
 	-- What is rare, behind one look.
 	IF coalesce(n_ticket, v_ticket, r_ticket) IS NOT NULL THEN
