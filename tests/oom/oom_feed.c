@@ -76,7 +76,10 @@ pg_send(struct pg *pg, const struct pg_query *query)
 		}
 		if (len > sizeof(param->bytes) - param->len)
 			abort();
-		memcpy(param->bytes + param->len, bytes, len);
+		if (query->params[i] != NULL)
+			memcpy(param->bytes + param->len, bytes, len);
+		else /* so many NULLs, of which nothing but the length is there */
+			memset(param->bytes + param->len, 0xff, len);
 		param->len += len;
 	}
 	return 0;
