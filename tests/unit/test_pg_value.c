@@ -109,3 +109,17 @@ Test(pg_column, binary)
 	cr_expect(pg_read_bool(values[1], &yes) == 0 && yes);
 	free(column.bytes.data);
 }
+
+Test(pg_column, has_value)
+{
+	struct pg_column column = {0};
+	cr_expect_not(pg_column_has_value(&column), "empty");
+	pg_column_add_null(&column);
+	pg_column_add_null(&column);
+	cr_expect_not(pg_column_has_value(&column), "NULLs");
+	pg_column_add_bool(&column, false);
+	cr_expect(pg_column_has_value(&column), "a value among NULLs");
+	pg_column_clear(&column);
+	cr_expect_not(pg_column_has_value(&column), "empty again");
+	free(column.bytes.data);
+}
