@@ -348,7 +348,7 @@ Test(exec, refuses)
 		cr_expect_eq(channel_open(&rows[i], &world.context, &channel), -EINVAL, "row %zu", i);
 
 	channel = shell_channel(&world, "exit 0", (struct duration){0});
-	static const char *const payloads[] = {"", "[]", "{", "\"a\"", "{} {}"};
+	static const char *const payloads[] = {"", "[]", " [{}]", "\"a\"", "null"};
 	for (size_t i = 0; i < N(payloads); i++) {
 		struct delivery bad = delivery;
 		struct channel_attempt *attempt;
