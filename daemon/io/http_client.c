@@ -2,6 +2,9 @@
  *
  *	libevent: socket ready | timer --> curl_multi_socket_action() --> messages: transfers that ended --> done()
  *	curl: socket_watch(), timer_set() --> event_add(), event_del()
+ *
+ * A transfer that has ended is kept for the next request: to make curl's handle and give it its rules anew takes longer
+ * than to send with it.
  */
 #include "slated/http_client.h"
 
@@ -18,6 +21,13 @@
 
 #define CONNECT_TIMEOUT_MS 5000
 #define TIMEOUT_MS         15000
+
+/* So many transfers that have ended are kept: as many as there are deliveries under way by default. */
+#define IDLE_MAX 64
+
+/* So many connections are kept. curl itself would keep few where few transfers are left, and close those that the next
+ * ones need. */
+#define CONNECTIONS_MAX 256L
 
 struct http_transfer {
 	LIST_ENTRY(http_transfer) link;
@@ -38,6 +48,8 @@ struct http_client {
 	struct event *timer;
 	LIST_HEAD(, http_transfer) transfers;
 	size_t count;
+	LIST_HEAD(, http_transfer) idle; /* nothing of a request is left in them but its URL */
+	size_t n_idle;
 };
 
 static void
@@ -47,6 +59,24 @@ transfer_free(struct http_transfer *transfer)
 	curl_slist_free_all(transfer->headers);
 	free(transfer->body);
 	free(transfer);
+}
+
+/* Of a transfer that curl is not at work on: keeps it, or frees it where there are enough. */
+static void
+transfer_put_back(struct http_transfer *transfer)
+{
+	struct http_client *client = transfer->client;
+	if (client->n_idle == IDLE_MAX) {
+		transfer_free(transfer);
+		return;
+	}
+	(void)curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
+	(void)curl_easy_setopt(transfer->easy, CURLOPT_COPYPOSTFIELDS, NULL);
+	curl_slist_free_all(transfer->headers);
+	free(transfer->body);
+	*transfer = (struct http_transfer){.client = client, .easy = transfer->easy};
+	LIST_INSERT_HEAD(&client->idle, transfer, link);
+	client->n_idle++;
 }
 
 /* Takes a transfer out of the client and of curl, so that it is only memory from here on. */
@@ -83,7 +113,7 @@ transfer_finish(struct http_transfer *transfer, CURLcode result)
 	}
 	transfer_detach(transfer);
 	transfer->done(transfer->arg, &answer);
-	transfer_free(transfer);
+	transfer_put_back(transfer);
 }
 
 static void
@@ -189,6 +219,7 @@ http_client_new(struct event_base *base, struct http_client **ret)
 		goto fail;
 	client->base = base;
 	LIST_INIT(&client->transfers);
+	LIST_INIT(&client->idle);
 	client->timer = evtimer_new(base, on_timer, client);
 	client->multi = curl_multi_init();
 	if (!client->timer || !client->multi)
@@ -197,6 +228,7 @@ http_client_new(struct event_base *base, struct http_client **ret)
 	(void)curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
 	(void)curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, timer_set);
 	(void)curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
+	(void)curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_MAX);
 	*ret = client;
 	return 0;
 fail:
@@ -217,6 +249,11 @@ http_client_free(struct http_client *client)
 		return;
 	while (!LIST_EMPTY(&client->transfers))
 		http_client_cancel(LIST_FIRST(&client->transfers));
+	while (!LIST_EMPTY(&client->idle)) {
+		struct http_transfer *transfer = LIST_FIRST(&client->idle);
+		LIST_REMOVE(transfer, link);
+		transfer_free(transfer);
+	}
 	(void)curl_multi_cleanup(client->multi);
 	event_free(client->timer);
 	free(client);
@@ -272,6 +309,8 @@ transfer_set_request(struct http_transfer *transfer, const struct http_request *
 		code |= curl_easy_setopt(easy, CURLOPT_POST, 1L);
 		code |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->n_body);
 		code |= curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->n_body > 0 ? request->body : "");
+	} else {
+		code |= curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
 	}
 	code |= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 	code |= curl_easy_setopt(easy, CURLOPT_URL, request->url);
@@ -305,24 +344,39 @@ transfer_set_rules(struct http_transfer *transfer)
 	return code == CURLE_OK ? 0 : -ENOMEM;
 }
 
+/* One that knows the rules, which are the same for all, and has no request yet. NULL when memory is out. */
+static struct http_transfer *
+transfer_get(struct http_client *client)
+{
+	struct http_transfer *transfer = LIST_FIRST(&client->idle);
+	if (transfer) {
+		LIST_REMOVE(transfer, link);
+		client->n_idle--;
+		return transfer;
+	}
+	transfer = calloc(1, sizeof(*transfer));
+	if (!transfer)
+		return NULL;
+	transfer->client = client;
+	transfer->easy = curl_easy_init();
+	if (transfer->easy && transfer_set_rules(transfer) == 0)
+		return transfer;
+	transfer_free(transfer);
+	return NULL;
+}
+
 int
 http_client_send(struct http_client *client, const struct http_request *request, http_done *done, void *arg,
                  struct http_transfer **ret)
 {
-	struct http_transfer *transfer = calloc(1, sizeof(*transfer));
+	struct http_transfer *transfer = transfer_get(client);
 	if (!transfer)
 		return -ENOMEM;
-	transfer->client = client;
 	transfer->done = done;
 	transfer->arg = arg;
-	transfer->easy = curl_easy_init();
-	int r = transfer->easy ? 0 : -ENOMEM;
-	if (r == 0)
-		r = transfer_set_headers(transfer, request);
+	int r = transfer_set_headers(transfer, request);
 	if (r == 0)
 		r = transfer_set_request(transfer, request);
-	if (r == 0)
-		r = transfer_set_rules(transfer);
 	/* Adding only sets the timer: curl begins from the loop. */
 	if (r == 0 && curl_multi_add_handle(client->multi, transfer->easy) != CURLM_OK)
 		r = -ENOMEM;
