@@ -27,7 +27,8 @@ SQL_MIGRATIONS = \
 	sql/0023_write_back.sql \
 	sql/0024_parallel.sql \
 	sql/0025_backfill.sql \
-	sql/0026_leaner_flush.sql
+	sql/0026_leaner_flush.sql \
+	sql/0028_claims.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 
