@@ -33,28 +33,29 @@
 #define DELIVERY_COLUMNS                                                                                               \
 	"c.key, c.ticket_id, (SELECT t.external_id FROM sla.ticket t WHERE t.id = c.ticket_id), c.metric, c.cycle, "   \
 	"c.channel, c.kind, c.payload::text, c.attempts, "                                                             \
-	"  coalesce((c.payload -> 'milestone' ->> 'at')::timestamptz, c.created_at), c.created_at, "                   \
-	"coalesce(c.next_attempt_at, c.created_at), c.address, EXISTS (SELECT FROM sla.delivery_log l "                \
+	"  coalesce((c.payload #>> '{milestone,at}')::timestamptz, c.created_at), c.created_at, "                      \
+	"coalesce(c.next_attempt_at, c.created_at), c.address, "                                                       \
+	"c.kind IN ('resolved', 'acknowledged') AND EXISTS (SELECT FROM sla.delivery_log l "                           \
 	"  WHERE l.ticket_id = c.ticket_id AND (l.metric, l.cycle, l.channel, l.address) IS NOT DISTINCT FROM "        \
-	"  (c.metric, c.cycle, c.channel, c.address) AND l.kind = 'escalated' AND l.state = 'delivered') "
+	"  (c.metric, c.cycle, c.channel, c.address) AND l.kind = 'escalated' AND l.state = 'delivered'), "            \
+	"c.position "
 
 /* Each look-up is written so that it goes by an index whatever the statistics say: the table was empty when they were
- * made, or nearly so, and has 100,000 rows now.
- * In order of position, and none of a ticket and channel while an earlier one is not in this session's hand: one that
+ * made, or nearly so, and has 100,000 rows now. What is looked for in a list is an IN, which the server hashes.
+ * The first by position, and none of a ticket and channel while an earlier one is not in this session's hand: one that
  * another transaction has locked, or that a claim took which was carried out after its session had been given up. */
 static const char claim_sql[] =
     "WITH next AS MATERIALIZED (SELECT key, ticket_id, channel, position FROM sla.delivery WHERE claimed_by IS NULL "
-    "  AND channel <> ALL ($3::text[]) AND (ticket_id IS NULL OR ticket_id % 256 = ANY (ARRAY(SELECT l.shard "
-    "    FROM sla.lease l WHERE l.owner = $1 AND l.expires_at > clock_timestamp()))) "
+    "  AND channel <> ALL ($3::text[]) AND (ticket_id IS NULL OR ticket_id % 256 IN (SELECT l.shard "
+    "    FROM sla.lease l WHERE l.owner = $1 AND l.expires_at > clock_timestamp())) "
     "  ORDER BY position LIMIT $2::integer FOR UPDATE SKIP LOCKED), "
     "first AS MATERIALIZED (SELECT key FROM next n WHERE (SELECT e.key FROM sla.delivery e "
     "    WHERE e.ticket_id = n.ticket_id AND e.channel = n.channel "
     "    AND e.position < n.position AND (e.claimed_by, e.claim, e.claim_session) IS DISTINCT FROM ($1, $4::uuid, "
     "$5::integer) "
-    "    AND e.key <> ALL (ARRAY(SELECT key FROM next)) ORDER BY e.position LIMIT 1) IS NULL), "
-    "claimed AS (UPDATE sla.delivery d SET claimed_by = $1, claim = $4::uuid, claim_session = $5::integer "
-    "  WHERE d.key = ANY (ARRAY(SELECT key FROM first)) RETURNING d.*) "
-    "SELECT " DELIVERY_COLUMNS "FROM claimed c ORDER BY c.position";
+    "    AND e.key NOT IN (SELECT key FROM next) ORDER BY e.position LIMIT 1) IS NULL) "
+    "UPDATE sla.delivery c SET claimed_by = $1, claim = $4::uuid, claim_session = $5::integer "
+    "  WHERE c.key = ANY (ARRAY(SELECT key FROM first)) RETURNING " DELIVERY_COLUMNS;
 
 /* What channels were told of alerts that are open: clocks that have not ended, and what belongs to no clock of a ticket
  * that is open. */
@@ -443,6 +444,8 @@ read_claim(PGresult *result, int row, struct delivery *ret)
 		return r;
 	d.address = PQgetisnull(result, row, 12) ? NULL : PQgetvalue(result, row, 12);
 	r = pg_read_bool(field(result, row, 13), &d.told);
+	if (r == 0)
+		r = pg_read_int64(field(result, row, 14), &d.position);
 	if (r < 0)
 		return r;
 	d.ticket_id = ticket;
@@ -450,6 +453,35 @@ read_claim(PGresult *result, int row, struct delivery *ret)
 	d.attempts = (uint32_t)attempts;
 	*ret = d;
 	return 0;
+}
+
+/* A claim's rows come as they were found, by their keys. */
+static int
+compare_positions(const void *a, const void *b)
+{
+	const struct delivery *x = a, *y = b;
+	return (x->position > y->position) - (x->position < y->position);
+}
+
+static void
+take_claimed(struct outbox *outbox, PGresult *result)
+{
+	struct delivery claimed[CLAIM_MAX] = {0};
+	size_t n = 0;
+	for (unsigned i = 0; i < outbox->n_claimed; i++) {
+		int r = read_claim(result, (int)i, &claimed[n]);
+		if (r < 0)
+			log_error("delivery not taken on", log_text("delivery", PQgetvalue(result, (int)i, 0)),
+			          log_errno(r));
+		else if (!batch_has(&outbox->outcomes, claimed[n].key))
+			n++; /* the others came to their end while the claim was on its way */
+	}
+	qsort(claimed, n, sizeof(claimed[0]), compare_positions);
+	for (size_t i = 0; i < n; i++) {
+		int r = courier_add(outbox->courier, &claimed[i]);
+		if (r < 0)
+			log_error("delivery not taken on", log_text("delivery", claimed[i].key), log_errno(r));
+	}
 }
 
 static void
@@ -470,18 +502,8 @@ on_claimed(void *arg, PGresult *result)
 	}
 	/* What a former session asked for is released: the courier may have been told to forget what stands before. */
 	outbox->n_claimed = outbox->asked_in == outbox->session ? (unsigned)PQntuples(result) : 0;
-	for (unsigned i = 0; i < outbox->n_claimed; i++) {
-		struct delivery delivery;
-		int r = read_claim(result, (int)i, &delivery);
-		/* It came to its end while the claim was on its way. */
-		if (r == 0 && batch_has(&outbox->outcomes, delivery.key))
-			continue;
-		if (r == 0)
-			r = courier_add(outbox->courier, &delivery);
-		if (r < 0)
-			log_error("delivery not taken on", log_text("delivery", PQgetvalue(result, i, 0)),
-			          log_errno(r));
-	}
+	assert(outbox->n_claimed <= CLAIM_MAX); /* it was the statement's limit */
+	take_claimed(outbox, result);
 }
 
 static void

@@ -6,7 +6,8 @@
 #include "slated/instant.h"
 
 struct delivery {
-	const char *key; /* stable: the same in every attempt and after a restart; visible ASCII */
+	const char *key;  /* stable: the same in every attempt and after a restart; visible ASCII */
+	int64_t position; /* the order within a ticket and channel */
 	int64_t ticket_id;
 	const char *external_id;        /* NULL where the ticket has none */
 	const char *metric;             /* NULL where the milestone is of no clock */

@@ -51,7 +51,9 @@ row_add_delivery(struct row *row, const struct db_data *data, const struct db_de
 	row_add_instant(row, d->created_at);
 	row_add_instant(row, instant_equal(d->next_attempt_at, INSTANT_NEVER) ? d->created_at : d->next_attempt_at);
 	row_add_null(row);
-	row_add_bool(row, was_told(data, d));
+	bool ends = db_same(d->kind, "resolved") || db_same(d->kind, "acknowledged");
+	row_add_bool(row, ends && was_told(data, d));
+	row_add_int64(row, d->position);
 }
 
 /* Whether an earlier one of the ticket and channel is in somebody else's hand. */
@@ -79,7 +81,7 @@ statement_claim(struct database *database, struct db_session *session, const cha
 	long limit = strtol(params[1], NULL, 10);
 	struct row row;
 	(void)session;
-	db_answer_add(&answer, result_new(14));
+	db_answer_add(&answer, result_new(15));
 	/* Rows stand in the order of their positions. */
 	DB_EACH (struct db_delivery, d, &database->data, DB_DELIVERIES) {
 		const struct db_lease *lease = &database->data.leases[d->ticket % SHARDS];

@@ -17,7 +17,7 @@ LONG = bool(os.environ.get("SLATED_LONG"))
 TIMEOUT = 2.0 if LONG else 1.0
 BACK_WITHIN = 5.0
 CUTS = 10 if LONG else 3
-CLAIM = b"claimed AS (UPDATE sla.delivery"
+CLAIM = b"UPDATE sla.delivery c SET claimed_by"
 
 
 def write_config(bench, receiver, proxy):
