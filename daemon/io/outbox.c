@@ -80,8 +80,8 @@ static const char outcome_sql[] =
     "payload, state, "
     "  attempts, next_attempt_at, last_error, claimed_by, created_at, outcome, digest) "
     "  SELECT key, position, ticket_id, metric, cycle, kind, channel, address, payload, state_now, attempts_now, NULL, "
-    "  coalesce(error, last_error), claimed_by, created_at, coalesce(error, 'delivered'), digest FROM ended "
-    "  ON CONFLICT (key) DO NOTHING) "
+    "  coalesce(error, last_error), claimed_by, created_at, coalesce(error, 'delivered'), digest FROM ended e "
+    "  WHERE (SELECT l.key FROM sla.delivery_log l WHERE l.key = e.key) IS NULL) "
     "UPDATE sla.delivery d SET attempts = o.attempts, next_attempt_at = o.next_attempt_at, last_error = o.error "
     "FROM o WHERE d.key = ANY ($1::text[]) AND d.key = o.key AND d.claim = o.claim AND o.outcome = 'retry'";
 
