@@ -1,9 +1,10 @@
 #include "slated/signature.h"
 
 #include <errno.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/sha.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,19 +30,30 @@ base64_decode(const char *text, unsigned char *bytes, size_t *ret_len)
 	return 0;
 }
 
+static int
+key_make(const unsigned char *bytes, size_t len, struct signing_key *ret)
+{
+	char digest[] = "SHA256";
+	const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+	                             OSSL_PARAM_construct_end()};
+	EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	EVP_MAC_CTX *context = EVP_MAC_CTX_new(hmac);
+	EVP_MAC_free(hmac);
+	if (!context || EVP_MAC_init(context, bytes, len, params) != 1) {
+		EVP_MAC_CTX_free(context);
+		return -ENOMEM;
+	}
+	ret->context = context;
+	return 0;
+}
+
 int
 signing_key_copy(const char *text, struct signing_key *ret)
 {
 	size_t len = strlen(text);
 	if (len == 0 || len > INT32_MAX)
 		return -EINVAL;
-	unsigned char *bytes = malloc(len);
-	if (!bytes)
-		return -ENOMEM;
-	memcpy(bytes, text, len);
-	ret->bytes = bytes;
-	ret->len = len;
-	return 0;
+	return key_make((const unsigned char *)text, len, ret);
 }
 
 int
@@ -55,28 +67,32 @@ signing_key_read(const char *text, struct signing_key *ret)
 	if (!bytes)
 		return -ENOMEM;
 	int r = base64_decode(text, bytes, &len);
-	if (r < 0) {
-		free(bytes);
-		return r;
-	}
-	*ret = (struct signing_key){bytes, len};
-	return 0;
+	if (r == 0)
+		r = key_make(bytes, len, ret);
+	OPENSSL_cleanse(bytes, strlen(text) + 1);
+	free(bytes);
+	return r;
 }
 
 void
 signing_key_clear(struct signing_key *key)
 {
-	if (key->bytes)
-		OPENSSL_cleanse(key->bytes, key->len);
-	free(key->bytes);
+	EVP_MAC_CTX_free(key->context);
 	*key = (struct signing_key){0};
 }
 
+/* Of a head and a body, one after the other. */
 static int
-mac_make(const struct signing_key *key, const char *message, size_t len, unsigned char mac[static SHA256_DIGEST_LENGTH])
+mac_make(const struct signing_key *key, const char *head, const char *body, size_t n_body,
+         unsigned char mac[static SHA256_DIGEST_LENGTH])
 {
-	const unsigned char *bytes = (const unsigned char *)message;
-	return HMAC(EVP_sha256(), key->bytes, (int)key->len, bytes, len, mac, NULL) ? 0 : -ENOMEM;
+	size_t len;
+	/* Without a key it begins anew with the one that it has. */
+	bool good = EVP_MAC_init(key->context, NULL, 0, NULL) == 1 &&
+	            EVP_MAC_update(key->context, (const unsigned char *)head, strlen(head)) == 1 &&
+	            EVP_MAC_update(key->context, (const unsigned char *)body, n_body) == 1 &&
+	            EVP_MAC_final(key->context, mac, &len, SHA256_DIGEST_LENGTH) == 1;
+	return good ? 0 : -ENOMEM;
 }
 
 int
@@ -84,15 +100,12 @@ signature_v1(const struct signing_key *key, const char *id, const char *timestam
              char ret[static SIGNATURE_V1_SIZE])
 {
 	unsigned char mac[SHA256_DIGEST_LENGTH];
-	size_t n_head = strlen(id) + strlen(timestamp) + 2;
-	char *message = malloc(n_head + n_body + 1);
-	if (!message)
+	char *head = malloc(strlen(id) + strlen(timestamp) + sizeof(".."));
+	if (!head)
 		return -ENOMEM;
-	(void)sprintf(message, "%s.%s.", id, timestamp);
-	if (n_body > 0)
-		memcpy(message + n_head, body, n_body);
-	int r = mac_make(key, message, n_head + n_body, mac);
-	free(message);
+	(void)stpcpy(stpcpy(stpcpy(stpcpy(head, id), "."), timestamp), ".");
+	int r = mac_make(key, head, body, n_body, mac);
+	free(head);
 	if (r == 0)
 		(void)EVP_EncodeBlock((unsigned char *)stpcpy(ret, "v1,"), mac, sizeof(mac));
 	return r;
@@ -102,7 +115,7 @@ int
 signature_hex(const struct signing_key *key, const char *body, size_t n_body, char ret[static SIGNATURE_HEX_SIZE])
 {
 	unsigned char mac[SHA256_DIGEST_LENGTH];
-	int r = mac_make(key, n_body > 0 ? body : "", n_body, mac);
+	int r = mac_make(key, "", body, n_body, mac);
 	if (r < 0)
 		return r;
 	char *end = stpcpy(ret, "v1=");

@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* A secret, in the form that OpenSSL signs with again and again. Zeroed = empty. */
 struct signing_key {
-	unsigned char *bytes;
-	size_t len;
+	struct evp_mac_ctx_st *context;
 };
 
 /* Reads a secret of Standard Webhooks: "whsec_" and base64, or any other text, which is taken as it is.
@@ -18,7 +18,7 @@ int signing_key_read(const char *text, struct signing_key *ret) __attribute__((w
 /* The bytes of `text` as they are. 0, -EINVAL where it is empty, -ENOMEM. */
 int signing_key_copy(const char *text, struct signing_key *ret) __attribute__((warn_unused_result));
 
-/* Wipes and frees the bytes, and makes the key empty. */
+/* Wipes and frees the secret, and makes the key empty. */
 void signing_key_clear(struct signing_key *key);
 
 /* "v1," and base64, with its NUL. */
