@@ -565,3 +565,10 @@ tests_unit_test_witness_SOURCES = tests/unit/test_witness.c tests/unit/seed.h
 tests_unit_test_witness_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_witness_LDADD = $(CONFIG_LIBS) $(JANSSON_LIBS) $(CRITERION_LIBS)
 endif
+
+# What is looked up in JSON that is known to be such.
+check_PROGRAMS += tests/unit/test_jsonr
+TESTS += tests/unit/test_jsonr
+tests_unit_test_jsonr_SOURCES = tests/unit/test_jsonr.c
+tests_unit_test_jsonr_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_jsonr_LDADD = libslated-io.a libslated-core.a $(JANSSON_LIBS) $(CRITERION_LIBS)

@@ -1,5 +1,6 @@
 /* What daemon/io/outbox.c asks for: claims of deliveries, and what became of them. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,7 @@ was_told(const struct db_data *data, const struct db_delivery *d)
 static void
 row_add_delivery(struct row *row, const struct db_data *data, const struct db_delivery *d)
 {
+	char at[INSTANT_TEXT_SIZE], payload[sizeof(at) + 32];
 	row_clear(row);
 	row_add_text(row, d->key);
 	row_add_int64(row, d->ticket);
@@ -45,9 +47,10 @@ row_add_delivery(struct row *row, const struct db_data *data, const struct db_de
 	row_add_number_text(row, d->cycle, false);
 	row_add_text(row, d->channel);
 	row_add_text(row, d->kind);
-	row_add_text(row, "{}");
+	(void)instant_format(d->at, at);
+	(void)snprintf(payload, sizeof(payload), "{\"milestone\": {\"at\": \"%s\"}}", at);
+	row_add_text(row, payload);
 	row_add_int32(row, d->attempts);
-	row_add_instant(row, d->at);
 	row_add_instant(row, d->created_at);
 	row_add_instant(row, instant_equal(d->next_attempt_at, INSTANT_NEVER) ? d->created_at : d->next_attempt_at);
 	row_add_null(row);
@@ -81,7 +84,7 @@ statement_claim(struct database *database, struct db_session *session, const cha
 	long limit = strtol(params[1], NULL, 10);
 	struct row row;
 	(void)session;
-	db_answer_add(&answer, result_new(15));
+	db_answer_add(&answer, result_new(14));
 	/* Rows stand in the order of their positions. */
 	DB_EACH (struct db_delivery, d, &database->data, DB_DELIVERIES) {
 		const struct db_lease *lease = &database->data.leases[d->ticket % SHARDS];
