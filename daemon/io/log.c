@@ -172,13 +172,13 @@ log_write(enum log_level level, const char *message, const struct log_field *fie
 	if (level > highest)
 		return;
 	int saved = errno;
-	char line[LOG_LINE_SIZE];
-	size_t len = log_format(line, level, log_is_journal(), message, fields);
-	ssize_t written;
 	if (other_sink != NULL && other_sink(level, message, fields)) {
 		errno = saved;
 		return;
 	}
+	char line[LOG_LINE_SIZE];
+	size_t len = log_format(line, level, log_is_journal(), message, fields);
+	ssize_t written;
 	do
 		written = write(STDERR_FILENO, line, len);
 	while (written < 0 && errno == EINTR);
