@@ -129,31 +129,39 @@ engine_call_rules(struct engine *engine, enum rule_on on)
 	engine->calls->on[engine->calls->n++] = on;
 }
 
-static struct clock *
-active_clock(const struct ticket *ticket, enum metric metric)
+/* The ticket's active clocks by metric, NULL where it has none. */
+struct active {
+	struct clock *of[METRIC_COUNT];
+};
+
+static struct active
+active_clocks(const struct ticket *ticket)
 {
-	struct clock *clock = ticket_clock(ticket, metric);
-	return clock != NULL && clock_is_active(clock) ? clock : NULL;
+	struct active active = {0};
+	for (struct clock *clock = ticket->clocks; clock != NULL; clock = clock->next)
+		if (clock_is_active(clock))
+			active.of[clock->metric] = clock;
+	return active;
 }
 
 static void
-meet_metric(struct engine *engine, struct ticket *ticket, enum metric metric, struct instant at)
+meet_metric(struct engine *engine, struct ticket *ticket, const struct active *active, enum metric metric,
+            struct instant at)
 {
-	struct clock *clock = active_clock(ticket, metric);
-	if (clock != NULL)
-		clock_meet(engine, ticket, clock, at);
+	if (active->of[metric] != NULL)
+		clock_meet(engine, ticket, active->of[metric], at);
 }
 
 /* Timers ----------------------------------------------------------------------------------------------------------- */
 
-/* Fires levels and breaches due by `now`, metric by metric; of `under` targets only where `under_only`. */
+/* Fires levels and breaches due by `now`, metric by metric; of `under` targets only where `under_only`. Rules that this
+ * calls move clocks and end them, but start none. */
 static void
 fire_deadlines(struct engine *engine, struct ticket *ticket, struct instant now, bool under_only)
 {
 	struct rule_calls *outer = engine->calls;
-	for (unsigned metric = 0; metric < METRIC_COUNT; metric++) {
-		struct clock *clock = active_clock(ticket, (enum metric)metric);
-		if (clock == NULL || clock->next_at.us > now.us || (under_only && !clock->target->under))
+	for (struct clock *clock = ticket->clocks; clock != NULL; clock = clock->next) {
+		if (clock->next_at.us > now.us || !clock_is_active(clock) || (under_only && !clock->target->under))
 			continue;
 		struct rule_calls calls = {0};
 		struct instant at = clock->next_at;
@@ -324,16 +332,16 @@ apply_reply(struct engine *engine, struct ticket *ticket, const struct ticket_ev
 	if (!event->is_public || event->by == ACTOR_SYSTEM)
 		return 0;
 	bool solved = ticket->status >= STATUS_SOLVED;
+	const struct active active = active_clocks(ticket);
 	if (event->by == ACTOR_AGENT) {
-		meet_metric(engine, ticket, METRIC_FIRST_RESPONSE, at);
-		meet_metric(engine, ticket, METRIC_NEXT_RESPONSE, at);
-		meet_metric(engine, ticket, METRIC_UPDATE, at);
+		meet_metric(engine, ticket, &active, METRIC_FIRST_RESPONSE, at);
+		meet_metric(engine, ticket, &active, METRIC_NEXT_RESPONSE, at);
+		meet_metric(engine, ticket, &active, METRIC_UPDATE, at);
 		if (!solved)
 			clock_start(engine, ticket, METRIC_UPDATE, at, (struct carry){0});
 		return 0;
 	}
-	if (!solved && active_clock(ticket, METRIC_FIRST_RESPONSE) == NULL &&
-	    active_clock(ticket, METRIC_NEXT_RESPONSE) == NULL)
+	if (!solved && active.of[METRIC_FIRST_RESPONSE] == NULL && active.of[METRIC_NEXT_RESPONSE] == NULL)
 		clock_start(engine, ticket, METRIC_NEXT_RESPONSE, at, (struct carry){0});
 	if (event->requests)
 		ladder_trigger_ticket(engine, ticket, TRIGGER_REQUESTED, ++ticket->requested, at);
@@ -378,8 +386,9 @@ apply_status(struct engine *engine, struct ticket *ticket, const struct ticket_e
 	ticket->dirty = true;
 	if (engine->asks_status)
 		engine_match_anew(engine, ticket);
+	const struct active active = active_clocks(ticket);
 	for (unsigned metric = 0; metric < METRIC_COUNT; metric++) {
-		struct clock *clock = active_clock(ticket, (enum metric)metric);
+		struct clock *clock = active.of[metric];
 		if (clock != NULL && event->status >= STATUS_SOLVED)
 			stop_clock(engine, ticket, clock, at);
 		else if (clock != NULL)
@@ -430,7 +439,7 @@ apply_dispute(struct engine *engine, struct ticket *ticket, const struct ticket_
 {
 	(void)event;
 	(void)refusal; /* a dispute cannot be wrong */
-	if (active_clock(ticket, METRIC_ASSESSMENT) == NULL)
+	if (active_clocks(ticket).of[METRIC_ASSESSMENT] == NULL)
 		clock_start(engine, ticket, METRIC_ASSESSMENT, at, (struct carry){0});
 	reassess_apply_rules(engine, ticket, RULE_DISPUTE, at);
 	return 0;
@@ -442,7 +451,8 @@ apply_assessed(struct engine *engine, struct ticket *ticket, const struct ticket
 {
 	(void)event;
 	(void)refusal; /* an assessment without a dispute changes nothing */
-	meet_metric(engine, ticket, METRIC_ASSESSMENT, at);
+	const struct active active = active_clocks(ticket);
+	meet_metric(engine, ticket, &active, METRIC_ASSESSMENT, at);
 	return 0;
 }
 
@@ -507,8 +517,10 @@ engine_apply(struct engine *engine, struct ticket *ticket, const struct ticket_e
 	engine->too_deep = false;
 	if (late)
 		at = ticket->last_at;
-	fire_until(engine, ticket, (struct instant){at.us - 1});
-	fire_deadlines(engine, ticket, at, true);
+	if (ticket_next(ticket).us <= at.us) {
+		fire_until(engine, ticket, (struct instant){at.us - 1});
+		fire_deadlines(engine, ticket, at, true);
+	}
 
 	engine->in_event = true;
 	engine->calls = &calls;
