@@ -93,20 +93,27 @@ clock_budget(const struct target *target, struct instant start, struct instant d
 	return calendar_between(target->calendar, start, due);
 }
 
+/* Sets `next_at` of a running clock that has its due. What is consumed first comes first. */
 static void
 clock_plan_next(struct clock *clock)
 {
-	struct planned_level levels[LEVEL_MAX];
+	assert(clock->state == CLOCK_RUNNING);
+	struct duration nearest = {INT64_MAX};
+	for (size_t i = 0; i < clock->target->n_levels; i++) {
+		const struct level *level = &clock->target->levels[i];
+		struct duration point = level_point(level, clock->budget);
+		if (point.us >= 0 && point.us < nearest.us && (clock->fired >> level->id & 1) == 0)
+			nearest = point;
+	}
 	clock->next_at = clock->due_at;
-	if (clock_levels(clock, levels) > 0)
-		clock->next_at = instant_min(clock->next_at, levels[0].at);
+	if (nearest.us < INT64_MAX)
+		clock->next_at = instant_min(clock->next_at, clock_when(clock, nearest));
 }
 
 /* Sets `due_at` and `next_at` of a running clock. */
 static void
 clock_plan(struct clock *clock)
 {
-	assert(clock->state == CLOCK_RUNNING);
 	clock->due_at = clock_due(clock);
 	clock_plan_next(clock);
 }
