@@ -229,25 +229,32 @@ run_fire(struct engine *engine, struct ticket *ticket, struct run *run)
 	return !instant_equal(run->next_at, INSTANT_NEVER);
 }
 
-static bool
-ladder_is_due(const struct ticket *ticket, struct instant now)
+static unsigned
+run_metric(const struct run *run)
 {
+	return run->clock != NULL ? run->clock->metric : METRIC_COUNT;
+}
+
+/* The metrics of which a step is due, METRIC_COUNT for the ticket's own, as bits. */
+static unsigned
+ladder_due(const struct ticket *ticket, struct instant now)
+{
+	unsigned due = 0;
 	for (const struct run *run = ticket->runs; run != NULL; run = run->next)
 		if (run->next_at.us <= now.us)
-			return true;
-	return false;
+			due |= 1u << run_metric(run);
+	return due;
 }
 
 void
 ladder_fire(struct engine *engine, struct ticket *ticket, struct instant now)
 {
-	if (!ladder_is_due(ticket, now))
-		return;
-	for (unsigned metric = 0; metric <= METRIC_COUNT; metric++) {
+	/* No step that fires makes another one due. */
+	for (unsigned due = ladder_due(ticket, now); due != 0; due &= due - 1) {
+		unsigned metric = (unsigned)__builtin_ctz(due);
 		for (struct run **link = &ticket->runs; *link != NULL;) {
 			struct run *run = *link;
-			unsigned own = run->clock != NULL ? run->clock->metric : METRIC_COUNT;
-			if (own != metric || run->next_at.us > now.us || run_fire(engine, ticket, run)) {
+			if (run->next_at.us > now.us || run_metric(run) != metric || run_fire(engine, ticket, run)) {
 				link = &run->next;
 			} else {
 				*link = run->next;
