@@ -6,26 +6,6 @@
 /* A hundred years of 365.25 days: no period is longer. */
 #define PERIOD_MAX_DAYS 36525
 
-struct instant
-instant_plus(struct instant a, struct duration d)
-{
-	int64_t us;
-
-	if (__builtin_add_overflow(a.us, d.us, &us))
-		us = d.us < 0 ? INT64_MIN : INT64_MAX;
-	return (struct instant){us};
-}
-
-struct duration
-instant_since(struct instant to, struct instant from)
-{
-	int64_t us;
-
-	if (__builtin_sub_overflow(to.us, from.us, &us))
-		us = from.us < 0 ? INT64_MAX : INT64_MIN;
-	return (struct duration){us};
-}
-
 /* Text that is being read: `at` moves towards `end`. */
 struct text {
 	const char *at;

@@ -161,16 +161,23 @@ ladder_drop_all(struct ticket *ticket)
 	}
 }
 
-static void
-run_describe(const struct run *run, char text[static 32])
+/* What set the run going, as milestones tell it; `text` has room for a number. */
+static const char *
+run_trigger(const struct run *run, char text[static 32])
 {
-	if (run->kind == TRIGGER_LEVEL)
-		(void)snprintf(text, 32, "%s", run->level);
-	else if (run->kind == TRIGGER_BREACHED)
-		(void)snprintf(text, 32, "breached");
-	else
-		(void)snprintf(text, 32, "%s:%u", run->kind == TRIGGER_REQUESTED ? "requested" : "reassessed",
-		               run->number);
+	switch ((enum trigger_kind)run->kind) {
+	case TRIGGER_LEVEL:
+		return run->level;
+	case TRIGGER_BREACHED:
+		return "breached";
+	case TRIGGER_REQUESTED:
+		(void)snprintf(text, 32, "requested:%u", run->number);
+		break;
+	case TRIGGER_REASSESSED:
+		(void)snprintf(text, 32, "reassessed:%u", run->number);
+		break;
+	}
+	return text;
 }
 
 /* Whether the run's instant lies outside the hours in which the step fires as it says. */
@@ -189,7 +196,6 @@ run_emit(struct engine *engine, struct ticket *ticket, const struct run *run, bo
 {
 	const struct step *step = &run->ladder->steps[run->step];
 	char trigger[32];
-	run_describe(run, trigger);
 	engine_emit(engine, ticket, run->clock,
 	            (struct milestone){.kind = MILESTONE_ESCALATED,
 	                               .at = run->next_at,
@@ -197,7 +203,7 @@ run_emit(struct engine *engine, struct ticket *ticket, const struct run *run, bo
 	                               .escalation = run->ladder->name,
 	                               .step = run->step + 1U,
 	                               .repeat = run->repeat,
-	                               .trigger = trigger,
+	                               .trigger = run_trigger(run, trigger),
 	                               .notify = off ? &step->off_hours_notify : step->notify,
 	                               .n_notify = off ? 1 : step->n_notify,
 	                               .ladder = run->ladder,

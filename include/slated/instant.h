@@ -72,10 +72,26 @@ instant_max(struct instant a, struct instant b)
 }
 
 /* a + d, held at the ends of the range instead of overflowing. */
-struct instant instant_plus(struct instant a, struct duration d);
+static inline struct instant
+instant_plus(struct instant a, struct duration d)
+{
+	int64_t us;
+
+	if (__builtin_add_overflow(a.us, d.us, &us))
+		us = d.us < 0 ? INT64_MIN : INT64_MAX;
+	return (struct instant){us};
+}
 
 /* The time from `from` to `to`; negative when `to` is earlier. */
-struct duration instant_since(struct instant to, struct instant from);
+static inline struct duration
+instant_since(struct instant to, struct instant from)
+{
+	int64_t us;
+
+	if (__builtin_sub_overflow(to.us, from.us, &us))
+		us = from.us < 0 ? INT64_MAX : INT64_MIN;
+	return (struct duration){us};
+}
 
 /* Reads an RFC 3339 date-time of `len` bytes: any offset, lower-case "t" and "z" or a space for "T" too; digits
  * past the microsecond are dropped; second 60 is taken as the next minute's first.
