@@ -130,7 +130,9 @@ clock_note(struct engine *engine, struct ticket *ticket, struct clock *clock, en
 static void
 clock_close_span(struct engine *engine, struct clock *clock, struct instant now)
 {
-	struct active_span *spans = realloc(clock->spans, (clock->n_spans + 1) * sizeof(spans[0]));
+	struct active_span *spans = NULL;
+	if (clock->n_spans < CLOCK_SPANS_MAX)
+		spans = realloc(clock->spans, (clock->n_spans + 1) * sizeof(spans[0]));
 	if (spans == NULL) {
 		engine->error = -ENOMEM;
 		return;

@@ -3,6 +3,8 @@
 #ifndef SLATED_TICKET_H
 #define SLATED_TICKET_H
 
+#include <assert.h>
+
 #include "slated/atom.h"
 #include "slated/policy.h"
 #include "slated/wheel.h"
@@ -24,35 +26,43 @@ struct active_span {
 	struct instant to;
 };
 
+/* More spans than that no row of the database holds. */
+#define CLOCK_SPANS_BITS 25
+#define CLOCK_SPANS_MAX  ((1u << CLOCK_SPANS_BITS) - 1)
+
 /* One clock: one metric, one cycle.
  *
  *   started_at       span 0        span 1          running_since      due_at
  *       |--------------------|   |---------|            |------ ... ----|
  *        <---- consumed (with what was carried over) ---->
- */
+ *
+ * What is looked at to find the next instant comes first. */
 struct clock {
-	struct clock *next; /* of the ticket: by metric, then by cycle */
-	const struct policy_set *set;
-	const struct policy *policy;
-	const struct target *target;
-	struct instant started_at;
-	struct instant running_since; /* CLOCK_RUNNING: where the present span began */
-	struct instant due_at;        /* INSTANT_NEVER: has none */
-	struct instant next_at;       /* the next level or the due, INSTANT_NEVER: neither */
-	struct instant breached_at;   /* INSTANT_NEVER: was not */
-	struct instant paused_at;     /* CLOCK_PAUSED */
-	struct instant ended_at;      /* CLOCK_MET, CLOCK_WITHDRAWN */
-	struct duration budget;
-	struct duration carried;  /* consumed in former cycles */
-	struct duration consumed; /* before the present span, with `carried` */
-	uint64_t fired;           /* level ids of `set` that have fired */
-	struct active_span *spans;
-	uint32_t n_spans;
+	struct clock *next;     /* of the ticket: by metric, then by cycle */
+	struct instant next_at; /* the next level or the due, INSTANT_NEVER: neither */
 	uint32_t cycle;
-	uint8_t metric;
-	uint8_t state;
-	bool dirty; /* changed since the driver last stored it */
+	uint32_t n_spans : CLOCK_SPANS_BITS;
+	uint32_t metric : 3;
+	uint32_t state : 3;
+	bool dirty : 1; /* changed since the driver last stored it */
+	const struct target *target;
+	struct instant running_since; /* CLOCK_RUNNING: where the present span began */
+	struct duration consumed;     /* before the present span, with `carried` */
+	struct instant due_at;        /* INSTANT_NEVER: has none */
+	struct duration budget;
+	uint64_t fired; /* level ids of `set` that have fired */
+	const struct policy *policy;
+	const struct policy_set *set;
+	struct active_span *spans;
+	struct instant started_at;
+	struct instant breached_at; /* INSTANT_NEVER: was not */
+	struct instant paused_at;   /* CLOCK_PAUSED */
+	struct instant ended_at;    /* CLOCK_MET, CLOCK_WITHDRAWN */
+	struct duration carried;    /* consumed in former cycles */
 };
+
+static_assert(METRIC_COUNT <= 1 << 3 && CLOCK_STATE_COUNT <= 1 << 3, "a clock's bits");
+static_assert(sizeof(struct clock) <= 136, "memory per clock");
 
 enum trigger_kind {
 	TRIGGER_LEVEL,
@@ -82,12 +92,17 @@ struct custom_fact {
 
 struct ticket {
 	struct wheel_node timer; /* the driver's */
-	uint64_t id;
-	struct instant opened_at;
-	struct instant last_at; /* of its last event or fired timer */
 	struct clock *clocks;
 	struct run *runs;
+	struct instant last_at;      /* of its last event or fired timer */
 	const struct policy *policy; /* the one that matches now, or NULL */
+	uint8_t severity;
+	uint8_t status;
+	bool opened;
+	bool merged;
+	bool dirty;
+	uint64_t id;
+	struct instant opened_at;
 	struct custom_fact *custom;
 	/* The last acknowledgement without an end, the last with one, and the end of the latter: INT64_MIN when none.
 	 */
@@ -98,11 +113,6 @@ struct ticket {
 	uint32_t n_custom;
 	uint32_t requested;
 	uint32_t reassessed;
-	uint8_t severity;
-	uint8_t status;
-	bool opened;
-	bool merged;
-	bool dirty;
 };
 
 /* Frees what hangs below the ticket, not the ticket. */
