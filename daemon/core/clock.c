@@ -232,22 +232,23 @@ clock_pauses(const struct target *target, const struct ticket *ticket)
 	return (target->pause_on >> ticket->status & 1) != 0;
 }
 
+/* Puts a copy of the clock among the ticket's, in its place by metric and cycle. NULL: out of memory. */
 static struct clock *
-clock_new(struct engine *engine, struct ticket *ticket, enum metric metric)
+clock_add(struct engine *engine, struct ticket *ticket, const struct clock *new)
 {
-	struct clock *clock = calloc(1, sizeof(*clock));
+	struct clock *clock = malloc(sizeof(*clock));
 	if (clock == NULL) {
 		engine->error = -ENOMEM;
 		return NULL;
 	}
-	struct clock **link = &ticket->clocks;
+	*clock = *new;
 	clock->cycle = 1;
-	while (*link != NULL && (*link)->metric <= metric) {
-		if ((*link)->metric == metric)
+	struct clock **link = &ticket->clocks;
+	while (*link != NULL && (*link)->metric <= clock->metric) {
+		if ((*link)->metric == clock->metric)
 			clock->cycle = (*link)->cycle + 1;
 		link = &(*link)->next;
 	}
-	clock->metric = metric;
 	clock->next = *link;
 	*link = clock;
 	return clock;
@@ -260,17 +261,26 @@ clock_start(struct engine *engine, struct ticket *ticket, enum metric metric, st
 	    ticket->policy == NULL ? NULL : policy_target(ticket->policy, metric, ticket->severity);
 	if (target == NULL)
 		return;
-	struct clock *clock = clock_new(engine, ticket, metric);
+	struct instant due = target_due(target, now);
+	const struct clock new = {
+	    .metric = metric,
+	    .set = engine->set,
+	    .policy = ticket->policy,
+	    .target = target,
+	    .started_at = now,
+	    .running_since = now,
+	    .due_at = INSTANT_NEVER,
+	    .next_at = INSTANT_NEVER,
+	    .breached_at = INSTANT_NEVER,
+	    .paused_at = INSTANT_NEVER,
+	    .ended_at = INSTANT_NEVER,
+	    .budget = clock_budget(target, now, due),
+	    .carried = carry.consumed,
+	    .consumed = carry.consumed,
+	};
+	struct clock *clock = clock_add(engine, ticket, &new);
 	if (clock == NULL)
 		return;
-	clock->set = engine->set;
-	clock->policy = ticket->policy;
-	clock->target = target;
-	clock->started_at = clock->running_since = now;
-	clock->due_at = clock->next_at = clock->breached_at = clock->paused_at = clock->ended_at = INSTANT_NEVER;
-	struct instant due = target_due(target, now);
-	clock->budget = clock_budget(target, now, due);
-	clock->carried = clock->consumed = carry.consumed;
 	if (carry.breached || (carry.consumed.us > 0 && carry.consumed.us >= clock->budget.us)) {
 		clock->state = CLOCK_BREACHED;
 		clock->breached_at = now;

@@ -25,19 +25,21 @@ step_fits(const struct step *step, enum trigger_kind kind, const char *level)
 	return strcmp(step->level, level) == 0;
 }
 
-static struct run *
-run_new(struct engine *engine, struct ticket *ticket)
+/* Puts a copy of the run last among the ticket's. */
+static void
+run_add(struct engine *engine, struct ticket *ticket, const struct run *new)
 {
-	struct run *run = calloc(1, sizeof(*run));
+	struct run *run = malloc(sizeof(*run));
 	if (run == NULL) {
 		engine->error = -ENOMEM;
-		return NULL;
+		return;
 	}
+	*run = *new;
 	struct run **link = &ticket->runs;
 	while (*link != NULL)
 		link = &(*link)->next;
 	*link = run;
-	return run;
+	ticket->dirty = true;
 }
 
 /* Sets going every step of `ladder` that fits. What was acknowledged at the trigger's own instant is acknowledged. */
@@ -54,15 +56,12 @@ ladder_trigger(struct engine *engine, struct ticket *ticket, const struct ladder
 			at = calendar_add(step->after_calendar, at, step->after);
 		if (can_ack && ticket->hold_at.us >= trigger.trigger_at.us)
 			at = instant_max(at, ticket->hold_until);
-		struct run *run = instant_equal(at, INSTANT_NEVER) ? NULL : run_new(engine, ticket);
-		if (run == NULL)
+		if (instant_equal(at, INSTANT_NEVER))
 			continue;
-		*run = trigger;
-		run->next = NULL;
-		run->ladder = ladder;
-		run->step = (uint16_t)i;
-		run->next_at = at;
-		ticket->dirty = true;
+		trigger.ladder = ladder;
+		trigger.step = (uint16_t)i;
+		trigger.next_at = at;
+		run_add(engine, ticket, &trigger);
 	}
 }
 
