@@ -17,9 +17,11 @@ struct name {
 	char text[];
 };
 
+/* A piece of memory that events are copied to, side by side in their order: feeding them is to cost little. */
 struct kept {
 	struct kept *next;
-	_Alignas(max_align_t) char bytes[];
+	size_t used;
+	_Alignas(max_align_t) char bytes[1 << 20];
 };
 
 struct line {
@@ -70,12 +72,18 @@ ticket_index(struct replay *replay, const char *text)
 static void *
 keep(struct replay *replay, size_t size)
 {
-	struct kept *kept = malloc(sizeof(*kept) + size);
+	struct kept *kept = replay->kept;
 
-	demand(kept != NULL, "out of memory");
-	kept->next = replay->kept;
-	replay->kept = kept;
-	return kept->bytes;
+	size = (size + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *);
+	if (kept == NULL || size > sizeof(kept->bytes) - kept->used) {
+		kept = malloc(sizeof(*kept));
+		demand(kept != NULL && size <= sizeof(kept->bytes), "out of memory");
+		kept->next = replay->kept;
+		kept->used = 0;
+		replay->kept = kept;
+	}
+	kept->used += size;
+	return kept->bytes + kept->used - size;
 }
 
 static const char *
