@@ -30,19 +30,43 @@ ticket_clear(struct ticket *ticket)
 	ticket->n_custom = 0;
 }
 
-void
-ticket_prune(struct ticket *ticket)
+static bool
+clock_is_followed(const struct clock *clock)
+{
+	return clock->next != NULL && clock->next->metric == clock->metric;
+}
+
+/* Of ended clocks those that stay keep no spans. */
+static void
+prune(struct ticket *ticket, bool first_too)
 {
 	for (struct clock **link = &ticket->clocks; *link != NULL;) {
 		struct clock *clock = *link;
-		if (clock->next != NULL && clock->next->metric == clock->metric) {
-			assert(!clock_is_active(clock));
+		if (clock_is_active(clock)) {
+			assert(!clock_is_followed(clock));
+			link = &clock->next;
+		} else if (clock_is_followed(clock) || (first_too && clock->metric == METRIC_FIRST_RESPONSE)) {
 			*link = clock->next;
 			clock_free(clock);
 		} else {
+			free(clock->spans);
+			clock->spans = NULL;
+			clock->n_spans = 0;
 			link = &clock->next;
 		}
 	}
+}
+
+void
+ticket_prune(struct ticket *ticket)
+{
+	prune(ticket, true);
+}
+
+void
+ticket_prune_followed(struct ticket *ticket)
+{
+	prune(ticket, false);
 }
 
 struct clock *

@@ -371,6 +371,7 @@ restore_ladders(void *arg)
 			                r == -ENOMEM ? "out of memory" : problem);
 			return false;
 		}
+		ticket_prune(&live->ticket);
 		plan_ticket(service, live);
 	}
 	if (lost > 0)

@@ -155,7 +155,7 @@ apply_to_side(struct side *side, struct played *played, const struct ticket_even
 	}
 	if (r < 0)
 		side->backtest->error = r;
-	ticket_prune(ticket);
+	ticket_prune_followed(ticket); /* how long the first response took is counted at the end */
 }
 
 static void

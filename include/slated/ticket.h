@@ -118,8 +118,12 @@ struct ticket {
 /* Frees what hangs below the ticket, not the ticket. */
 void ticket_clear(struct ticket *ticket);
 
-/* Frees the ended clocks that a later cycle has followed; the driver calls it once it has stored them. */
+/* Frees what ended clocks no longer need; the driver calls it once it has stored them: those that a later cycle has
+ * followed, those of first responses, which have one cycle, and the spans of the others. */
 void ticket_prune(struct ticket *ticket);
+
+/* The same, but a first response's clock stays when it has ended. */
+void ticket_prune_followed(struct ticket *ticket);
 
 /* The latest cycle's clock of a metric, or NULL. */
 struct clock *ticket_clock(const struct ticket *ticket, enum metric metric);
