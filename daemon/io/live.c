@@ -1,6 +1,7 @@
 #include "slated/live.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 
 /* Tickets lie side by side, in the order in which they were added as long as none has gone: timers of one instant fire
@@ -10,6 +11,12 @@ enum { SLAB_TICKETS = 256 };
 struct live_slab {
 	struct live_slab *next;
 	struct live_ticket tickets[SLAB_TICKETS];
+};
+
+struct live_ladder {
+	struct live_ladder *next;
+	struct live_ticket *ticket;
+	char *text;
 };
 
 void
@@ -153,6 +160,32 @@ live_add(struct live *live, int64_t id)
 	return ticket;
 }
 
+int
+live_keep_ladder(struct live *live, struct live_ticket *ticket, char *ladder)
+{
+	struct live_ladder *kept = malloc(sizeof(*kept));
+	if (kept == NULL) {
+		free(ladder);
+		return -ENOMEM;
+	}
+	*kept = (struct live_ladder){live->ladders, ticket, ladder};
+	live->ladders = kept;
+	return 0;
+}
+
+char *
+live_take_ladder(struct live *live, struct live_ticket **ret_ticket)
+{
+	struct live_ladder *kept = live->ladders;
+	if (kept == NULL)
+		return NULL;
+	char *ladder = kept->text;
+	*ret_ticket = kept->ticket;
+	live->ladders = kept->next;
+	free(kept);
+	return ladder;
+}
+
 void
 live_touch(struct live *live, struct live_ticket *ticket)
 {
@@ -180,38 +213,45 @@ live_take_touched(struct live *live)
 	return ticket;
 }
 
+static unsigned
+count_of(unsigned counts, unsigned i)
+{
+	return counts >> LIVE_COUNT_BITS * i & ((1u << LIVE_COUNT_BITS) - 1);
+}
+
+static void
+set_counts(struct live *live, struct live_ticket *ticket, unsigned counts)
+{
+	unsigned former = (unsigned)ticket->counts;
+	for (unsigned i = 0; i < LIVE_CLOCK_STATES; i++)
+		live->clocks[i] = live->clocks[i] + count_of(counts, i) - count_of(former, i);
+	live->at_risk = live->at_risk + count_of(counts, LIVE_CLOCK_STATES) - count_of(former, LIVE_CLOCK_STATES);
+	ticket->counts = counts;
+}
+
 void
 live_count_clocks(struct live *live, struct live_ticket *ticket)
 {
-	uint8_t counts[LIVE_CLOCK_STATES] = {0}, at_risk = 0;
+	unsigned counts = 0;
 	for (const struct clock *clock = ticket->ticket.clocks; clock != NULL; clock = clock->next) {
 		if (clock_is_active(clock))
-			counts[clock->state]++; /* one of each metric at most */
-		at_risk += clock->state == CLOCK_RUNNING && clock->fired != 0;
+			counts += 1u << LIVE_COUNT_BITS * clock->state;
+		if (clock->state == CLOCK_RUNNING && clock->fired != 0)
+			counts += 1u << LIVE_COUNT_BITS * LIVE_CLOCK_STATES;
 	}
-	live->at_risk += at_risk;
-	live->at_risk -= ticket->at_risk;
-	ticket->at_risk = at_risk;
-	for (unsigned i = 0; i < LIVE_CLOCK_STATES; i++) {
-		live->clocks[i] += counts[i];
-		live->clocks[i] -= ticket->clocks[i];
-		ticket->clocks[i] = counts[i];
-	}
+	set_counts(live, ticket, counts);
 }
 
 void
 live_remove(struct live *live, struct live_ticket *ticket)
 {
 	assert(!ticket->touched && !wheel_is_set(&ticket->ticket.timer));
-	for (unsigned i = 0; i < LIVE_CLOCK_STATES; i++)
-		live->clocks[i] -= ticket->clocks[i];
-	live->at_risk -= ticket->at_risk;
+	set_counts(live, ticket, 0);
 	struct live_ticket **link = link_to(live, ticket->id);
 	assert(link != NULL && *link == ticket);
 	*link = ticket->chain;
 	live->n_tickets--;
 	ticket_clear(&ticket->ticket);
-	free(ticket->ladder);
 	give_back(live, ticket);
 }
 
@@ -219,10 +259,12 @@ void
 live_clear(struct live *live)
 {
 	struct live_walk walk = live_begin(live);
-	for (struct live_ticket *ticket; (ticket = live_next(&walk)) != NULL;) {
+	struct live_ticket *ticket;
+	char *ladder;
+	while ((ticket = live_next(&walk)) != NULL)
 		ticket_clear(&ticket->ticket);
-		free(ticket->ladder);
-	}
+	while ((ladder = live_take_ladder(live, &ticket)) != NULL)
+		free(ladder);
 	free(live->table.buckets);
 	free(live->former.buckets);
 	while (live->slabs != NULL) {

@@ -1,6 +1,7 @@
 /* Events in, timers out, batches to the ledger. What is taken in stops while a full batch waits for its flush, so that
  * memory and the size of a transaction are bounded. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -318,19 +319,24 @@ on_state(void *arg, const struct pg_value *values)
 {
 	struct service *service = arg;
 	char problem[REFUSAL_SIZE];
-	int64_t id;
+	int64_t id, applied_seq = 0;
+	char *ladder = NULL;
 	if (pg_read_int64(values[0], &id) < 0)
 		return false;
 	struct live_ticket *live = live_add(&service->live, id);
 	if (live == NULL)
 		return false;
-	int r = row_read_state(service->reader, values, service->engine, &live->ticket, &live->applied_seq,
-	                       &live->ladder, problem);
+	int r = row_read_state(service->reader, values, service->engine, &live->ticket, &applied_seq, &ladder, problem);
+	if (r == 0 && ladder != NULL)
+		r = live_keep_ladder(&service->live, live, ladder);
+	if (r == 0 && (applied_seq < 0 || applied_seq > LIVE_SEQ_MAX))
+		r = refuse(-EBADMSG, problem, "applied_seq %" PRId64 " is no number of an event", applied_seq);
 	if (r < 0) {
 		service_problem(service, "a ticket's state could not be read",
 		                r == -ENOMEM ? "out of memory" : problem);
 		return false;
 	}
+	live->applied_seq = applied_seq;
 	return engine_rematch(service->engine, &live->ticket) == 0;
 }
 
@@ -357,20 +363,20 @@ restore_ladders(void *arg)
 {
 	struct service *service = arg;
 	struct live_walk walk = live_begin(&service->live);
+	struct live_ticket *live;
 	char problem[REFUSAL_SIZE];
+	char *ladder;
 	unsigned lost = 0;
-	for (struct live_ticket *live; (live = live_next(&walk)) != NULL;) {
-		int r = 0;
-		if (live->ladder != NULL)
-			r = row_restore_ladder(live->ladder, engine_policies(service->engine), &live->ticket, &lost,
-			                       problem);
-		free(live->ladder);
-		live->ladder = NULL;
+	while ((ladder = live_take_ladder(&service->live, &live)) != NULL) {
+		int r = row_restore_ladder(ladder, engine_policies(service->engine), &live->ticket, &lost, problem);
+		free(ladder);
 		if (r < 0) {
 			service_problem(service, "ladder steps could not be read",
 			                r == -ENOMEM ? "out of memory" : problem);
 			return false;
 		}
+	}
+	while ((live = live_next(&walk)) != NULL) {
 		ticket_prune(&live->ticket);
 		plan_ticket(service, live);
 	}

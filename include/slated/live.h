@@ -7,20 +7,29 @@
 /* Those of clocks that have not ended. */
 #define LIVE_CLOCK_STATES (CLOCK_BREACHED + 1)
 
+/* What is counted of a ticket's clocks: those of each state, and running ones of which a level has fired. */
+#define LIVE_COUNTS     (LIVE_CLOCK_STATES + 1)
+#define LIVE_COUNT_BITS 3
+
+#define LIVE_SEQ_BITS 49
+#define LIVE_SEQ_MAX  (INT64_MAX >> (64 - LIVE_SEQ_BITS))
+
 struct live_ticket {
 	struct ticket ticket; /* first: the wheel's nodes and the engine's tickets lead here */
 	int64_t id;
-	int64_t applied_seq;
-	char *ladder;                      /* while loading: ladder steps that wait for the clocks */
-	struct live_ticket *next;          /* of those that await the ledger, or of the free */
-	bool touched;                      /* on that list */
-	uint8_t clocks[LIVE_CLOCK_STATES]; /* by state, as counted last */
-	uint8_t at_risk;                   /* running ones of which a level has fired, as counted last */
-	bool used;                         /* false: free */
-	struct live_ticket *chain;         /* the next one of its bucket */
+	int64_t applied_seq : LIVE_SEQ_BITS;
+	uint64_t counts : LIVE_COUNTS *LIVE_COUNT_BITS; /* as counted last, one after the other */
+	bool touched : 1;                               /* awaits the ledger */
+	bool used : 1;                                  /* false: free */
+	struct live_ticket *next;                       /* of those that await the ledger, or of the free */
+	struct live_ticket *chain;                      /* the next one of its bucket */
 };
 
+static_assert(METRIC_COUNT < 1 << LIVE_COUNT_BITS, "a metric has one active clock at most");
+static_assert(sizeof(struct live_ticket) <= 192, "memory per ticket");
+
 struct live_slab;
+struct live_ladder;
 
 /* Tickets by id, in chains. */
 struct live_table {
@@ -39,6 +48,7 @@ struct live {
 	struct live_ticket *touched;
 	struct live_ticket **touched_tail;
 	size_t n_touched;
+	struct live_ladder *ladders;      /* while loading: steps that wait for the clocks */
 	size_t clocks[LIVE_CLOCK_STATES]; /* of all tickets, by state */
 	size_t at_risk;
 };
@@ -65,6 +75,13 @@ struct live_ticket *live_next(struct live_walk *walk);
 
 /* A new, zeroed ticket of that id, which must not be there. NULL: out of memory. */
 struct live_ticket *live_add(struct live *live, int64_t id);
+
+/* Keeps the ticket's ladder steps, as row_read_state() gives them, until its clocks are there; takes the text over.
+ * 0 or -ENOMEM. */
+int live_keep_ladder(struct live *live, struct live_ticket *ticket, char *ladder) __attribute__((warn_unused_result));
+
+/* Hands one of them out, which the caller frees, with its ticket; NULL: none is left. */
+char *live_take_ladder(struct live *live, struct live_ticket **ret_ticket);
 
 /* Puts the ticket on the list of those that await the ledger. */
 void live_touch(struct live *live, struct live_ticket *ticket);

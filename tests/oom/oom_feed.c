@@ -187,19 +187,28 @@ restore(struct driver *driver)
 	int r = 0;
 	for (size_t i = 0; r == 0 && given_state(i, &row, &ticket); i++) {
 		struct live_ticket *live = live_add(&driver->live, ticket);
+		int64_t applied_seq = 0;
+		char *ladder = NULL;
 		r = live == NULL ? -ENOMEM
 		                 : row_read_state(driver->reader, row.values, driver->engine, &live->ticket,
-		                                  &live->applied_seq, &live->ladder, problem);
-		if (r == 0)
+		                                  &applied_seq, &ladder, problem);
+		if (r == 0 && ladder != NULL)
+			r = live_keep_ladder(&driver->live, live, ladder);
+		if (r == 0) {
+			live->applied_seq = applied_seq;
 			r = engine_rematch(driver->engine, &live->ticket);
+		}
 	}
 	for (size_t i = 0; r == 0 && given_clock(i, driver->config->digest, &row, &ticket); i++) {
 		struct live_ticket *live = live_find(&driver->live, ticket);
 		r = row_read_clock(driver->reader, row.values, find_set, driver, &live->ticket, problem);
 	}
-	struct live_ticket *live = live_find(&driver->live, 1);
-	if (r == 0)
-		r = row_restore_ladder(live->ladder, driver->config->policies, &live->ticket, &lost, problem);
+	struct live_ticket *live;
+	char *ladder;
+	while (r == 0 && (ladder = live_take_ladder(&driver->live, &live)) != NULL) {
+		r = row_restore_ladder(ladder, driver->config->policies, &live->ticket, &lost, problem);
+		free(ladder);
+	}
 	return r == 0 && lost > 0 ? -EPROTO : r;
 }
 

@@ -1,6 +1,7 @@
 /* The table of the daemon's tickets, against an array of what is to be in it. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "slated/live.h"
@@ -74,4 +75,51 @@ Test(live, a_walk_goes_on_after_the_ticket_it_gave_is_removed)
 	cr_assert_eq(seen, 1000);
 	cr_assert_eq(live_count(&live), 0);
 	live_clear(&live);
+}
+
+Test(live, counts_clocks_of_all_tickets)
+{
+	static struct clock of_first[] = {{.metric = METRIC_NEXT_RESPONSE, .state = CLOCK_PAUSED},
+	                                  {.metric = METRIC_UPDATE, .state = CLOCK_RUNNING, .fired = 1},
+	                                  {.metric = METRIC_RESOLUTION, .state = CLOCK_RUNNING}};
+	static struct clock of_second[] = {{.state = CLOCK_MET, .fired = 1}, {.state = CLOCK_BREACHED, .fired = 1}};
+	struct live live;
+	live_init(&live);
+	struct live_ticket *first = live_add(&live, 1), *second = live_add(&live, 2);
+	of_first[0].next = &of_first[1];
+	of_first[1].next = &of_first[2];
+	of_second[0].next = &of_second[1];
+	first->ticket.clocks = of_first;
+	second->ticket.clocks = of_second;
+	live_count_clocks(&live, first);
+	live_count_clocks(&live, second);
+	cr_assert_eq(live.clocks[CLOCK_RUNNING], 2);
+	cr_assert_eq(live.clocks[CLOCK_PAUSED], 1);
+	cr_assert_eq(live.clocks[CLOCK_BREACHED], 1);
+	cr_assert_eq(live.at_risk, 1);
+	of_first[2].state = CLOCK_BREACHED;
+	live_count_clocks(&live, first);
+	cr_assert_eq(live.clocks[CLOCK_RUNNING], 1);
+	cr_assert_eq(live.clocks[CLOCK_BREACHED], 2);
+	first->ticket.clocks = second->ticket.clocks = NULL; /* not from malloc() */
+	live_remove(&live, first);
+	cr_assert_eq(live.clocks[CLOCK_RUNNING] + live.clocks[CLOCK_PAUSED] + live.at_risk, 0);
+	cr_assert_eq(live.clocks[CLOCK_BREACHED], 1);
+	live_clear(&live);
+}
+
+Test(live, ladder_steps_wait_with_their_tickets)
+{
+	struct live live;
+	struct live_ticket *ticket;
+	live_init(&live);
+	struct live_ticket *first = live_add(&live, 1), *second = live_add(&live, 2);
+	cr_assert_eq(live_keep_ladder(&live, first, strdup("of the first")), 0);
+	cr_assert_eq(live_keep_ladder(&live, second, strdup("of the second")), 0);
+	char *ladder = live_take_ladder(&live, &ticket);
+	cr_assert_not_null(ladder);
+	cr_assert_str_eq(ladder, ticket == first ? "of the first" : "of the second");
+	free(ladder);
+	live_clear(&live); /* frees the other one */
+	cr_assert_null(live_take_ladder(&live, &ticket));
 }
