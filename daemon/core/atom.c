@@ -14,6 +14,7 @@
 struct entry {
 	char *text;
 	uint32_t hash;
+	uint32_t len;
 };
 
 struct atoms {
@@ -49,7 +50,7 @@ atom_slot(const struct atoms *atoms, const char *text, size_t len, uint32_t hash
 		if (a == 0)
 			return i;
 		const struct entry *entry = &atoms->entries[a];
-		if (entry->hash == hash && strncmp(entry->text, text, len) == 0 && entry->text[len] == '\0')
+		if (entry->hash == hash && entry->len == len && memcmp(entry->text, text, len) == 0)
 			return i;
 	}
 }
@@ -131,7 +132,7 @@ atoms_intern(struct atoms *atoms, const char *text, size_t len, atom *ret)
 		*ret = atoms->slots[slot];
 		return 0;
 	}
-	if (atoms->n_entries > UINT32_MAX)
+	if (atoms->n_entries > UINT32_MAX || len > UINT32_MAX)
 		return -EOVERFLOW;
 	if (atoms->n_entries == atoms->max_entries) {
 		int r = atoms_grow(atoms);
@@ -148,6 +149,7 @@ atoms_intern(struct atoms *atoms, const char *text, size_t len, atom *ret)
 	atom a = (atom)atoms->n_entries++;
 	atoms->entries[a].text = copy;
 	atoms->entries[a].hash = hash;
+	atoms->entries[a].len = (uint32_t)len;
 	atoms->slots[slot] = a;
 	*ret = a;
 	return 0;

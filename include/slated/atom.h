@@ -16,7 +16,8 @@ int atoms_new(struct atoms **ret) __attribute__((warn_unused_result));
 /* Takes NULL. */
 void atoms_free(struct atoms *atoms);
 
-/* The number of `text` (`len` bytes, copied when new). NULL text gives 0. 0, -ENOMEM, -EOVERFLOW past 2^32 texts. */
+/* The number of `text` (`len` bytes, copied when new). NULL text gives 0. 0, -ENOMEM, -EOVERFLOW past 2^32 texts or
+ * bytes. */
 int atoms_intern(struct atoms *atoms, const char *text, size_t len, atom *ret) __attribute__((warn_unused_result));
 
 /* The text of a number from this table, NULL for 0. Lives as long as the table. */
