@@ -251,6 +251,7 @@ clock_add(struct engine *engine, struct ticket *ticket, const struct clock *new)
 	}
 	clock->next = *link;
 	*link = clock;
+	ticket->prunable |= clock->cycle > 1;
 	return clock;
 }
 
@@ -337,15 +338,21 @@ clock_pause_or_resume(struct engine *engine, struct ticket *ticket, struct clock
 static void
 clock_end(struct engine *engine, struct ticket *ticket, struct clock *clock, enum clock_state state, struct instant now)
 {
-	if (clock->state == CLOCK_RUNNING)
+	if (clock->state == CLOCK_RUNNING && clock->n_spans == 0) {
+		clock->consumed = clock_consumed(clock, now);
+		clock->spans = &clock->whole;
+		clock->n_spans = 1;
+	} else if (clock->state == CLOCK_RUNNING) {
 		clock_close_span(engine, clock, now);
-	else if (clock->state == CLOCK_BREACHED) /* reports tell how long it took in all */
+	} else if (clock->state == CLOCK_BREACHED) { /* reports tell how long it took in all */
 		clock->consumed =
 		    duration_plus(clock->consumed, calendar_between(clock->target->calendar, clock->breached_at, now));
+	}
 	clock->state = state;
 	clock->ended_at = now;
 	clock->dirty = true;
 	clock->next_at = INSTANT_NEVER;
+	ticket->prunable = true;
 	ladder_drop_clock(ticket, clock);
 }
 

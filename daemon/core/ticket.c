@@ -6,9 +6,18 @@
 #include "slated/engine.h"
 
 static void
+clock_free_spans(struct clock *clock)
+{
+	if (clock->spans != &clock->whole)
+		free(clock->spans);
+	clock->spans = NULL;
+	clock->n_spans = 0;
+}
+
+static void
 clock_free(struct clock *clock)
 {
-	free(clock->spans);
+	clock_free_spans(clock);
 	free(clock);
 }
 
@@ -40,6 +49,9 @@ clock_is_followed(const struct clock *clock)
 static void
 prune(struct ticket *ticket, bool first_too)
 {
+	if (!ticket->prunable)
+		return;
+	ticket->prunable = false;
 	for (struct clock **link = &ticket->clocks; *link != NULL;) {
 		struct clock *clock = *link;
 		if (clock_is_active(clock)) {
@@ -49,9 +61,7 @@ prune(struct ticket *ticket, bool first_too)
 			*link = clock->next;
 			clock_free(clock);
 		} else {
-			free(clock->spans);
-			clock->spans = NULL;
-			clock->n_spans = 0;
+			clock_free_spans(clock);
 			link = &clock->next;
 		}
 	}

@@ -463,6 +463,7 @@ row_read_clock(struct row_reader *reader, const struct pg_value values[static CL
 	}
 	clock_restore(clock);
 	link_clock(ticket, clock);
+	ticket->prunable |= !clock_is_active(clock);
 	return 0;
 }
 

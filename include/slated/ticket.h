@@ -46,18 +46,23 @@ struct clock {
 	uint32_t state : 3;
 	bool dirty : 1; /* changed since the driver last stored it */
 	const struct target *target;
-	struct instant running_since; /* CLOCK_RUNNING: where the present span began */
-	struct duration consumed;     /* before the present span, with `carried` */
-	struct instant due_at;        /* INSTANT_NEVER: has none */
+	union {
+		struct {
+			struct instant running_since; /* CLOCK_RUNNING: where the present span began */
+			struct instant ended_at;      /* CLOCK_MET, CLOCK_WITHDRAWN */
+		};
+		struct active_span whole; /* ended and never paused or breached: its `spans` are this */
+	};
+	struct duration consumed; /* before the present span, with `carried` */
+	struct instant due_at;    /* INSTANT_NEVER: has none */
 	struct duration budget;
 	uint64_t fired; /* level ids of `set` that have fired */
 	const struct policy *policy;
 	const struct policy_set *set;
-	struct active_span *spans;
+	struct active_span *spans; /* see `whole` */
 	struct instant started_at;
 	struct instant breached_at; /* INSTANT_NEVER: was not */
 	struct instant paused_at;   /* CLOCK_PAUSED */
-	struct instant ended_at;    /* CLOCK_MET, CLOCK_WITHDRAWN */
 	struct duration carried;    /* consumed in former cycles */
 };
 
@@ -101,6 +106,7 @@ struct ticket {
 	bool opened;
 	bool merged;
 	bool dirty;
+	bool prunable; /* a clock has ended or been followed since ticket_prune() */
 	uint64_t id;
 	struct instant opened_at;
 	struct custom_fact *custom;
