@@ -232,18 +232,12 @@ clock_pauses(const struct target *target, const struct ticket *ticket)
 	return (target->pause_on >> ticket->status & 1) != 0;
 }
 
-/* Puts a copy of the clock among the ticket's, in its place by metric and cycle. NULL: out of memory. */
-static struct clock *
-clock_add(struct engine *engine, struct ticket *ticket, const struct clock *new)
+/* Puts the clock among the ticket's, as the last cycle of its metric. */
+static void
+clock_link(struct ticket *ticket, struct clock *clock)
 {
-	struct clock *clock = malloc(sizeof(*clock));
-	if (clock == NULL) {
-		engine->error = -ENOMEM;
-		return NULL;
-	}
-	*clock = *new;
-	clock->cycle = 1;
 	struct clock **link = &ticket->clocks;
+	clock->cycle = 1;
 	while (*link != NULL && (*link)->metric <= clock->metric) {
 		if ((*link)->metric == clock->metric)
 			clock->cycle = (*link)->cycle + 1;
@@ -252,7 +246,6 @@ clock_add(struct engine *engine, struct ticket *ticket, const struct clock *new)
 	clock->next = *link;
 	*link = clock;
 	ticket->prunable |= clock->cycle > 1;
-	return clock;
 }
 
 void
@@ -262,8 +255,14 @@ clock_start(struct engine *engine, struct ticket *ticket, enum metric metric, st
 	    ticket->policy == NULL ? NULL : policy_target(ticket->policy, metric, ticket->severity);
 	if (target == NULL)
 		return;
+	struct clock *clock = malloc(sizeof(*clock));
+	if (clock == NULL) {
+		engine->error = -ENOMEM;
+		return;
+	}
 	struct instant due = target_due(target, now);
-	const struct clock new = {
+	struct duration budget = clock_budget(target, now, due);
+	*clock = (struct clock){
 	    .metric = metric,
 	    .set = engine->set,
 	    .policy = ticket->policy,
@@ -275,13 +274,11 @@ clock_start(struct engine *engine, struct ticket *ticket, enum metric metric, st
 	    .breached_at = INSTANT_NEVER,
 	    .paused_at = INSTANT_NEVER,
 	    .ended_at = INSTANT_NEVER,
-	    .budget = clock_budget(target, now, due),
+	    .budget = budget,
 	    .carried = carry.consumed,
 	    .consumed = carry.consumed,
 	};
-	struct clock *clock = clock_add(engine, ticket, &new);
-	if (clock == NULL)
-		return;
+	clock_link(ticket, clock);
 	if (carry.breached || (carry.consumed.us > 0 && carry.consumed.us >= clock->budget.us)) {
 		clock->state = CLOCK_BREACHED;
 		clock->breached_at = now;
