@@ -4,12 +4,6 @@
 
 #include "slated/policy.h"
 
-char
-glob_lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 bool
 glob_match(const char *pattern, const char *text)
 {

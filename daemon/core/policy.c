@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 const char *const metric_names[METRIC_COUNT] = {
     [METRIC_FIRST_RESPONSE] = "first_response", [METRIC_NEXT_RESPONSE] = "next_response", [METRIC_UPDATE] = "update",
@@ -213,16 +212,25 @@ policy_set_policy(const struct policy_set *set, const char *name)
 	return NULL;
 }
 
+/* Most names differ in their first letter, and strcasecmp() asks the locale. */
+static bool
+same_name(const char *a, const char *b)
+{
+	while (*a != '\0' && glob_lower(*a) == glob_lower(*b))
+		a++, b++;
+	return *a == *b;
+}
+
 int
 policy_set_severity(const struct policy_set *set, const char *name)
 {
 	for (size_t i = 0; i < set->n_severities; i++) {
 		const struct severity *severity = &set->severities[i];
 
-		if (strcasecmp(name, severity->name) == 0)
+		if (same_name(name, severity->name))
 			return (int)i;
 		for (size_t j = 0; j < severity->n_aliases; j++)
-			if (strcasecmp(name, severity->aliases[j]) == 0)
+			if (same_name(name, severity->aliases[j]))
 				return (int)i;
 	}
 	return -1;

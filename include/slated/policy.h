@@ -285,7 +285,11 @@ struct instant target_due(const struct target *target, struct instant start);
 struct duration level_point(const struct level *level, struct duration budget);
 
 /* A letter as globs compare it: ASCII's capitals are small. */
-char glob_lower(char c);
+static inline char
+glob_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
 
 /* Case-blind (ASCII) glob with `*` and `?`. */
 bool glob_match(const char *pattern, const char *text);
