@@ -28,6 +28,7 @@ SQL_MIGRATIONS = \
 	sql/0024_parallel.sql \
 	sql/0025_backfill.sql \
 	sql/0026_leaner_flush.sql \
+	sql/0027_cheaper_triggers.sql \
 	sql/0028_claims.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
