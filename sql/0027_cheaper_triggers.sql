@@ -158,6 +158,7 @@ CREATE OR REPLACE FUNCTION sla.record_changes() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
 	former pg_catalog.text := OLD.status;
+	former_at pg_catalog.timestamptz;
 BEGIN
 	OLD.status := NEW.status;
 	IF sla.is_status_alone(OLD, NEW, former, NEW.status) THEN
@@ -169,6 +170,19 @@ BEGIN
 			PERFORM sla.hint();
 		END IF;
 		RETURN NEW;
+	END IF;
+	-- A number for a reply's event or the like: sla.append_event().
+	IF NEW.claim OPERATOR(pg_catalog.>) 0 AND former OPERATOR(pg_catalog.=) NEW.status THEN
+		former_at := OLD.last_event_at;
+		OLD.last_event_at := NEW.last_event_at;
+		OLD.claim := NEW.claim;
+		IF OLD OPERATOR(pg_catalog.*=) NEW THEN
+			NEW.event_seq := OLD.event_seq OPERATOR(pg_catalog.+) NEW.claim;
+			NEW.last_event_at := greatest(former_at, NEW.last_event_at);
+			NEW.claim := 0;
+			RETURN NEW;
+		END IF;
+		OLD.last_event_at := former_at;
 	END IF;
 	OLD.status := former;
 	DECLARE

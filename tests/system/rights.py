@@ -223,6 +223,10 @@ def test_pinned(bench):
                               "p.pronamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_|information')"), [],
                 "each function that runs as its owner has pg_catalog and then pg_temp alone in its search path, or names "
                 "that were bound when it was made (BEGIN ATOMIC), but for one")
+    body = bench.db.value(f"SELECT prosrc FROM pg_proc WHERE proname = '{QUALIFIED}'")
+    text = re.sub(r"--.*|:=|OPERATOR\(pg_catalog\.[^)]*\)", "", body)
+    bench.equal(re.findall(r"[-+*/<>=~!@#%^&|`?]+|(?i:\b(?:in|is|like|between|case|any|all|some|similar|cast)\b)", text), [],
+                "that one says of each operator which it is")
     bench.equal(bench.db.rows("SELECT f.oid::regprocedure::text AS f FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
                               "JOIN pg_proc f ON f.oid = t.tgfoid WHERE c.relnamespace = 'sla'::regnamespace AND NOT t.tgisinternal "
                               "AND c.relname IN ('lease', 'delivery', 'delivery_log', 'reassessment', 'instance') "
@@ -279,6 +283,8 @@ CREATE FUNCTION public.trap_row(a record, b record) RETURNS boolean LANGUAGE plp
 	'BEGIN PERFORM public.note(''operator of rows''); RETURN NULL; END';
 CREATE FUNCTION public.trap_sum(a bigint, b integer) RETURNS bigint LANGUAGE plpgsql AS
 	'BEGIN PERFORM public.note(''operator of sums''); RETURN NULL; END';
+CREATE FUNCTION public.trap_count(a bigint, b integer) RETURNS boolean LANGUAGE plpgsql AS
+	'BEGIN PERFORM public.note(''operator of counts''); RETURN NULL; END';
 CREATE FUNCTION public.trap_value(value anyelement) RETURNS boolean LANGUAGE plpgsql AS
 	'BEGIN PERFORM public.note(''type''); RETURN true; END';
 DO $do$
@@ -289,6 +295,7 @@ BEGIN
 		EXECUTE format('CREATE OPERATOR public.%s (LEFTARG = record, RIGHTARG = record, FUNCTION = public.trap_row)', name);
 	END LOOP;
 	CREATE OPERATOR public.+ (LEFTARG = bigint, RIGHTARG = integer, FUNCTION = public.trap_sum);
+	CREATE OPERATOR public.> (LEFTARG = bigint, RIGHTARG = integer, FUNCTION = public.trap_count);
 	FOREACH name IN ARRAY ARRAY['text', 'bool', 'int8', 'timestamptz'] LOOP
 		EXECUTE format('CREATE DOMAIN public.%1$I AS pg_catalog.%1$I CHECK (public.trap_value(VALUE))', name);
 	END LOOP;
@@ -333,8 +340,8 @@ def test_hijack(bench):
     writer.run("INSERT INTO sla.ticket (external_id, org, plan, severity, opened_at) VALUES ('lured', 'o', 'p', 'high', pg_catalog.now())")
     writer.run(f"UPDATE sla.ticket SET status = 'pending', attributes = '{{\"a\": 1}}' WHERE id OPERATOR(pg_catalog.=) {ticket}")
     # Each way of sla.record_changes(): the status alone, what else may change, what is refused, what was when.
-    for change in ("status = 'open'", "status = 'pending'", "severity = 'low'", "assignee = 'Ann', severity = 'high', status = 'open'",
-                   "external_id = 'lured'"):
+    for change in ("status = 'open'", "status = 'pending'", "severity = 'low'", "external_id = 'lured'",
+                   "assignee = 'Ann', severity = 'high', status = 'open'"):
         writer.run(f"UPDATE sla.ticket SET {change} WHERE id OPERATOR(pg_catalog.=) {ticket}")
     with contextlib.suppress(SqlError):
         writer.run(f"UPDATE sla.ticket SET status = 'gone' WHERE id OPERATOR(pg_catalog.=) {ticket}")
