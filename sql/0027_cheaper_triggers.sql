@@ -151,8 +151,8 @@ BEGIN
 END
 $$;
 
--- The one function that runs as its owner without a search_path of its own: to set one and to take it back is a tenth of
--- what a change costs. So every name here has its schema, operators and types too, and no word stands for an operator
+-- The one function that runs as its owner without a search_path of its own: to set one and to take it back is a twentieth
+-- of what the triggers cost. So every name here has its schema, operators and types too, and no word stands for an operator
 -- (IN, IS DISTINCT FROM, CASE x WHEN); tests/system/rights.py lays traps for what was forgotten.
 CREATE OR REPLACE FUNCTION sla.record_changes() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER AS $$
