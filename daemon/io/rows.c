@@ -9,9 +9,6 @@
 #include "slated/jsonr.h"
 #include "slated/render.h"
 
-/* A clock has few spans: one a pause. The bound keeps a broken row from asking for gigabytes. */
-#define SPAN_BOUNDS_MAX 20000
-
 /* No allowance is longer than a hundred years; a consumed time may be, by a little. */
 #define LENGTH_MAX ((struct duration){200 * 366 * US_PER_DAY})
 
@@ -22,22 +19,15 @@ struct row_reader {
 	json_t *json;
 	struct custom_attribute *custom;
 	size_t n_custom;
-	struct pg_value *bounds;
+	struct pg_value *bounds; /* of a clock's spans */
+	size_t n_bounds;
 };
 
 int
 row_reader_new(struct row_reader **ret)
 {
-	struct row_reader *reader = calloc(1, sizeof(*reader));
-	if (reader == NULL)
-		return -ENOMEM;
-	reader->bounds = calloc(SPAN_BOUNDS_MAX, sizeof(reader->bounds[0]));
-	if (reader->bounds == NULL) {
-		free(reader);
-		return -ENOMEM;
-	}
-	*ret = reader;
-	return 0;
+	*ret = calloc(1, sizeof(**ret));
+	return *ret == NULL ? -ENOMEM : 0;
 }
 
 void
@@ -324,12 +314,30 @@ row_clock_ticket(const struct pg_value values[static CLOCK_COLUMN_COUNT], int64_
 	return pg_read_int64(values[0], ret);
 }
 
+/* Splits an array into reader->bounds, however many there are: each takes four bytes at least. How many, or an error.
+ */
+static int
+split_bounds(struct row_reader *reader, struct pg_value value)
+{
+	size_t most = value.len / 4;
+	if (most > reader->n_bounds) {
+		struct pg_value *bounds = realloc(reader->bounds, most * sizeof(bounds[0]));
+		if (bounds == NULL)
+			return -ENOMEM;
+		reader->bounds = bounds;
+		reader->n_bounds = most;
+	}
+	return pg_read_array(value, reader->bounds, most);
+}
+
 /* Spans: beginnings and ends by turns, without the last end while the clock runs. */
 static int
 restore_spans(struct row_reader *reader, struct pg_value value, struct clock *clock)
 {
-	int n = value.data == NULL ? 0 : pg_read_array(value, reader->bounds, SPAN_BOUNDS_MAX);
-	if (n < 0 || (n % 2 == 1) != (clock->state == CLOCK_RUNNING))
+	int n = value.data == NULL ? 0 : split_bounds(reader, value);
+	if (n == -ENOMEM)
+		return n;
+	if (n < 0 || (uint32_t)n / 2 > CLOCK_SPANS_MAX || (n % 2 == 1) != (clock->state == CLOCK_RUNNING))
 		return -EBADMSG;
 	clock->n_spans = (uint32_t)n / 2;
 	clock->spans = clock->n_spans == 0 ? NULL : calloc(clock->n_spans, sizeof(clock->spans[0]));

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Many tickets at once: a bulk load in one transaction beside one that stays open for long, and 64 writers.
+"""Much at once: a bulk load in one transaction beside one that stays open for long, 64 writers, a ticket paused 12,000 times.
 
 SLATED_LONG has 200,000 tickets instead of 10,000, and the transaction stays open for two minutes; SLATED_OPEN=3600 has it
 open for an hour, with a few writers at work.
@@ -17,7 +17,11 @@ STAYS_OPEN = float(os.environ.get("SLATED_OPEN", 120 if LONG else 0))
 WRITERS = 64
 # Of 200,000 tickets; one that waits for its deadline takes about half a kilobyte.
 MEMORY_MIB = 400
-SLOW = 'policies = ( { name = "slow"; match = { plan = "slow"; }; targets = ( { metric = "first_response"; within = "8h"; } ); },'
+PAUSES = 12_000
+SLOW = """policies = (
+    { name = "slow"; match = { plan = "slow"; }; targets = ( { metric = "first_response"; within = "8h"; } ); },
+    { name = "flapping"; match = { plan = "flapping"; }; targets = (
+        { metric = "resolution"; within = "8h"; pause_on = [ "pending" ]; } ); },"""
 
 
 def write_config(bench, receiver):
@@ -67,6 +71,25 @@ def test_writers(bench, history):
     history.stop_writers()
 
 
+def test_flapping(bench, path):
+    """Some automation that sets a ticket pending and open again without end: its clock is still read at the next start."""
+    daemon = bench.daemon(path)
+    bench.db.run("INSERT INTO sla.ticket (plan, severity, source, external_id) VALUES ('flapping', 'normal', 'flapping', 'x')")
+    bench.db.run(f"""DO $$ BEGIN FOR n IN 1 .. {PAUSES} LOOP
+        UPDATE sla.ticket SET status = 'pending' WHERE source = 'flapping';
+        UPDATE sla.ticket SET status = 'open' WHERE source = 'flapping';
+    END LOOP; END $$""")
+    clock = "sla.clock c JOIN sla.ticket t ON t.id = c.ticket_id WHERE source = 'flapping'"
+    bench.db.wait(f"(SELECT cardinality(c.spans) FROM {clock}) = {2 * PAUSES + 1}")
+    bench.stopped(daemon)
+    daemon = bench.daemon(path)
+    bench.db.run("UPDATE sla.ticket SET status = 'pending' WHERE source = 'flapping'")
+    bench.db.wait(f"(SELECT c.state FROM {clock}) = 'paused'")
+    bench.equal(bench.db.value(f"SELECT cardinality(c.spans) FROM {clock}"), 2 * PAUSES + 2,
+                f"a clock that was paused {PAUSES} times is read and goes on")
+    bench.stopped(daemon)
+
+
 def stays_open(bench, history, seconds):
     if seconds <= 0:
         return
@@ -98,6 +121,7 @@ def test(bench):
         bench.note(f"a transaction of {time.monotonic() - begin:.0f} s")
     history.check("bulk", at_most=2)
     bench.stopped(daemon)
+    test_flapping(bench, path)
 
 
 if __name__ == "__main__":
