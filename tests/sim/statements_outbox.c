@@ -35,10 +35,14 @@ was_told(const struct db_data *data, const struct db_delivery *d)
 	return false;
 }
 
+#define PAYLOAD_SIZE (INSTANT_TEXT_SIZE + 32)
+
+/* The row keeps pointers, so `payload` has to outlive it. */
 static void
-row_add_delivery(struct row *row, const struct db_data *data, const struct db_delivery *d)
+row_add_delivery(struct row *row, const struct db_data *data, const struct db_delivery *d,
+                 char payload[static PAYLOAD_SIZE])
 {
-	char at[INSTANT_TEXT_SIZE], payload[sizeof(at) + 32];
+	char at[INSTANT_TEXT_SIZE];
 	row_clear(row);
 	row_add_text(row, d->key);
 	row_add_int64(row, d->ticket);
@@ -48,7 +52,7 @@ row_add_delivery(struct row *row, const struct db_data *data, const struct db_de
 	row_add_text(row, d->channel);
 	row_add_text(row, d->kind);
 	(void)instant_format(d->at, at);
-	(void)snprintf(payload, sizeof(payload), "{\"milestone\": {\"at\": \"%s\"}}", at);
+	(void)snprintf(payload, PAYLOAD_SIZE, "{\"milestone\": {\"at\": \"%s\"}}", at);
 	row_add_text(row, payload);
 	row_add_int32(row, d->attempts);
 	row_add_instant(row, d->created_at);
@@ -83,6 +87,7 @@ statement_claim(struct database *database, struct db_session *session, const cha
 	struct instant now = database_clock(database);
 	long limit = strtol(params[1], NULL, 10);
 	struct row row;
+	char payload[PAYLOAD_SIZE];
 	(void)session;
 	db_answer_add(&answer, result_new(14));
 	/* Rows stand in the order of their positions. */
@@ -96,7 +101,7 @@ statement_claim(struct database *database, struct db_session *session, const cha
 		d->claim = hand.claim;
 		d->claim_session = hand.claim_session;
 		world_trace(database->world, "%s claims %s, %s", name, d->key, d->claim);
-		row_add_delivery(&row, &database->data, d);
+		row_add_delivery(&row, &database->data, d, payload);
 		result_add(answer.results[0], &row);
 	}
 	database->data.next_xid++;
