@@ -45,8 +45,8 @@ NOTES = """
 """
 MANY_NOTES = """
 - Sustained: {rate:,} changes a second for {seconds} s, {each:,} in a statement; from the first until the last was taken in, by its
-  commit. Backlog: {backlog:,} changes while the daemon was away; from its start until the last was taken in, the load included,
-  and without the load.
+  commit. Backlog: {backlog:,} changes while the daemon was away; from its start until all of them were seen to be taken in, the
+  load included, and without the load.
 - Of the core: the daemon's processor time by the time that passed. Idle: over {idle} s in which nothing is due.
 """
 
@@ -154,7 +154,7 @@ class Loaded:
         loaded, used = time.time(), data.both_processors()
         with Watch(data) as watch:
             self.caught_up(span)
-        end = self.last_commit([span])
+        end = time.time()
         return {"rate": count / (end - begin), "after": count / (end - loaded), "core": data.processor() / (end - begin),
                 "each": (data.both_processors() - used) / count, "gap": watch.longest * 1000}
 
