@@ -119,8 +119,7 @@ add_names(struct jsonw *json, const struct severity *severity)
 	for (size_t i = 0; i <= severity->n_aliases; i++) {
 		char *name = strdup(i == 0 ? severity->name : severity->aliases[i - 1]);
 		for (char *c = name; c && *c; c++)
-			if (*c >= 'A' && *c <= 'Z')
-				*c = (char)(*c - 'A' + 'a');
+			*c = glob_lower(*c);
 		(void)json_array_append_new(names, name ? json_string(name) : NULL);
 		free(name);
 	}

@@ -19,6 +19,7 @@
 #include "slated/config.h"
 #include "slated/pg.h"
 #include "slated/pg_array.h"
+#include "slated/policy.h"
 #include "slated/result.h"
 #include "slated/rows.h"
 #include "slated/shards.h"
@@ -488,8 +489,7 @@ ledger_add_reassessment(struct ledger *ledger, const struct policy_set *set, con
 		pg_array_add(list, i == 0 ? from->name : from->aliases[i - 1]);
 	pg_array_end(list);
 	for (size_t i = 0; !list->failed && i < list->len; i++)
-		if (list->data[i] >= 'A' && list->data[i] <= 'Z')
-			list->data[i] = (char)(list->data[i] - 'A' + 'a');
+		list->data[i] = glob_lower(list->data[i]);
 	put_text(ledger, R_NAMES, list->failed ? NULL : list->data);
 	put_instant(ledger, R_AT, r->at);
 	put_text(ledger, R_RULE, r->rule->name);
