@@ -4,7 +4,7 @@
 if HAVE_CRITERION
 check_PROGRAMS += tests/unit/test_wheel
 TESTS += tests/unit/test_wheel
-tests_unit_test_wheel_SOURCES = tests/unit/test_wheel.c
+tests_unit_test_wheel_SOURCES = tests/unit/test_wheel.c tests/unit/seed.h
 tests_unit_test_wheel_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_wheel_LDADD = libslated-core.a $(CRITERION_LIBS)
 endif
@@ -458,7 +458,7 @@ check_PROGRAMS += tests/sim/simulate
 tests_sim_simulate_SOURCES = tests/sim/simulate.c tests/sim/database.c tests/sim/database.h tests/sim/database_internal.h \
 	tests/sim/member.c tests/sim/member.h tests/sim/people.c tests/sim/people.h tests/sim/statements.c tests/sim/statements.h \
 	tests/sim/statements_feed.c tests/sim/statements_lease.c tests/sim/statements_ledger.c tests/sim/statements_outbox.c \
-	tests/sim/values.c tests/sim/values.h tests/sim/wire.c tests/sim/wire.h tests/sim/world.c tests/sim/world.h \
+	tests/sim/values.c tests/sim/values.h tests/sim/wire.c tests/sim/wire.h tests/sim/world.c tests/sim/world.h tests/unit/seed.h \
 	$(history_sources)
 tests_sim_simulate_LDADD = $(slated_LDADD)
 EXTRA_DIST += tests/sim/sim.conf tests/sim/mutate tests/sim/soak

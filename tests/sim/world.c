@@ -1,4 +1,5 @@
 #include "world.h"
+#include "../unit/seed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -155,14 +156,10 @@ world_step(struct world *world, int64_t until)
 /* Chance -------------------------------------------------------------------------------------------------------------
  */
 
-/* splitmix64: G. L. Steele, D. Lea, C. H. Flood, "Fast splittable pseudorandom number generators", 2014. */
 uint64_t
 world_random(struct world *world)
 {
-	uint64_t z = world->random += UINT64_C(0x9e3779b97f4a7c15);
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
+	return random_next(&world->random);
 }
 
 uint64_t

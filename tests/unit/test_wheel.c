@@ -1,4 +1,5 @@
 /* The wheel against rows of instants and, at random, against an array searched from end to end. */
+#include "seed.h"
 #include "slated/wheel.h"
 
 #include <criterion/criterion.h>
@@ -257,21 +258,10 @@ struct random {
 	uint64_t state;
 };
 
-/* splitmix64 (Steele, Lea and Flood, OOPSLA 2014) */
-static uint64_t
-random_next(struct random *random)
-{
-	uint64_t z = random->state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
 static int64_t
 random_below(struct random *random, int64_t limit)
 {
-	return (int64_t)(random_next(random) % (uint64_t)limit);
+	return (int64_t)(random_next(&random->state) % (uint64_t)limit);
 }
 
 static uint64_t
