@@ -342,7 +342,7 @@ put_number_or_null(struct ledger *ledger, enum column column, bool present, int6
 static void
 put_instant(struct ledger *ledger, enum column column, struct instant at)
 {
-	if (at.us != INT64_MIN && at.us != INT64_MAX)
+	if (instant_is_finite(at))
 		pg_column_add_instant(&ledger->open->columns[column], at);
 	else
 		put_null(ledger, column);

@@ -68,7 +68,7 @@ add_clock(struct text *text, const struct policy_set *set, const struct ticket *
 	char due[INSTANT_TEXT_SIZE];
 	text_add_string(text, ", \"clock\": {\"state\": ");
 	text_add_json(text, clock_state_names[clock->state]);
-	if (clock->due_at.us != INT64_MIN && clock->due_at.us != INT64_MAX) {
+	if (instant_is_finite(clock->due_at)) {
 		(void)instant_format(clock->due_at, due);
 		text_add_string(text, ", \"due_at\": ");
 		text_add_json(text, due);

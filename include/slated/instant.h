@@ -71,6 +71,13 @@ instant_max(struct instant a, struct instant b)
 	return a.us > b.us ? a : b;
 }
 
+/* False for INSTANT_NEVER and for the other end of the range. */
+static inline bool
+instant_is_finite(struct instant at)
+{
+	return at.us != INT64_MIN && at.us != INT64_MAX;
+}
+
 /* a + d, held at the ends of the range instead of overflowing. */
 static inline struct instant
 instant_plus(struct instant a, struct duration d)
