@@ -467,7 +467,7 @@ on_flushed(void *arg, const struct ledger_result *result, const char *error)
 	work_flush(service);
 	if (service->state == SERVICE_LIVE && has_room(service)) {
 		timer_set(service->timers, (struct duration){0});
-		feed_wake(service->feed);
+		feed_resume(service->feed);
 	}
 }
 

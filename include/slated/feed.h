@@ -27,7 +27,7 @@ struct feed_hooks {
 	void (*loaded)(void *arg);
 	/* A poll's events have been handed out; the database took so long to answer. */
 	void (*polled)(void *arg, struct duration took);
-	/* May events be taken in now? Asked before each poll; feed_wake() when that changes. */
+	/* May events be taken in now? Asked before each poll; feed_resume() when that changes. */
 	bool (*hungry)(void *arg);
 	/* It cannot go on and has stopped: the connection must be made anew before the next feed_load(). */
 	void (*problem)(void *arg, const char *text);
@@ -48,8 +48,11 @@ void feed_load(struct feed *feed, const char *digest, const struct shards *shard
 /* The connection is lost, or the driver must begin anew. */
 void feed_stop(struct feed *feed);
 
-/* A hint came, or the driver is hungry again. */
+/* A hint came: looks now. */
 void feed_wake(struct feed *feed);
+
+/* The driver is hungry again: makes the look that was put off, if any was. */
+void feed_resume(struct feed *feed);
 
 /* Whether a part of a poll's answer has been handed out and more is to come. What is due meanwhile waits: an event that
  * is there already may keep a clock from it. */
