@@ -14,7 +14,7 @@ NOTES = """
   milliseconds.
 - Bytes are those of a timer and of its place in a heap or list; what libraries keep for callbacks is in them. A timer
   of the 4-ary heap is a 32-bit place in one array of instants and pointers, which has to be moved when it grows; one of
-  the wheel is two pointers and an instant, wherever the caller has it.
+  the wheel is two addresses of 48 bits and an instant, wherever the caller has it.
 - Processor time.
 """
 

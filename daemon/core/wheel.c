@@ -23,7 +23,9 @@
  * A timer moved later stays where it is until the cursor comes to its slot: moving a deadline on is one store.
  *
  * The tree is a splay tree (Sleator and Tarjan, JACM 1985), top-down, which needs no link to the parent and takes a
- * sorted list as it is for a tree of right children. Equal instants are in order of their addresses. */
+ * sorted list as it is for a tree of right children. Equal instants are in order of their addresses.
+ *
+ * Timers are linked by addresses of 48 bits, so that one takes 20 bytes. */
 #include "slated/wheel.h"
 
 #include <assert.h>
@@ -42,16 +44,24 @@
 #define CHAINS 8
 
 static_assert(GRAIN + DIGIT * LEVELS == 64, "the levels cover every instant");
-static_assert(sizeof(struct wheel_node) <= 24, "memory per timer");
+static_assert(sizeof(struct wheel_node) <= 20, "memory per timer");
 
 /* With fewer timers the tree is as fast as the slots. */
 #define REWIND_MIN 64
 
+/* Eight bytes apart, and the slots at the wheel's start: its address and an index are the chain's address then, without
+ * further steps, which an insert shows. */
+struct chain {
+	_Alignas(8) struct wheel_link first;
+};
+
 struct slot {
-	_Alignas(CHAINS * sizeof(void *)) struct wheel_node *chain[CHAINS];
+	_Alignas(CHAINS * sizeof(struct chain)) struct chain chain[CHAINS];
 };
 
 struct wheel {
+	struct slot slot[LEVELS * SLOTS]; /* level by level */
+
 	uint64_t cursor;  /* a unit: timers up to it are in `due`, later ones in slots */
 	uint64_t present; /* the unit of present_us */
 	int64_t present_us;
@@ -61,16 +71,31 @@ struct wheel {
 	struct wheel_node *due;
 	struct wheel_node nil; /* the tree's leaves */
 	uint32_t busy;
-	uint64_t map[LEVELS][WORDS];
+	uint64_t map[LEVELS * WORDS];
 	unsigned turn; /* the chain last dealt to */
-	struct slot slot[LEVELS][SLOTS];
 };
 
-/* The slot in which a timer belongs at the present cursor. */
-struct place {
-	unsigned level;
-	unsigned index;
-};
+static inline void *
+link_get(const struct wheel_link *link)
+{
+	return (void *)(uintptr_t)((uint64_t)link->high << 32 | link->low);
+}
+
+static inline void
+link_set(struct wheel_link *link, const void *target)
+{
+	uint64_t address = (uintptr_t)target;
+
+	link->low = (uint32_t)address;
+	link->high = (uint16_t)(address >> 32);
+}
+
+/* Of what is linked to. */
+static inline bool
+address_has_48_bits(const void *address)
+{
+	return (uint64_t)(uintptr_t)address >> 48 == 0;
+}
 
 static inline uint64_t
 unit_of(int64_t at_us)
@@ -84,12 +109,13 @@ level_between(uint64_t a, uint64_t b)
 	return (63 - (unsigned)__builtin_clzll(a ^ b)) / DIGIT;
 }
 
-static inline struct place
+/* The index of the slot in which a timer belongs at the present cursor. */
+static inline unsigned
 place_of(uint64_t cursor, uint64_t unit)
 {
 	unsigned level = level_between(cursor, unit);
 
-	return (struct place){level, (unsigned)(unit >> (level * DIGIT)) % SLOTS};
+	return level * SLOTS + (unsigned)(unit >> (level * DIGIT)) % SLOTS;
 }
 
 static inline bool
@@ -102,33 +128,34 @@ node_before(const struct wheel_node *a, const struct wheel_node *b)
 static struct wheel_node *
 tree_splay(struct wheel_node *nil, struct wheel_node *root, const struct wheel_node *key)
 {
-	struct wheel_node sides = {.left = nil, .right = nil};
-	struct wheel_node *below = &sides, *above = &sides, *child;
+	struct wheel_node sides, *below = &sides, *above = &sides, *child;
 
+	link_set(&sides.left, nil);
+	link_set(&sides.right, nil);
 	while (root != key) {
 		if (node_before(key, root)) {
-			child = root->left;
+			child = link_get(&root->left);
 			if (child != nil && node_before(key, child)) {
 				root->left = child->right;
-				child->right = root;
+				link_set(&child->right, root);
 				root = child;
-				child = root->left;
+				child = link_get(&root->left);
 			}
 			if (child == nil)
 				break;
-			above->left = root;
+			link_set(&above->left, root);
 			above = root;
 		} else {
-			child = root->right;
+			child = link_get(&root->right);
 			if (child != nil && node_before(child, key)) {
 				root->right = child->left;
-				child->left = root;
+				link_set(&child->left, root);
 				root = child;
-				child = root->right;
+				child = link_get(&root->right);
 			}
 			if (child == nil)
 				break;
-			below->right = root;
+			link_set(&below->right, root);
 			below = root;
 		}
 		root = child;
@@ -145,18 +172,18 @@ due_insert(struct wheel *wheel, struct wheel_node *node)
 {
 	struct wheel_node *nil = &wheel->nil, *root = wheel->due;
 
-	node->left = nil;
-	node->right = nil;
+	link_set(&node->left, nil);
+	link_set(&node->right, nil);
 	if (root != nil) {
 		root = tree_splay(nil, root, node);
 		if (node_before(node, root)) {
 			node->left = root->left;
-			node->right = root;
-			root->left = nil;
+			link_set(&node->right, root);
+			link_set(&root->left, nil);
 		} else {
 			node->right = root->right;
-			node->left = root;
-			root->right = nil;
+			link_set(&node->left, root);
+			link_set(&root->right, nil);
 		}
 	}
 	wheel->due = node;
@@ -168,14 +195,14 @@ __attribute__((noinline)) static void
 due_remove(struct wheel *wheel, struct wheel_node *node)
 {
 	struct wheel_node *nil = &wheel->nil;
-	struct wheel_node *root = tree_splay(nil, wheel->due, node);
+	struct wheel_node *root = tree_splay(nil, wheel->due, node), *left = link_get(&node->left);
 
 	assert(root == node);
-	if (node->left == nil) {
-		root = node->right;
+	if (left == nil) {
+		root = link_get(&node->right);
 	} else {
 		/* All on the left are before the node, so the last of them comes up and has no right child. */
-		root = tree_splay(nil, node->left, node);
+		root = tree_splay(nil, left, node);
 		root->right = node->right;
 	}
 	wheel->due = root;
@@ -187,18 +214,21 @@ static struct wheel_node *
 due_first(struct wheel *wheel)
 {
 	struct wheel_node *nil = &wheel->nil, *root = wheel->due, *child;
-	struct wheel_node sides = {.left = nil};
-	struct wheel_node *above = &sides;
+	struct wheel_node sides, *above = &sides;
 
-	while ((child = root->left) != nil) {
+	if (link_get(&root->left) == nil)
+		return root;
+	link_set(&sides.left, nil);
+	while ((child = link_get(&root->left)) != nil) {
 		root->left = child->right;
-		child->right = root;
+		link_set(&child->right, root);
 		root = child;
-		if (root->left == nil)
+		child = link_get(&root->left);
+		if (child == nil)
 			break;
-		above->left = root;
+		link_set(&above->left, root);
 		above = root;
-		root = root->left;
+		root = child;
 	}
 	above->left = root->right;
 	root->right = sides.left;
@@ -209,17 +239,19 @@ due_first(struct wheel *wheel)
 static struct wheel_node *
 list_merge(struct wheel_node *a, struct wheel_node *b)
 {
-	struct wheel_node *head, **tail = &head;
+	struct wheel_link head, *tail = &head;
 
 	while (a != NULL && b != NULL) {
-		struct wheel_node **from = node_before(b, a) ? &b : &a;
+		bool before = node_before(b, a);
+		struct wheel_node *first = before ? b : a, *next = link_get(&first->next);
 
-		*tail = *from;
-		tail = &(*from)->next;
-		*from = *tail;
+		link_set(tail, first);
+		tail = &first->next;
+		a = before ? a : next;
+		b = before ? next : b;
 	}
-	*tail = a != NULL ? a : b;
-	return head;
+	link_set(tail, a != NULL ? a : b);
+	return link_get(&head);
 }
 
 static struct wheel_node *
@@ -233,8 +265,8 @@ list_sort(struct wheel_node *list)
 		struct wheel_node *merged = list;
 		unsigned i = 0;
 
-		list = list->next;
-		merged->next = NULL;
+		list = link_get(&list->next);
+		link_set(&merged->next, NULL);
 		for (; i < runs && run[i] != NULL; i++) {
 			merged = list_merge(run[i], merged);
 			run[i] = NULL;
@@ -252,65 +284,73 @@ list_sort(struct wheel_node *list)
 static void
 due_fill(struct wheel *wheel, struct wheel_node *list, size_t count)
 {
-	struct wheel_node **end = &wheel->due;
+	struct wheel_node *node = list_sort(list), *next;
 
-	for (struct wheel_node *node = list_sort(list); node != NULL; node = node->next) {
-		*end = node;
-		end = &node->right;
-		node->left = &wheel->nil;
+	wheel->due = node;
+	for (; node != NULL; node = next) {
+		next = link_get(&node->next);
+		link_set(&node->left, &wheel->nil);
+		if (next == NULL)
+			link_set(&node->right, &wheel->nil);
 	}
-	*end = &wheel->nil;
 	wheel->due_count = count;
 }
 
 static inline void
 slot_file(struct wheel *wheel, struct wheel_node *node, uint64_t unit)
 {
-	struct place place = place_of(wheel->cursor, unit);
-	struct slot *slot = &wheel->slot[place.level][place.index];
-	struct wheel_node **chain = &slot->chain[wheel->turn++ % CHAINS], *next = *chain;
+	unsigned place = place_of(wheel->cursor, unit);
+	struct wheel_link *chain = &wheel->slot[place].chain[wheel->turn++ % CHAINS].first;
+	struct wheel_node *next = link_get(chain);
 
-	node->next = next;
-	node->link = chain;
-	*chain = node;
+	link_set(&node->next, next);
+	link_set(&node->link, chain);
+	link_set(chain, node);
 	if (next != NULL) {
-		next->link = &node->next;
+		link_set(&next->link, &node->next);
 	} else {
-		wheel->map[place.level][place.index / 64] |= UINT64_C(1) << place.index % 64;
-		wheel->busy |= 1u << place.level;
+		wheel->map[place / 64] |= UINT64_C(1) << place % 64;
+		wheel->busy |= 1u << place / SLOTS;
 	}
+}
+
+static bool
+level_is_used(const struct wheel *wheel, unsigned level)
+{
+	uint64_t used = 0;
+
+	for (unsigned i = 0; i < WORDS; i++)
+		used |= wheel->map[level * WORDS + i];
+	return used != 0;
 }
 
 /* Empties a slot into others, and its timers up to the cursor into the tree, which is empty then. */
 static void
-slot_empty(struct wheel *wheel, struct place place)
+slot_empty(struct wheel *wheel, unsigned place)
 {
-	struct slot *slot = &wheel->slot[place.level][place.index], taken = *slot;
-	uint64_t *map = wheel->map[place.level], used = 0;
+	struct slot taken = wheel->slot[place];
 	struct wheel_node *due = NULL;
 	size_t count = 0;
 	bool more;
 
-	*slot = (struct slot){0};
-	map[place.index / 64] &= ~(UINT64_C(1) << place.index % 64);
-	for (unsigned i = 0; i < WORDS; i++)
-		used |= map[i];
-	if (used == 0)
-		wheel->busy &= ~(1u << place.level);
+	wheel->slot[place] = (struct slot){0};
+	wheel->map[place / 64] &= ~(UINT64_C(1) << place % 64);
+	if (!level_is_used(wheel, place / SLOTS))
+		wheel->busy &= ~(1u << place / SLOTS);
 	do {
 		more = false;
 		for (unsigned i = 0; i < CHAINS; i++) {
-			struct wheel_node *node = taken.chain[i];
+			struct wheel_node *node = link_get(&taken.chain[i].first);
 			uint64_t unit;
 
 			if (node == NULL)
 				continue;
 			more = true;
-			taken.chain[i] = node->next;
-			__builtin_prefetch(node->next, 1);
+			taken.chain[i].first = node->next;
+			__builtin_prefetch(link_get(&node->next), 1);
 			unit = unit_of(node->at_us);
 			if (unit <= wheel->cursor) {
-				node->next = due;
+				link_set(&node->next, due);
 				due = node;
 				count++;
 			} else {
@@ -322,26 +362,23 @@ slot_empty(struct wheel *wheel, struct place place)
 		due_fill(wheel, due, count);
 }
 
-static struct place
+static unsigned
 slot_first(const struct wheel *wheel)
 {
-	struct place place = {.level = (unsigned)__builtin_ctz(wheel->busy)};
-	const uint64_t *map = wheel->map[place.level];
-	unsigned word = 0;
+	unsigned word = (unsigned)__builtin_ctz(wheel->busy) * WORDS;
 
-	while (map[word] == 0)
+	while (wheel->map[word] == 0)
 		word++;
-	place.index = word * 64 + (unsigned)__builtin_ctzll(map[word]);
-	return place;
+	return word * 64 + (unsigned)__builtin_ctzll(wheel->map[word]);
 }
 
 /* The first unit of a slot. */
 static uint64_t
-slot_start(const struct wheel *wheel, struct place place)
+slot_start(const struct wheel *wheel, unsigned place)
 {
-	unsigned shift = place.level * DIGIT;
+	unsigned shift = place / SLOTS * DIGIT;
 
-	return ((wheel->cursor >> shift) / SLOTS * SLOTS + place.index) << shift;
+	return ((wheel->cursor >> shift) / SLOTS * SLOTS + place % SLOTS) << shift;
 }
 
 /* Moves the cursor to the first slot with a bit, which starts at or before `until`; the tree is empty. False when there
@@ -349,8 +386,8 @@ slot_start(const struct wheel *wheel, struct place place)
 static bool
 cursor_advance(struct wheel *wheel, uint64_t until)
 {
-	struct place place;
 	uint64_t start;
+	unsigned place;
 
 	if (wheel->busy == 0) {
 		/* Nothing is set at all, so the cursor is free to go back. */
@@ -371,26 +408,28 @@ cursor_advance(struct wheel *wheel, uint64_t until)
 static void
 due_refile(struct wheel *wheel)
 {
-	struct wheel_node *nil = &wheel->nil, *node = wheel->due, *next, **end = &wheel->due;
+	struct wheel_node *nil = &wheel->nil, *node = wheel->due, *next;
+	struct wheel_link due, *end = &due;
 
 	wheel->due_count = 0;
 	/* Right rotations bring the tree's nodes up in their order. */
 	for (; node != nil; node = next) {
-		while ((next = node->left) != nil) {
+		while ((next = link_get(&node->left)) != nil) {
 			node->left = next->right;
-			next->right = node;
+			link_set(&next->right, node);
 			node = next;
 		}
-		next = node->right;
+		next = link_get(&node->right);
 		if (unit_of(node->at_us) > wheel->cursor) {
 			slot_file(wheel, node, unit_of(node->at_us));
 		} else {
-			*end = node;
+			link_set(end, node);
 			end = &node->right;
 			wheel->due_count++;
 		}
 	}
-	*end = nil;
+	link_set(end, nil);
+	wheel->due = link_get(&due);
 }
 
 /* Moves the cursor back to the present. Slots on levels above the digit that changes stay right, those below all lie
@@ -423,13 +462,18 @@ node_stays(const struct wheel *wheel, const struct wheel_node *node, int64_t at_
 static inline void
 node_remove(struct wheel *wheel, struct wheel_node *node)
 {
+	struct wheel_node *next;
+	struct wheel_link *link;
+
 	if (unit_of(node->at_us) <= wheel->cursor) {
 		due_remove(wheel, node);
 		return;
 	}
-	*node->link = node->next;
-	if (node->next != NULL)
-		node->next->link = node->link;
+	next = link_get(&node->next);
+	link = link_get(&node->link);
+	*link = node->next;
+	if (next != NULL)
+		next->link = node->link;
 }
 
 /* Puts a timer into the tree; goes back with the cursor when many are set ahead of the present, yet before it. */
@@ -453,6 +497,7 @@ wheel_new(struct instant now, struct wheel **ret)
 	wheel->present_us = now.us;
 	wheel->present = unit_of(now.us);
 	wheel->cursor = wheel->present;
+	assert(address_has_48_bits(wheel));
 	wheel->due = &wheel->nil;
 	*ret = wheel;
 	return 0;
@@ -469,6 +514,7 @@ wheel_set(struct wheel *wheel, struct wheel_node *node, struct instant at)
 {
 	uint64_t unit = unit_of(at.us);
 
+	assert(address_has_48_bits(node));
 	if (wheel_is_set(node)) {
 		if (node_stays(wheel, node, at.us)) {
 			node->at_us = at.us;
@@ -491,7 +537,7 @@ wheel_unset(struct wheel *wheel, struct wheel_node *node)
 	if (!wheel_is_set(node))
 		return;
 	node_remove(wheel, node);
-	node->link = NULL;
+	node->link = (struct wheel_link){0};
 	wheel->count--;
 }
 
@@ -524,10 +570,10 @@ wheel_pop(struct wheel *wheel, struct instant now)
 	node = due_first(wheel);
 	if (node->at_us > now.us)
 		return NULL; /* the clock may have been set back, behind the wheel's present */
-	wheel->due = node->right;
+	wheel->due = link_get(&node->right);
 	wheel->due_count--;
 	wheel->count--;
-	node->link = NULL;
+	node->link = (struct wheel_link){0};
 	return node;
 }
 
@@ -538,24 +584,24 @@ wheel_count(const struct wheel *wheel)
 }
 
 static size_t
-slot_check(const struct wheel *wheel, struct place place)
+slot_check(const struct wheel *wheel, unsigned place)
 {
-	const struct slot *slot = &wheel->slot[place.level][place.index];
 	uint64_t start = slot_start(wheel, place);
 	size_t count = 0;
 
 	for (unsigned i = 0; i < CHAINS; i++) {
-		struct wheel_node *const *link = &slot->chain[i];
+		const struct wheel_link *link = &wheel->slot[place].chain[i].first;
+		const struct wheel_node *node;
 
-		for (; *link != NULL; link = &(*link)->next) {
-			assert((*link)->link == link);
-			assert(unit_of((*link)->at_us) >= start);
+		for (; (node = link_get(link)) != NULL; link = &node->next) {
+			assert(link_get(&node->link) == link);
+			assert(unit_of(node->at_us) >= start);
 			count++;
 		}
 	}
 	if (count > 0) {
 		assert(start > wheel->cursor);
-		assert((wheel->map[place.level][place.index / 64] >> place.index % 64 & 1) != 0);
+		assert((wheel->map[place / 64] >> place % 64 & 1) != 0);
 	}
 	return count;
 }
@@ -570,7 +616,7 @@ due_check(const struct wheel *wheel)
 
 	assert(stack != NULL);
 	while (node != &wheel->nil || depth > 0) {
-		for (; node != &wheel->nil; node = node->left) {
+		for (; node != &wheel->nil; node = link_get(&node->left)) {
 			assert(depth < wheel->due_count);
 			stack[depth++] = node;
 		}
@@ -579,7 +625,7 @@ due_check(const struct wheel *wheel)
 		assert(unit_of(node->at_us) <= wheel->cursor);
 		previous = node;
 		count++;
-		node = node->right;
+		node = link_get(&node->right);
 	}
 	free(stack);
 	return count;
@@ -589,18 +635,12 @@ void
 wheel_check(const struct wheel *wheel)
 {
 	size_t count = due_check(wheel);
-	struct place place;
 
 	assert(count == wheel->due_count);
 	assert(wheel->present == unit_of(wheel->present_us));
-	for (place.level = 0; place.level < LEVELS; place.level++) {
-		uint64_t used = 0;
-
-		for (place.index = 0; place.index < SLOTS; place.index++)
-			count += slot_check(wheel, place);
-		for (unsigned i = 0; i < WORDS; i++)
-			used |= wheel->map[place.level][i];
-		assert((used != 0) == ((wheel->busy >> place.level & 1) != 0));
-	}
+	for (unsigned place = 0; place < LEVELS * SLOTS; place++)
+		count += slot_check(wheel, place);
+	for (unsigned level = 0; level < LEVELS; level++)
+		assert(level_is_used(wheel, level) == ((wheel->busy >> level & 1) != 0));
 	assert(count == wheel->count);
 }

@@ -7,17 +7,25 @@
 
 struct wheel;
 
+/* An address in 48 bits, as many as 64-bit Linux gives a process that does not ask for more (x86-64 of five levels and
+ * arm64 of 52 bits included); wheel_set() aborts where there are more. Its halves are loaded as they were stored, each
+ * by itself: a load wider than the store before it waits until the cache has that. */
+struct wheel_link {
+	uint32_t low;
+	uint16_t high;
+} __attribute__((packed, aligned(2)));
+
 /* One timer, embedded in what it is for. Zeroed = not in a wheel. Its place is either a list or a tree, see wheel.c. */
 struct wheel_node {
 	union {
-		struct wheel_node *next;
-		struct wheel_node *right;
+		struct wheel_link next;
+		struct wheel_link right;
 	};
 	union {
-		struct wheel_node **link; /* what points at this node; NULL = not in a wheel */
-		struct wheel_node *left;  /* never NULL in a tree */
+		struct wheel_link link; /* to the link that leads to this node; zeroed = not in a wheel */
+		struct wheel_link left; /* never zeroed in a tree */
 	};
-	int64_t at_us;
+	int64_t at_us __attribute__((packed, aligned(4)));
 };
 
 /* An empty wheel whose present is `now`. 0 or -ENOMEM. */
@@ -35,14 +43,14 @@ void wheel_unset(struct wheel *wheel, struct wheel_node *node);
 static inline bool
 wheel_is_set(const struct wheel_node *node)
 {
-	return node->link != NULL;
+	return (node->link.low | node->link.high) != 0;
 }
 
 /* The instant of the earliest timer (exact), or INSTANT_NEVER. */
 struct instant wheel_next(struct wheel *wheel);
 
-/* Moves the wheel's present to `now` (never back) and takes out and returns the earliest timer due at or before `now`, or
- * NULL. Timers come in order of their instants; equal instants in no particular order. */
+/* Moves the wheel's present to `now` (never back) and takes out and returns the earliest timer due at or before `now`,
+ * or NULL. Timers come in order of their instants; equal instants in no particular order. */
 struct wheel_node *wheel_pop(struct wheel *wheel, struct instant now);
 
 size_t wheel_count(const struct wheel *wheel);

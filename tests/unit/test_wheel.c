@@ -7,11 +7,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #define YEAR (365 * US_PER_DAY)
 /* 2026-07-03T00:00:00Z */
 #define JULY       INT64_C(1783036800000000)
+#define PAGE       4096
 #define LEN(array) (sizeof(array) / sizeof((array)[0]))
 
 static struct instant
@@ -253,6 +255,57 @@ Test(wheel, check_finds_a_changed_instant, .signal = SIGABRT)
 	node.at_us = JULY + 1;
 	wheel_check(wheel);
 }
+
+#if UINTPTR_MAX > UINT32_MAX
+Test(wheel, refuses_an_address_beyond_48_bits, .signal = SIGABRT)
+{
+	struct wheel *wheel = wheel_at(JULY);
+
+	wheel_set(wheel, (struct wheel_node *)(UINT64_C(1) << 48), instant_us(JULY));
+	wheel_free(wheel);
+}
+
+/* A page whose address is a multiple of 4 GiB. */
+static struct wheel_node *
+round_page(void)
+{
+	for (uintptr_t i = 1; i < 1 << 14; i++) {
+		void *page = mmap((void *)(i << 32), PAGE, PROT_READ | PROT_WRITE,
+		                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+		if (page != MAP_FAILED)
+			return page;
+	}
+	return NULL;
+}
+
+/* The low half of what leads to the first timer is 0, whether it is in a slot or in the tree. */
+Test(wheel, round_address)
+{
+	enum { COUNT = PAGE / sizeof(struct wheel_node) };
+	struct wheel *wheel = wheel_at(JULY);
+	struct wheel_node *nodes = round_page();
+	struct instant at = instant_us(JULY + US_PER_DAY);
+
+	cr_assert_not_null(nodes);
+	for (int turn = 0; turn < 2; turn++) {
+		for (size_t i = COUNT; i > 0; i--)
+			wheel_set(wheel, &nodes[i - 1], at);
+		if (turn == 1)
+			cr_assert_eq(wheel_next(wheel).us, at.us);
+		wheel_check(wheel);
+		for (size_t i = COUNT; i > 0; i--) {
+			cr_assert(wheel_is_set(&nodes[i - 1]));
+			wheel_unset(wheel, &nodes[i - 1]);
+			cr_assert_not(wheel_is_set(&nodes[i - 1]));
+			wheel_check(wheel);
+		}
+		cr_assert_eq(wheel_count(wheel), 0);
+	}
+	wheel_free(wheel);
+	munmap(nodes, PAGE);
+}
+#endif
 
 struct random {
 	uint64_t state;
