@@ -26,7 +26,7 @@ struct live_ticket {
 };
 
 static_assert(METRIC_COUNT < 1 << LIVE_COUNT_BITS, "a metric has one active clock at most");
-static_assert(sizeof(struct live_ticket) <= 192, "memory per ticket");
+static_assert(sizeof(struct live_ticket) <= 184, "memory per ticket");
 
 struct live_slab;
 struct live_ladder;

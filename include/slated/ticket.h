@@ -97,16 +97,17 @@ struct custom_fact {
 
 struct ticket {
 	struct wheel_node timer; /* the driver's */
+	/* These fill what the timer leaves of eight bytes. */
+	uint8_t severity;
+	uint8_t status;
+	bool opened : 1;
+	bool merged : 1;
+	bool dirty : 1;
+	bool prunable : 1; /* a clock has ended or been followed since ticket_prune() */
 	struct clock *clocks;
 	struct run *runs;
 	struct instant last_at;      /* of its last event or fired timer */
 	const struct policy *policy; /* the one that matches now, or NULL */
-	uint8_t severity;
-	uint8_t status;
-	bool opened;
-	bool merged;
-	bool dirty;
-	bool prunable; /* a clock has ended or been followed since ticket_prune() */
 	uint64_t id;
 	struct instant opened_at;
 	struct custom_fact *custom;
@@ -120,6 +121,8 @@ struct ticket {
 	uint32_t requested;
 	uint32_t reassessed;
 };
+
+static_assert(sizeof(struct ticket) <= 152, "memory per ticket");
 
 /* Frees what hangs below the ticket, not the ticket. */
 void ticket_clear(struct ticket *ticket);
