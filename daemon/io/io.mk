@@ -54,6 +54,7 @@ libslated_io_a_SOURCES += include/slated/timebase.h
 libslated_io_a_SOURCES += daemon/io/event_json.c
 libslated_io_a_SOURCES += daemon/io/feed.c
 libslated_io_a_SOURCES += daemon/io/ledger.c
+libslated_io_a_SOURCES += daemon/io/ledger_batch.c daemon/io/ledger_batch.h
 libslated_io_a_SOURCES += daemon/io/ledger_sql.h
 libslated_io_a_SOURCES += daemon/io/live.c
 libslated_io_a_SOURCES += daemon/io/loop.c
