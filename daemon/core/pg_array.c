@@ -124,6 +124,18 @@ pg_column_add_instant(struct pg_column *column, struct instant value)
 	text_add(&column->bytes, bytes, sizeof(bytes));
 }
 
+void
+pg_column_append(struct pg_column *column, const struct pg_column *more)
+{
+	size_t head = column->n == 0 ? 0 : HEAD_SIZE;
+	column->bytes.failed |= more->bytes.failed;
+	if (more->n == 0 || column->bytes.failed)
+		return;
+	text_add(&column->bytes, more->bytes.data + head, more->bytes.len - head);
+	column->n += more->n;
+	column->n_null += more->n_null;
+}
+
 bool
 pg_column_has_value(const struct pg_column *column)
 {

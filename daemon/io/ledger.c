@@ -1,8 +1,6 @@
 #include "slated/ledger.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,10 +20,18 @@ enum {
 	PARAM_COUNT = FIXED_PARAMS + COLUMN_COUNT + LAST_PARAMS,
 };
 
+/* What is written at a time: a batch for each session. Each has all that there is of a ticket. */
 struct flush {
-	struct batch batch;
+	struct batch batches[LEDGER_SESSIONS];
 	struct flush *next;
 };
+
+/* Fewer rows than this are written by one session: to set a statement up takes as long as some 200 rows. */
+enum { ROWS_TO_SHARE = 400 };
+
+/* So many tickets with ids one after the other go to one session: they lie side by side in the tables' pages, which two
+ * had better not write at the same time. */
+enum { NEIGHBOURS = 32 };
 
 struct ledger {
 	struct flush *open; /* what is added goes there */
@@ -40,9 +46,19 @@ struct ledger {
 	struct ledger_result result;
 	ledger_done *done;
 	void *arg;
-	bool refused; /* the batch in flight, by the server: why */
+	unsigned neighbours;
+	size_t rows_to_share;
+	unsigned in_flight; /* sessions that have not answered */
+	bool refused;       /* by the server: why */
 	char error[RESULT_ERROR_SIZE];
 };
+
+void
+ledger_set_share(struct ledger *ledger, unsigned neighbours, size_t rows)
+{
+	ledger->neighbours = neighbours;
+	ledger->rows_to_share = rows;
+}
 
 int
 ledger_new(struct ledger **ret)
@@ -51,6 +67,7 @@ ledger_new(struct ledger **ret)
 	if (ledger == NULL)
 		return -ENOMEM;
 	ledger->full_tail = &ledger->full;
+	ledger_set_share(ledger, NEIGHBOURS, ROWS_TO_SHARE);
 	ledger->open = calloc(1, sizeof(*ledger->open));
 	if (ledger->open == NULL) {
 		free(ledger);
@@ -58,6 +75,15 @@ ledger_new(struct ledger **ret)
 	}
 	*ret = ledger;
 	return 0;
+}
+
+static size_t
+flush_rows(const struct flush *flush)
+{
+	size_t rows = 0;
+	for (unsigned i = 0; i < LEDGER_SESSIONS; i++)
+		rows += flush->batches[i].rows;
+	return rows;
 }
 
 /* Takes the first full one off the list. */
@@ -68,14 +94,22 @@ take_full(struct ledger *ledger)
 	ledger->full = flush->next;
 	if (ledger->full == NULL)
 		ledger->full_tail = &ledger->full;
-	ledger->full_rows -= flush->batch.rows;
+	ledger->full_rows -= flush_rows(flush);
 	return flush;
+}
+
+static void
+flush_clear(struct flush *flush)
+{
+	for (unsigned i = 0; i < LEDGER_SESSIONS; i++)
+		batch_clear(&flush->batches[i]);
 }
 
 static void
 flush_free(struct flush *flush)
 {
-	batch_free(&flush->batch);
+	for (unsigned i = 0; i < LEDGER_SESSIONS; i++)
+		batch_free(&flush->batches[i]);
 	free(flush);
 }
 
@@ -98,7 +132,7 @@ ledger_clear(struct ledger *ledger)
 {
 	while (ledger->full != NULL)
 		flush_free(take_full(ledger));
-	batch_clear(&ledger->open->batch);
+	flush_clear(ledger->open);
 	text_empty(&ledger->scratch);
 }
 
@@ -128,13 +162,13 @@ ledger_set_names(struct ledger *ledger, const struct ledger_names *names)
 size_t
 ledger_rows(const struct ledger *ledger)
 {
-	return ledger->full_rows + ledger->open->batch.rows;
+	return ledger->full_rows + flush_rows(ledger->open);
 }
 
 size_t
 ledger_open_rows(const struct ledger *ledger)
 {
-	return ledger->open->batch.rows;
+	return flush_rows(ledger->open);
 }
 
 bool
@@ -151,7 +185,7 @@ ledger_close_batch(struct ledger *ledger)
 		return;
 	*ledger->full_tail = ledger->open;
 	ledger->full_tail = &ledger->open->next;
-	ledger->full_rows += ledger->open->batch.rows;
+	ledger->full_rows += flush_rows(ledger->open);
 	ledger->open = fresh;
 }
 
@@ -159,7 +193,7 @@ ledger_close_batch(struct ledger *ledger)
 static struct batch *
 begin_row(struct ledger *ledger, uint64_t ticket)
 {
-	struct batch *batch = &ledger->open->batch;
+	struct batch *batch = &ledger->open->batches[ticket / ledger->neighbours % LEDGER_SESSIONS];
 	batch_note_row(batch, ticket);
 	return batch;
 }
@@ -456,26 +490,23 @@ on_flushed(void *arg, PGresult *result)
 {
 	struct ledger *ledger = arg;
 	if (result == NULL) {
-		ledger->done(ledger->arg, &ledger->result, ledger->refused ? ledger->error : NULL);
+		if (--ledger->in_flight == 0)
+			ledger->done(ledger->arg, &ledger->result, ledger->refused ? ledger->error : NULL);
 	} else if (PQresultStatus(result) == PGRES_TUPLES_OK) {
-		ledger->result.deliveries = strcmp(PQgetvalue(result, 0, 0), "0") != 0;
-		ledger->result.reassessments = strcmp(PQgetvalue(result, 0, 1), "0") != 0;
+		ledger->result.deliveries |= strcmp(PQgetvalue(result, 0, 0), "0") != 0;
+		ledger->result.reassessments |= strcmp(PQgetvalue(result, 0, 1), "0") != 0;
 	} else {
 		ledger->refused = true;
 		result_write_error(result, ledger->error);
 	}
 }
 
-int
-ledger_flush(struct ledger *ledger, struct pg *pg, const char *run, const char *instance, ledger_done *done, void *arg)
+static int
+send_batch(struct ledger *ledger, struct batch *batch, struct pg *pg, const char *run, const char *instance)
 {
 	const char *params[PARAM_COUNT];
 	int lengths[PARAM_COUNT] = {0}, formats[PARAM_COUNT] = {0};
 	char latest[INSTANT_TEXT_SIZE];
-	if (!pg_is_idle(pg))
-		return -EBUSY;
-	struct flush *flush = ledger->full != NULL ? take_full(ledger) : ledger->open;
-	struct batch *batch = &flush->batch;
 	char *shards = batch_shards(batch);
 	(void)instant_format(batch->latest_timer, latest);
 	params[0] = run;
@@ -490,10 +521,6 @@ ledger_flush(struct ledger *ledger, struct pg *pg, const char *run, const char *
 	last[3] = ledger->heard.data;
 	if (ledger->scratch.failed || ledger->known.failed || ledger->heard.failed || shards == NULL)
 		r = -ENOMEM;
-	ledger->done = done;
-	ledger->arg = arg;
-	ledger->result = (struct ledger_result){0};
-	ledger->refused = false;
 	if (r == 0)
 		r = pg_send(pg, &(struct pg_query){.text = ledger_flush_sql,
 		                                   .n_params = PARAM_COUNT,
@@ -504,8 +531,41 @@ ledger_flush(struct ledger *ledger, struct pg *pg, const char *run, const char *
 		                                   .result = on_flushed,
 		                                   .arg = ledger});
 	free(shards);
+	return r;
+}
+
+/* Little is written by one session, and all where the others are not there. */
+static void
+share(const struct ledger *ledger, struct flush *flush, struct pg *const pgs[LEDGER_SESSIONS])
+{
+	bool little = flush_rows(flush) < ledger->rows_to_share;
+	for (unsigned i = 1; i < LEDGER_SESSIONS; i++)
+		if (little || !pg_is_idle(pgs[i]))
+			batch_move(&flush->batches[0], &flush->batches[i]);
+}
+
+int
+ledger_flush(struct ledger *ledger, struct pg *const pgs[LEDGER_SESSIONS], const char *run, const char *instance,
+             ledger_done *done, void *arg)
+{
+	int r = 0;
+	if (!pg_is_idle(pgs[0]))
+		return -EBUSY;
+	struct flush *flush = ledger->full != NULL ? take_full(ledger) : ledger->open;
+	share(ledger, flush, pgs);
+	ledger->done = done;
+	ledger->arg = arg;
+	ledger->result = (struct ledger_result){0};
+	ledger->refused = false;
+	ledger->in_flight = 0;
+	for (unsigned i = 0; r == 0 && i < LEDGER_SESSIONS; i++) {
+		if (flush->batches[i].rows == 0)
+			continue;
+		r = send_batch(ledger, &flush->batches[i], pgs[i], run, instance);
+		ledger->in_flight++;
+	}
 	if (flush == ledger->open)
-		batch_clear(batch);
+		flush_clear(flush);
 	else
 		flush_free(flush);
 	return r;

@@ -70,6 +70,18 @@ batch_clear(struct batch *batch)
 }
 
 void
+batch_move(struct batch *batch, struct batch *from)
+{
+	for (unsigned i = 0; i < COLUMN_COUNT; i++)
+		pg_column_append(&batch->columns[i], &from->columns[i]);
+	for (unsigned i = 0; i < SHARDS; i++)
+		batch->shards[i] |= from->shards[i];
+	batch->rows += from->rows;
+	batch->latest_timer = instant_max(batch->latest_timer, from->latest_timer);
+	batch_clear(from);
+}
+
+void
 batch_note_row(struct batch *batch, uint64_t ticket)
 {
 	batch->rows++;

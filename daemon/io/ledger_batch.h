@@ -95,6 +95,9 @@ void batch_free(struct batch *batch);
 /* Makes it empty again; its room stays. */
 void batch_clear(struct batch *batch);
 
+/* Adds all that `from` has, which is empty then. */
+void batch_move(struct batch *batch, struct batch *from);
+
 /* Begins a row of a ticket: counts it. */
 void batch_note_row(struct batch *batch, uint64_t ticket);
 

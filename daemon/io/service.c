@@ -109,14 +109,17 @@ make_connections(struct service *service)
 	struct pg_callbacks feed = service_feed_callbacks;
 	struct pg_callbacks flush = service_flush_callbacks;
 	struct pg_callbacks outbox = service_outbox_callbacks;
-	feed.arg = flush.arg = outbox.arg = service;
+	struct pg_callbacks share = service_share_callbacks;
+	feed.arg = flush.arg = share.arg = outbox.arg = service;
 	int r = service_make_connection(service, "feed", &feed, &service->feed_pg);
 	if (r == 0)
 		pg_keep_plans(service->feed_pg);
 	if (r == 0)
-		r = service_make_connection(service, "ledger", &flush, &service->flush_pg);
+		r = service_make_connection(service, "ledger", &flush, &service->flush_pgs[0]);
 	if (r == 0)
-		pg_keep_plans(service->flush_pg);
+		r = service_make_connection(service, "ledger 2", &share, &service->flush_pgs[1]);
+	for (unsigned i = 0; r == 0 && i < LEDGER_SESSIONS; i++)
+		pg_keep_plans(service->flush_pgs[i]);
 	if (r == 0)
 		r = service_make_connection(service, "outbox", &outbox, &service->outbox_pg);
 	return r;
@@ -296,7 +299,8 @@ service_free(struct service *service)
 	for (size_t i = 0; i < sizeof(service->signals) / sizeof(service->signals[0]); i++)
 		free_event(service->signals[i]);
 	pg_free(service->outbox_pg);
-	pg_free(service->flush_pg);
+	for (unsigned i = 0; i < LEDGER_SESSIONS; i++)
+		pg_free(service->flush_pgs[i]);
 	pg_free(service->feed_pg);
 	service_life_free(service);
 	service_close_channels(service);

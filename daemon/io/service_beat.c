@@ -175,11 +175,11 @@ send_beat(struct service *service)
 	service->renewing = service->renew_wanted;
 	service->beat_sent = loop_ticks(service->loop);
 	service->beat_wanted = service->renew_wanted = service->news = false;
-	if (pg_send(service->flush_pg, &(struct pg_query){.text = beat_sql,
-	                                                  .n_params = sizeof(params) / sizeof(params[0]),
-	                                                  .params = params,
-	                                                  .result = on_beat_result,
-	                                                  .arg = service}) < 0)
+	if (pg_send(service->flush_pgs[0], &(struct pg_query){.text = beat_sql,
+	                                                      .n_params = sizeof(params) / sizeof(params[0]),
+	                                                      .params = params,
+	                                                      .result = on_beat_result,
+	                                                      .arg = service}) < 0)
 		service->beat_wanted = service->renew_wanted = true;
 }
 
@@ -218,7 +218,7 @@ service_beat(struct service *service)
 		outbox_close(service->outbox);
 		pg_restart(service->outbox_pg);
 	}
-	if (!service->flushing && pg_is_idle(service->flush_pg))
+	if (!service->flushing && pg_is_idle(service->flush_pgs[0]))
 		(void)service_use_connection(service);
 }
 
@@ -242,18 +242,18 @@ write_configuration(struct service *service)
 	const struct config *config = service->config;
 	const char *params[] = {config->digest, config->source, service->instance, config->tzdata};
 	service->config_written = true;
-	if (pg_send(service->flush_pg, &(struct pg_query){.text = configuration_sql,
-	                                                  .n_params = 4,
-	                                                  .params = params,
-	                                                  .result = on_configuration_result,
-	                                                  .arg = service}) < 0)
+	if (pg_send(service->flush_pgs[0], &(struct pg_query){.text = configuration_sql,
+	                                                      .n_params = 4,
+	                                                      .params = params,
+	                                                      .result = on_configuration_result,
+	                                                      .arg = service}) < 0)
 		service->config_written = false;
 }
 
 bool
 service_use_connection(struct service *service)
 {
-	if (service->state == SERVICE_DOWN || !pg_is_idle(service->flush_pg))
+	if (service->state == SERVICE_DOWN || !pg_is_idle(service->flush_pgs[0]))
 		return false;
 	if (!service->config_written)
 		write_configuration(service);

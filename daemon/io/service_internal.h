@@ -80,7 +80,7 @@ struct service {
 	struct pg_server newest; /* what the connections know of the server */
 	struct pg_server served; /* of which what is in hand comes */
 	struct pg *feed_pg;
-	struct pg *flush_pg;
+	struct pg *flush_pgs[LEDGER_SESSIONS]; /* the first also for what waits besides batches */
 	struct pg *outbox_pg;
 	struct http_server *http_server; /* NULL where it listens nowhere, like what follows to http_pg */
 	struct desk *changes;
@@ -142,6 +142,7 @@ void service_life_free(struct service *service);
 void service_begin_life(struct service *service);
 extern const struct pg_callbacks service_feed_callbacks;
 extern const struct pg_callbacks service_flush_callbacks;
+extern const struct pg_callbacks service_share_callbacks; /* of those after the first */
 extern const struct pg_callbacks service_outbox_callbacks;
 /* Brings what is in hand to its end, and ends the loop. */
 void service_stop(struct service *service);

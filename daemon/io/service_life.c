@@ -90,11 +90,21 @@ make_run(struct service *service)
 	loop_uuid(service->loop, service->run);
 }
 
+/* No flush of ours is on its way any more, and the next can be sent. */
+static bool
+can_flush(const struct service *service)
+{
+	for (unsigned i = 1; i < LEDGER_SESSIONS; i++)
+		if (pg_is_ready(service->flush_pgs[i]) && !pg_is_idle(service->flush_pgs[i]))
+			return false;
+	return pg_is_idle(service->flush_pgs[0]);
+}
+
 void
 service_begin(struct service *service)
 {
 	if (service->state != SERVICE_DOWN || timer_is_set(service->retry) || !pg_is_idle(service->feed_pg) ||
-	    !pg_is_idle(service->flush_pg))
+	    !can_flush(service))
 		return;
 	make_run(service);
 	service->state = SERVICE_LEASING;
@@ -150,8 +160,8 @@ service_begin_anew(struct service *service, const char *why)
 	service->pause.us = service->pause.us * 2 > PAUSE_MAX.us ? PAUSE_MAX.us : service->pause.us * 2;
 	pg_restart(service->feed_pg);
 	/* What a session took over from its role when it began may be what is wrong. */
-	if (why != NULL)
-		pg_restart(service->flush_pg);
+	for (unsigned i = 0; why != NULL && i < LEDGER_SESSIONS; i++)
+		pg_restart(service->flush_pgs[i]);
 	service_begin(service);
 }
 
@@ -166,7 +176,8 @@ static void
 note_server(struct service *service)
 {
 	/* After a promotion the former primary may still answer those who are connected to it. */
-	struct pg *all[] = {service->feed_pg, service->flush_pg, service->outbox_pg, service->http_pg, service->api_pg};
+	struct pg *all[] = {service->feed_pg,   service->flush_pgs[0], service->flush_pgs[1],
+	                    service->outbox_pg, service->http_pg,      service->api_pg};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (all[i] != NULL)
 			pg_leave_former(all[i]);
@@ -209,6 +220,17 @@ on_flush_lost(void *arg, const char *reason)
 	on_pg_lost(arg, reason);
 	if (worked && service->state == SERVICE_DOWN)
 		pg_restart(service->feed_pg);
+}
+
+/* Without it the first writes all; but of what it had in hand nobody knows. */
+static void
+on_share_lost(void *arg, const char *reason)
+{
+	struct service *service = arg;
+	if (service->flushing)
+		on_flush_lost(service, reason);
+	else
+		service_problem(service, "no second connection to the database for large batches", reason);
 }
 
 static void
@@ -273,11 +295,11 @@ void
 service_stop_step(struct service *service)
 {
 	if (service->leaving || !work_is_done(service) || courier_count(service->courier).in_flight > 0 ||
-	    !outbox_is_settled(service->outbox) || !pg_is_idle(service->flush_pg))
+	    !outbox_is_settled(service->outbox) || !pg_is_idle(service->flush_pgs[0]))
 		return;
 	const char *params[] = {service->instance, service->run, service->coming_back ? "f" : "t"};
 	service->leaving =
-	    pg_send(service->flush_pg,
+	    pg_send(service->flush_pgs[0],
 	            &(struct pg_query){
 	                .text = leave_sql, .n_params = 3, .params = params, .result = on_left, .arg = service}) == 0;
 }
@@ -388,6 +410,7 @@ on_beat(void *arg)
 
 const struct pg_callbacks service_feed_callbacks = {.ready = on_pg_ready, .lost = on_pg_lost, .notified = on_notified};
 const struct pg_callbacks service_flush_callbacks = {.ready = on_pg_ready, .lost = on_flush_lost};
+const struct pg_callbacks service_share_callbacks = {.ready = on_pg_ready, .lost = on_share_lost};
 const struct pg_callbacks service_outbox_callbacks = {.ready = on_outbox_ready, .lost = on_outbox_lost};
 
 int
@@ -438,6 +461,7 @@ service_begin_life(struct service *service)
 	feed_set_connection(service->feed, service->feed_pg);
 	outbox_set_connection(service->outbox, service->outbox_pg);
 	pg_start(service->feed_pg);
-	pg_start(service->flush_pg);
+	for (unsigned i = 0; i < LEDGER_SESSIONS; i++)
+		pg_start(service->flush_pgs[i]);
 	pg_start(service->outbox_pg);
 }

@@ -343,8 +343,8 @@ look_at_database(const struct service *service, struct metrics *metrics)
 		const char *name;
 		const struct pg *pg;
 	} connections[] = {
-	    {"feed", service->feed_pg}, {"ledger", service->flush_pg}, {"outbox", service->outbox_pg},
-	    {"http", service->http_pg}, {"api", service->api_pg},
+	    {"feed", service->feed_pg},     {"ledger", service->flush_pgs[0]}, {"ledger 2", service->flush_pgs[1]},
+	    {"outbox", service->outbox_pg}, {"http", service->http_pg},        {"api", service->api_pg},
 	};
 	for (size_t i = 0; i < sizeof(connections) / sizeof(connections[0]); i++)
 		metrics_set(metrics, METRICS_DATABASE_UP, connections[i].name, NULL, pg_is_ready(connections[i].pg));
@@ -359,7 +359,7 @@ holds_lease(const struct service *service)
 static bool
 writes(const struct service *service)
 {
-	return pg_is_ready(service->flush_pg) && service->written_at > 0 &&
+	return pg_is_ready(service->flush_pgs[0]) && service->written_at > 0 &&
 	       loop_ticks(service->loop) - service->written_at < WRITTEN_LATELY_US;
 }
 

@@ -474,7 +474,7 @@ on_flushed(void *arg, const struct ledger_result *result, const char *error)
 void
 work_flush(struct service *service)
 {
-	if (service->state < SERVICE_LOADING || service->flushing || !pg_is_idle(service->flush_pg) ||
+	if (service->state < SERVICE_LOADING || service->flushing || !pg_is_idle(service->flush_pgs[0]) ||
 	    service_use_connection(service))
 		return;
 	if (ledger_rows(service->ledger) == 0 && service->live.n_touched == 0)
@@ -482,7 +482,7 @@ work_flush(struct service *service)
 	if (!ledger_has_full(service->ledger))
 		gather_touched(service);
 	size_t rows = ledger_rows(service->ledger);
-	int r = ledger_flush(service->ledger, service->flush_pg, service->run, service->instance, on_flushed, service);
+	int r = ledger_flush(service->ledger, service->flush_pgs, service->run, service->instance, on_flushed, service);
 	if (r < 0) {
 		service_begin_anew(service, strerror(-r));
 		return;

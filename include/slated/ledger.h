@@ -1,6 +1,6 @@
 /* What the engine has done and the database does not know yet. Effects gather in a batch; a flush writes one batch in
- * one statement: milestones, the deliveries of those that are new, clocks, tickets' states, refused events. Nothing of
- * it is acted on before that has committed. */
+ * one statement: milestones, the deliveries of those that are new, clocks, tickets' states, refused events. A large one
+ * is shared by two sessions, ticket by ticket. Nothing of it is acted on before all has committed. */
 #ifndef SLATED_LEDGER_H
 #define SLATED_LEDGER_H
 
@@ -17,6 +17,10 @@ struct config;
 /* 0 or -ENOMEM. */
 int ledger_new(struct ledger **ret) __attribute__((warn_unused_result));
 void ledger_free(struct ledger *ledger);
+
+/* Has batches shared from that many rows on, and as many tickets with ids one after the other written by one session;
+ * for tests, whose batches are small. */
+void ledger_set_share(struct ledger *ledger, unsigned neighbours, size_t rows);
 
 /* Forgets what was not flushed: the database's word counts. */
 void ledger_clear(struct ledger *ledger);
@@ -59,17 +63,19 @@ size_t ledger_open_rows(const struct ledger *ledger);
 void ledger_close_batch(struct ledger *ledger);
 bool ledger_has_full(const struct ledger *ledger);
 
+/* Connections that a flush takes at most. */
+enum { LEDGER_SESSIONS = 2 };
+
 struct ledger_result {
 	bool deliveries;    /* some were made */
 	bool reassessments; /* some wait to be written to their tickets */
 };
 typedef void ledger_done(void *arg, const struct ledger_result *result, const char *error);
 
-/* Writes the first full batch, or else the one that is being gathered, which is empty then, through `pg`, which must be
- * idle, under the lease of `run`. `done` is
- * called once it has committed, or with the server's `error`; not at all where the connection is lost.
- * 0, -ENOMEM, -EBUSY. */
-int ledger_flush(struct ledger *ledger, struct pg *pg, const char *run, const char *instance, ledger_done *done,
-                 void *arg) __attribute__((warn_unused_result));
+/* Writes the first full batch, or else the one that is being gathered, which is empty then, under the lease of `run`.
+ * `pgs[0]` must be idle; the others have a part in a large batch where they are. `done` is called once all has
+ * committed, or with the `error` of a server's refusal; not at all where a connection is lost. 0, -ENOMEM, -EBUSY. */
+int ledger_flush(struct ledger *ledger, struct pg *const pgs[LEDGER_SESSIONS], const char *run, const char *instance,
+                 ledger_done *done, void *arg) __attribute__((warn_unused_result));
 
 #endif

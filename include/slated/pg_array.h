@@ -40,6 +40,9 @@ void pg_column_add_number(struct pg_column *column, enum pg_type type, int64_t v
 void pg_column_add_bool(struct pg_column *column, bool value);
 void pg_column_add_instant(struct pg_column *column, struct instant value);
 
+/* Adds the values of a column of the same type. */
+void pg_column_append(struct pg_column *column, const struct pg_column *more);
+
 /* Whether it has a value that is not NULL. */
 bool pg_column_has_value(const struct pg_column *column);
 

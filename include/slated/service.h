@@ -1,5 +1,5 @@
-/* The daemon: wires feed, engine, wheel, ledger and courier on one loop. Three connections: the feed reads events, the
- * ledger writes what came of them, the outbox carries deliveries. */
+/* The daemon: wires feed, engine, wheel, ledger and courier on one loop. Four connections: the feed reads events, the
+ * ledger writes what came of them, much of it by two, the outbox carries deliveries. */
 #ifndef SLATED_SERVICE_H
 #define SLATED_SERVICE_H
 

@@ -263,7 +263,8 @@ on_written(void *arg, const struct ledger_result *result, const char *error)
 static int
 flush(struct driver *driver)
 {
-	int r = ledger_flush(driver->ledger, &idle, "run", "instance", on_written, driver);
+	int r = ledger_flush(driver->ledger, (struct pg *const[LEDGER_SESSIONS]){&idle, &idle}, "run", "instance",
+	                     on_written, driver);
 	if (r == 0)
 		answer(PGRES_TUPLES_OK);
 	return r;
@@ -393,7 +394,8 @@ try_refusal(const struct config *config)
 		driver_reset(&driver);
 		ledger_add_seen(driver.ledger, 7, 1);
 		oom_begin(n, OOM_LASTING);
-		int r = ledger_flush(driver.ledger, &idle, "run", "instance", on_written, &driver);
+		int r = ledger_flush(driver.ledger, (struct pg *const[LEDGER_SESSIONS]){&idle, &idle}, "run",
+		                     "instance", on_written, &driver);
 		if (r == 0)
 			answer(PGRES_FATAL_ERROR);
 		bool hit = oom_end();

@@ -251,12 +251,15 @@ member_start(struct member *member)
 	(void)snprintf(service->instance, sizeof(service->instance), "%s", member->name);
 	if (service_metrics_new(service) < 0 || service_life_new(service) < 0)
 		abort();
+	if (world_chance(member->world, 500000))
+		ledger_set_share(service->ledger, 1, 1);
 	for (unsigned i = 0; i < RECEIVERS; i++)
 		channels[i] = &member->receivers->each[i].channel;
 	if (courier_set_channels(service->courier, channels, RECEIVERS) < 0)
 		abort();
 	service->feed_pg = connect(member, &service_feed_callbacks);
-	service->flush_pg = connect(member, &service_flush_callbacks);
+	for (unsigned i = 0; i < LEDGER_SESSIONS; i++)
+		service->flush_pgs[i] = connect(member, i == 0 ? &service_flush_callbacks : &service_share_callbacks);
 	service->outbox_pg = connect(member, &service_outbox_callbacks);
 	service_begin_life(service);
 }
@@ -269,7 +272,8 @@ member_kill(struct member *member)
 		return;
 	world_trace(member->world, "%s ends", member->name);
 	pg_free(service->outbox_pg);
-	pg_free(service->flush_pg);
+	for (unsigned i = 0; i < LEDGER_SESSIONS; i++)
+		pg_free(service->flush_pgs[i]);
 	pg_free(service->feed_pg);
 	service_life_free(service);
 	service_metrics_free(service);
@@ -289,7 +293,8 @@ void
 member_part(struct member *member, int64_t until)
 {
 	wire_part(member->service->feed_pg, until);
-	wire_part(member->service->flush_pg, until);
+	for (unsigned i = 0; i < LEDGER_SESSIONS; i++)
+		wire_part(member->service->flush_pgs[i], until);
 	wire_part(member->service->outbox_pg, until);
 }
 
@@ -320,8 +325,8 @@ member_describe(const struct member *member)
 		            "%s: state %d, %u shards%s%s%s%s; connections ready %d%d%d, idle %d%d%d; last error: %s",
 		            member->name, (int)s->state, s->shards.n, s->catching_up ? ", catching up" : "",
 		            s->flushing ? ", flushing" : "", work_is_done(s) ? "" : ", rows in hand",
-		            s->stands_by ? ", stands by" : "", pg_is_ready(s->feed_pg), pg_is_ready(s->flush_pg),
-		            pg_is_ready(s->outbox_pg), pg_is_idle(s->feed_pg), pg_is_idle(s->flush_pg),
+		            s->stands_by ? ", stands by" : "", pg_is_ready(s->feed_pg), pg_is_ready(s->flush_pgs[0]),
+		            pg_is_ready(s->outbox_pg), pg_is_idle(s->feed_pg), pg_is_idle(s->flush_pgs[0]),
 		            pg_is_idle(s->outbox_pg), s->last_error);
 }
 

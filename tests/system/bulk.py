@@ -54,6 +54,23 @@ def test_bulk(bench, history, daemon):
     bench.check(peak_memory(daemon) < MEMORY_MIB, "bulk load: memory is bounded", f"{peak_memory(daemon):.0f} MiB")
 
 
+def test_shared(bench):
+    """A batch that two sessions share, of which one ends amid it: what the other has committed stays, the rest follows."""
+    other = bench.session()
+    other.run("BEGIN; LOCK TABLE sla.milestone IN SHARE MODE")
+    bench.db.run("INSERT INTO sla.ticket (plan, severity, source, external_id) SELECT 'slow', 'normal', 'shared', n::text "
+                 "FROM generate_series(1, 1000) n")
+    waits = "SELECT pid FROM pg_stat_activity WHERE application_name = '{}' AND wait_event_type = 'Lock'"
+    for name in ("slated ledger", "slated ledger 2"):
+        bench.db.wait(f"EXISTS ({waits.format(name)})")
+    bench.db.run(f"SELECT pg_terminate_backend(pid) FROM ({waits.format('slated ledger 2')}) AS second")
+    other.run("COMMIT")
+    other.close()
+    bench.db.wait("(SELECT count(*) FROM sla.clock c JOIN sla.ticket t ON t.id = c.ticket_id WHERE source = 'shared') = 1000")
+    bench.equal(bench.db.value("SELECT count(*) FROM sla.milestone m JOIN sla.ticket t ON t.id = m.ticket_id "
+                               "WHERE source = 'shared'"), 1000, "a shared batch, one session of which ended: each once")
+
+
 def test_open(bench, history):
     """A transaction that began before all and commits after it: its ticket comes then, and nobody waits for it."""
     other = bench.session()
@@ -111,7 +128,9 @@ def test(bench):
     with history.away():
         test_bulk(bench, history, daemon)
     history.stop_writers()
-    bench.db.run("UPDATE sla.ticket SET status = 'closed' WHERE source = 'bulk'")
+    with history.away():
+        test_shared(bench)
+    bench.db.run("UPDATE sla.ticket SET status = 'closed' WHERE source IN ('bulk', 'shared')")
     bench.db.wait("NOT EXISTS (SELECT FROM sla.clock WHERE policy = 'slow' AND ended_at IS NULL)", 600)
     test_writers(bench, history)
     stays_open(bench, history, STAYS_OPEN - (time.monotonic() - begin))

@@ -38,7 +38,7 @@ def test(bench):
     history.write()
     bench.db.wait("(SELECT count(*) FROM sla.delivery_log) > 10")
 
-    for name in ("slated feed", "slated ledger", "slated outbox"):
+    for name in ("slated feed", "slated ledger", "slated ledger 2", "slated outbox"):
         with history.away():
             pid = bench.db.value(f"SELECT pid FROM pg_stat_activity WHERE application_name = '{name}'")
             bench.equal(bench.db.value(f"SELECT pg_terminate_backend({pid})"), True, f"{name}: its connection is ended")

@@ -110,6 +110,38 @@ Test(pg_column, binary)
 	free(column.bytes.data);
 }
 
+Test(pg_column, append)
+{
+	struct pg_column all = {0}, column = {0}, more = {0};
+	for (int i = 0; i < 6; i++) {
+		struct pg_column *part = i < 3 ? &column : &more;
+		if (i == 1 || i == 4) {
+			pg_column_add_null(part);
+			pg_column_add_null(&all);
+		} else {
+			pg_column_add_number(part, PG_INT8, i);
+			pg_column_add_number(&all, PG_INT8, i);
+		}
+	}
+	pg_column_append(&column, &more);
+	pg_column_end(&column, PG_INT8);
+	pg_column_end(&all, PG_INT8);
+	cr_expect(column.bytes.len == all.bytes.len && column.n == 6 && column.n_null == 2);
+	cr_expect_arr_eq(column.bytes.data, all.bytes.data, all.bytes.len, "as if it had been one");
+	pg_column_clear(&column);
+	pg_column_append(&column, &more);
+	cr_expect(column.n == 3 && column.bytes.len == more.bytes.len, "to an empty one");
+	pg_column_clear(&more);
+	pg_column_append(&column, &more);
+	cr_expect(column.n == 3 && column.n_null == 1, "an empty one");
+	more.bytes.failed = true;
+	pg_column_append(&column, &more);
+	cr_expect(column.bytes.failed, "one that lacked memory");
+	free(column.bytes.data);
+	free(more.bytes.data);
+	free(all.bytes.data);
+}
+
 Test(pg_column, has_value)
 {
 	struct pg_column column = {0};
