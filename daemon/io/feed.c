@@ -268,7 +268,11 @@ on_copy_row(void *arg, const char *data, size_t len)
 		return feed->hooks.state(feed->hooks.arg, values);
 	if (feed->phase == PHASE_CLOCKS)
 		return feed->hooks.clock(feed->hooks.arg, values);
-	return feed->hooks.event(feed->hooks.arg, values);
+	if (!feed->hooks.event(feed->hooks.arg, values))
+		return false;
+	if (!feed->hooks.hungry(feed->hooks.arg))
+		pg_hold(feed->pg);
+	return true;
 }
 
 static bool
@@ -533,7 +537,9 @@ feed_wake(struct feed *feed)
 void
 feed_resume(struct feed *feed)
 {
-	if (feed->wanted)
+	if (feed->phase == PHASE_EVENTS)
+		pg_go_on(feed->pg);
+	else if (feed->wanted)
 		feed_wake(feed);
 }
 

@@ -67,6 +67,7 @@ struct pg {
 	struct event *deadline; /* of the attempt, of the pause or of the query */
 	struct pg_query query;
 	bool copying;
+	bool held;   /* the rows of a COPY */
 	bool direct; /* to the server itself: what is prepared stays so */
 	bool keeps_plans;
 	enum preparing preparing;           /* the query */
@@ -136,7 +137,7 @@ drop_connection(struct pg *pg)
 	(void)event_del(pg->deadline);
 	PQfinish(pg->conn);
 	pg->conn = NULL;
-	pg->copying = false;
+	pg->copying = pg->held = false;
 	pg->preparing = PREPARING_NOT;
 	pg->n_prepared = 0;
 }
@@ -247,11 +248,11 @@ flush_output(struct pg *pg)
 		(void)event_add(pg->out, NULL);
 }
 
-/* Hands out the rows of a COPY that have come. False when the connection failed or must wait for more. */
+/* Hands out the rows of a COPY that have come. False when the connection failed or must wait. */
 static bool
 take_copy_rows(struct pg *pg)
 {
-	for (;;) {
+	while (!pg->held) {
 		char *row = NULL;
 		int n = PQgetCopyData(pg->conn, &row, 1);
 		if (n == 0)
@@ -271,6 +272,7 @@ take_copy_rows(struct pg *pg)
 			return false;
 		}
 	}
+	return false;
 }
 
 static void
@@ -576,6 +578,28 @@ pg_restart(struct pg *pg)
 		return;
 	drop_connection(pg);
 	pause_then_try(pg);
+}
+
+void
+pg_hold(struct pg *pg)
+{
+	assert(pg->copying);
+	pg->held = true;
+	(void)event_del(pg->io);
+	(void)event_del(pg->deadline);
+}
+
+void
+pg_go_on(struct pg *pg)
+{
+	if (!pg->held)
+		return;
+	pg->held = false;
+	arm_query_deadline(pg);
+	if (event_add(pg->io, NULL) < 0)
+		abort(); /* libevent fails here only when out of memory */
+	/* Some may have been read already. */
+	event_active(pg->io, EV_READ, 0);
 }
 
 void

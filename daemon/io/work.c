@@ -112,12 +112,23 @@ work_arm(struct service *service)
 	timer_set(service->timers, (struct duration){us});
 }
 
+/* A load may bring more than memory should hold. */
+static void
+write_amid_load(struct service *service)
+{
+	work_flush(service);
+	if (service->state == SERVICE_LOADING && has_room(service))
+		feed_resume(service->feed);
+}
+
 static void
 on_timers(void *arg)
 {
 	struct service *service = arg;
 	struct instant now = service_now(service);
 	struct wheel_node *node = NULL;
+	if (service->state == SERVICE_LOADING)
+		write_amid_load(service);
 	/* The end of a poll's answer goes on with the timers. */
 	if (service->state != SERVICE_LIVE || feed_is_amid(service->feed))
 		return;
@@ -222,6 +233,8 @@ close_full_batch(struct service *service)
 	ledger_close_batch(service->ledger);
 	if (service->state == SERVICE_LIVE)
 		work_flush(service);
+	else
+		timer_set(service->timers, (struct duration){0});
 }
 
 static bool
@@ -464,6 +477,10 @@ on_flushed(void *arg, const struct ledger_result *result, const char *error)
 		service_stop_step(service);
 		return;
 	}
+	if (service->state == SERVICE_LOADING) {
+		write_amid_load(service);
+		return;
+	}
 	work_flush(service);
 	if (service->state == SERVICE_LIVE && has_room(service)) {
 		timer_set(service->timers, (struct duration){0});
@@ -478,6 +495,8 @@ work_flush(struct service *service)
 	    service_use_connection(service))
 		return;
 	if (ledger_rows(service->ledger) == 0 && service->live.n_touched == 0)
+		return;
+	if (service->state == SERVICE_LOADING && has_room(service))
 		return;
 	if (!ledger_has_full(service->ledger))
 		gather_touched(service);

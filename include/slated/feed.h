@@ -27,7 +27,8 @@ struct feed_hooks {
 	void (*loaded)(void *arg);
 	/* A poll's events have been handed out; the database took so long to answer. */
 	void (*polled)(void *arg, struct duration took);
-	/* May events be taken in now? Asked before each poll; feed_resume() when that changes. */
+	/* May events be taken in now? Asked before each poll, and after each event of a load; feed_resume() when that
+	 * changes. */
 	bool (*hungry)(void *arg);
 	/* It cannot go on and has stopped: the connection must be made anew before the next feed_load(). */
 	void (*problem)(void *arg, const char *text);
@@ -51,7 +52,7 @@ void feed_stop(struct feed *feed);
 /* A hint came: looks now. */
 void feed_wake(struct feed *feed);
 
-/* The driver is hungry again: makes the look that was put off, if any was. */
+/* The driver is hungry again: makes the look that was put off, if any was, or goes on with the load. */
 void feed_resume(struct feed *feed);
 
 /* Whether a part of a poll's answer has been handed out and more is to come. What is due meanwhile waits: an event that

@@ -79,6 +79,11 @@ void pg_restart(struct pg *pg);
  */
 void pg_leave_former(struct pg *pg);
 
+/* Hands out no more rows of a COPY, nor reads them, until pg_go_on(); the query's timeout waits, too. From within its
+ * row callback. */
+void pg_hold(struct pg *pg);
+void pg_go_on(struct pg *pg);
+
 bool pg_is_idle(const struct pg *pg);
 bool pg_is_ready(const struct pg *pg);
 

@@ -107,6 +107,20 @@ def test_flapping(bench, path):
     bench.stopped(daemon)
 
 
+def test_away(bench, path):
+    """What came while the daemon was away is written while it is still read, so that memory does not hold all of it."""
+    bench.db.run("INSERT INTO sla.ticket (plan, severity, source, external_id) SELECT 'slow', 'normal', 'away', n::text "
+                 f"FROM generate_series(1, {TICKETS}) n")
+    daemon = bench.daemon(path)
+    written = bench.db.value("SELECT count(*) FROM sla.ticket_state s JOIN sla.ticket t ON t.id = s.ticket_id "
+                             "WHERE t.source = 'away'")
+    # Of each ticket there are three rows; 4,000 wait, and as many may be on their way.
+    bench.check(written > TICKETS - 3000, "nearly all that came while the daemon was away is written once it is loaded", written)
+    bench.db.wait("(SELECT count(*) FROM sla.milestone m JOIN sla.ticket t ON t.id = m.ticket_id WHERE source = 'away') = "
+                  f"{TICKETS}", 600)
+    bench.stopped(daemon)
+
+
 def stays_open(bench, history, seconds):
     if seconds <= 0:
         return
@@ -141,6 +155,7 @@ def test(bench):
     history.check("bulk", at_most=2)
     bench.stopped(daemon)
     test_flapping(bench, path)
+    test_away(bench, path)
 
 
 if __name__ == "__main__":
