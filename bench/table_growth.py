@@ -20,8 +20,8 @@ NOTES = """
   ({milliseconds:.0f} ms, {megabytes:.1f} MB).
 - Disk: tables and indexes of tickets, states and clocks, as they are loaded.
 - A change: from the writer's commit to the daemon's, as in results/change.md, at {rate} a second with the polls of that
-  time. Backlog: {backlog:,} changes taken in, without the load. Processor time is that of the daemon and of its sessions in
-  the server together; it tells more than times that depend on what else runs on the machine.
+  time. Many at once: {many:,} in one statement, from its commit until the last was taken in. Processor time is that of the
+  daemon and of its sessions in the server together; it tells more than times that depend on what else runs on the machine.
 - Deadlines: {burst:,} tickets beside the others are due in one instant; until the last is durable, as in results/burst.md.
 - Each size is loaded onto the one before, so sizes do not take turns; all that is measured of one comes in rounds.
 - 5,000,000 and more: `bench/run growth --tickets 5000000` (8 GB in --place, half an hour).
@@ -46,13 +46,13 @@ def changed(data, loaded, quick):
     return took
 
 
-def measure(data, loaded, peers, empty, tickets, quick, backlog, burst):
+def measure(data, loaded, peers, empty, tickets, quick, many, burst):
     took = started(data, empty, tickets)
     took.update(changed(data, loaded, quick))
     took["deadlines in one instant, the last, ms"] = peers.slated(burst, 2 if quick else 3, 0)[-1] * 1000
     took["a deadline among them, of the processor, us"] = peers.used / burst * 1e6
-    late = loaded.backlog(backlog)
-    took["a change of a backlog, us"], took["the same, of the processor, us"] = 1e6 / late["after"], late["each"] * 1e6
+    late = loaded.at_once(many)
+    took["a change of many at once, us"], took["the same, of the processor, us"] = late["each"], late["processor"]
     data.stop()
     return took
 
@@ -60,7 +60,7 @@ def measure(data, loaded, peers, empty, tickets, quick, backlog, burst):
 def run(bench):
     steps = [500] if bench.quick else [10000, 100000, 1000000]
     sizes = [tickets for tickets in steps if tickets < bench.tickets] + [bench.tickets]
-    backlog, burst = (300, 100) if bench.quick else (10000, 2000)
+    many, burst = (300, 100) if bench.quick else (10000, 2000)
     with contextlib.ExitStack() as stack:
         data = Database(bench, stack)
         data.start()
@@ -71,12 +71,12 @@ def run(bench):
             data.load(tickets)
             loaded, took = Loaded(data, bench.quick), {}
             for _ in range(bench.rounds):
-                for name, value in measure(data, loaded, peers, empty, tickets, bench.quick, backlog, burst).items():
+                for name, value in measure(data, loaded, peers, empty, tickets, bench.quick, many, burst).items():
                     took.setdefault(name, []).append(value)
             columns.append(took)
         rows = [[name, *(cell(took[name]) for took in columns), f"{median(columns[-1][name]) / median(columns[0][name]):.2f}"]
                 for name in columns[0]]
         text = "\n" + table(["", *(f"{tickets:,} tickets" for tickets in sizes), "last by first"], rows)
-        text += NOTES.format(backlog=backlog, burst=burst, rate=RATE, times=sizes[-1] / sizes[0],
+        text += NOTES.format(many=many, burst=burst, rate=RATE, times=sizes[-1] / sizes[0],
                              milliseconds=empty["processor"] * 1000, megabytes=empty["memory"] / 1e6)
         bench.report("growth", "Growth with the number of open tickets", text, data.versions())
