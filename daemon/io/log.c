@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,10 @@
 /* Process-wide, as standard error is. */
 static enum log_level highest = LOG_LEVEL_INFO;
 static log_sink *other_sink;
+/* Lines that have gathered: no more than are written in one piece, whoever else writes to a pipe. */
+static bool gathers;
+static char gathered[PIPE_BUF];
+static size_t n_gathered;
 
 /* A line that grows; `len` stays below the size by what the cut-off mark needs. */
 struct line {
@@ -23,12 +28,18 @@ struct line {
 
 static const char cut_mark[] = "...\n";
 
+static size_t
+line_room(const struct line *line)
+{
+	return LOG_LINE_SIZE - (sizeof(cut_mark) - 1) - line->len;
+}
+
 static void
 line_add(struct line *line, const char *text, size_t len)
 {
 	if (line->cut)
 		return;
-	if (line->len + len > LOG_LINE_SIZE - (sizeof(cut_mark) - 1)) {
+	if (len > line_room(line)) {
 		line->cut = true;
 		return;
 	}
@@ -47,11 +58,28 @@ static void __attribute__((format(printf, 2, 3))) line_print(struct line *line, 
 		line_add(line, piece, (size_t)n < sizeof(piece) ? (size_t)n : sizeof(piece) - 1);
 }
 
+/* How many bytes stand for themselves. */
+static size_t
+count_plain(const char *text, size_t len, bool quoted)
+{
+	size_t n = 0;
+	while (n < len && text[n] >= ' ' && text[n] < 0x7f && !(quoted && (text[n] == '"' || text[n] == '\\')))
+		n++;
+	return n;
+}
+
 /* Adds `text` with control characters, bytes that are no UTF-8 and, within quotes, what quotes need escaped. */
 static void
 line_add_escaped(struct line *line, const char *text, bool quoted)
 {
 	for (size_t len = strlen(text); len > 0;) {
+		size_t plain = count_plain(text, len, quoted), room = line_room(line);
+		line_add(line, text, plain < room ? plain : room);
+		line->cut |= plain > room;
+		text += plain;
+		len -= plain;
+		if (len == 0)
+			break;
 		size_t n = text_utf8(text, len);
 		unsigned char c = (unsigned char)*text;
 		if (c == '\n')
@@ -166,6 +194,33 @@ log_set_sink(log_sink *sink)
 	other_sink = sink;
 }
 
+static void
+write_out(const char *text, size_t len)
+{
+	ssize_t written;
+	do
+		written = write(STDERR_FILENO, text, len);
+	while (written < 0 && errno == EINTR);
+	/* There is nowhere left to report that the log cannot be written. */
+}
+
+void
+log_flush(void)
+{
+	int saved = errno;
+	if (n_gathered > 0)
+		write_out(gathered, n_gathered);
+	n_gathered = 0;
+	errno = saved;
+}
+
+void
+log_gather(bool on)
+{
+	gathers = on;
+	log_flush();
+}
+
 void
 log_write(enum log_level level, const char *message, const struct log_field *fields)
 {
@@ -178,10 +233,13 @@ log_write(enum log_level level, const char *message, const struct log_field *fie
 	}
 	char line[LOG_LINE_SIZE];
 	size_t len = log_format(line, level, log_is_journal(), message, fields);
-	ssize_t written;
-	do
-		written = write(STDERR_FILENO, line, len);
-	while (written < 0 && errno == EINTR);
-	/* There is nowhere left to report that the log cannot be written. */
+	if (!gathers || level <= LOG_LEVEL_WARNING || n_gathered + len > sizeof(gathered))
+		log_flush();
+	if (gathers && level > LOG_LEVEL_WARNING) {
+		memcpy(gathered + n_gathered, line, len);
+		n_gathered += len;
+	} else {
+		write_out(line, len);
+	}
 	errno = saved;
 }

@@ -330,7 +330,14 @@ service_run(struct service *service)
 	         log_text("configuration", service->config->digest));
 	service_begin_life(service);
 	service_http_start(service);
-	if (event_base_dispatch(service->base) < 0) {
+	int r;
+	log_gather(true);
+	do {
+		r = event_base_loop(service->base, EVLOOP_ONCE);
+		log_flush();
+	} while (r == 0 && !event_base_got_break(service->base));
+	log_gather(false);
+	if (r < 0) {
 		log_error("the loop failed");
 		return EXIT_FAILURE;
 	}

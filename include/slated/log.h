@@ -72,11 +72,16 @@ log_errno(int error)
 /* Writes no line above `level` from now on; LOG_LEVEL_INFO until then. */
 void log_set_level(enum log_level level);
 
-/* Writes one line, in one write(2); a longer one than LOG_LINE_SIZE is cut off and ends in "...". `fields` ends with
- * one whose key is NULL. Keeps errno. Called through the macros above. */
+/* Writes one line, in one write(2) but for what log_gather() says; a longer one than LOG_LINE_SIZE is cut off and ends
+ * in "...". `fields` ends with one whose key is NULL. Keeps errno. Called through the macros above. */
 void log_write(enum log_level level, const char *message, const struct log_field *fields);
 
 #define LOG_LINE_SIZE 4096
+
+/* From now on lines of information wait for log_flush(), which writes them together, or for one that is graver. What
+ * the journal takes does not wait. */
+void log_gather(bool on);
+void log_flush(void);
 
 /* Whether standard error still is the journal's stream that systemd named, as systemd.exec(5) says to compare it. */
 bool log_is_journal(void);

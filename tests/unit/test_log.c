@@ -3,8 +3,10 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define N(rows) (sizeof(rows) / sizeof((rows)[0]))
 #define FIELDS(...)                                                                                                    \
@@ -94,6 +96,40 @@ Test(log, sink)
 	cr_expect_str_eq(taken, "lost");
 	log_debug("not at this level");
 	cr_expect_str_eq(taken, "lost");
+}
+
+/* What has been written to the pipe, without its lines' ends. */
+static const char *
+read_lines(int fd)
+{
+	static char text[256];
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	size_t len = n < 0 ? 0 : (size_t)n;
+	text[len] = '\0';
+	for (char *end; (end = strchr(text, '\n')) != NULL;)
+		*end = ';';
+	return text;
+}
+
+Test(log, gather)
+{
+	int fds[2];
+	cr_assert_eq(pipe2(fds, O_NONBLOCK), 0);
+	cr_assert_eq(dup2(fds[1], STDERR_FILENO), STDERR_FILENO);
+	log_gather(true);
+	log_info("one");
+	log_info("two");
+	cr_expect_str_eq(read_lines(fds[0]), "");
+	log_flush();
+	cr_expect_str_eq(read_lines(fds[0]), "one;two;");
+	log_info("three");
+	log_warning("four");
+	cr_expect_str_eq(read_lines(fds[0]), "three;four;");
+	log_info("five");
+	log_gather(false);
+	cr_expect_str_eq(read_lines(fds[0]), "five;");
+	log_info("six");
+	cr_expect_str_eq(read_lines(fds[0]), "six;");
 }
 
 Test(log, message_ids)
