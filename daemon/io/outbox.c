@@ -25,6 +25,15 @@
 #define FULL_MAX    64
 #define CLAIM_MAX   500
 
+/* Fewer outcomes than that are written so long after the last ones, so that many are written together while many come.
+ */
+#define OUTCOMES_ENOUGH 400
+#define OUTCOMES_PAUSE  ((struct duration){5000})
+
+/* What has just been committed has a position that is no further behind those already claimed: so many rows may be
+ * written while a transaction that began before is not yet over. The sweep finds the others. */
+#define NEWS_BEHIND 10000
+
 /* Looks for deliveries that nobody told it of so often. */
 #define SWEEP ((struct duration){US_PER_S})
 
@@ -43,19 +52,22 @@
 /* Each look-up is written so that it goes by an index whatever the statistics say: the table was empty when they were
  * made, or nearly so, and has 100,000 rows now. What is looked for in a list is an IN, which the server hashes.
  * The first by position, and none of a ticket and channel while an earlier one is not in this session's hand: one that
- * another transaction has locked, or that a claim took which was carried out after its session had been given up. */
+ * another transaction has locked, or that a claim took which was carried out after its session had been given up. What
+ * has ended stays in the index until it is vacuumed, or longer while some snapshot is old, so a claim seldom begins at
+ * its start. */
 static const char claim_sql[] =
     "WITH next AS MATERIALIZED (SELECT key, ticket_id, channel, position FROM sla.delivery WHERE claimed_by IS NULL "
-    "  AND channel <> ALL ($3::text[]) AND (ticket_id IS NULL OR ticket_id % 256 IN (SELECT l.shard "
+    "  AND position > $6::bigint AND channel <> ALL ($3::text[]) AND (ticket_id IS NULL OR ticket_id % 256 IN (SELECT "
+    "l.shard "
     "    FROM sla.lease l WHERE l.owner = $1 AND l.expires_at > clock_timestamp())) "
     "  ORDER BY position LIMIT $2::integer FOR UPDATE SKIP LOCKED), "
-    "first AS MATERIALIZED (SELECT key FROM next n WHERE (SELECT e.key FROM sla.delivery e "
+    "first AS MATERIALIZED (SELECT position FROM next n WHERE (SELECT e.key FROM sla.delivery e "
     "    WHERE e.ticket_id = n.ticket_id AND e.channel = n.channel "
     "    AND e.position < n.position AND (e.claimed_by, e.claim, e.claim_session) IS DISTINCT FROM ($1, $4::uuid, "
     "$5::integer) "
     "    AND e.key NOT IN (SELECT key FROM next) ORDER BY e.position LIMIT 1) IS NULL) "
     "UPDATE sla.delivery c SET claimed_by = $1, claim = $4::uuid, claim_session = $5::integer "
-    "  WHERE c.key = ANY (ARRAY(SELECT key FROM first)) RETURNING " DELIVERY_COLUMNS;
+    "  WHERE c.position = ANY (ARRAY(SELECT position FROM first)) RETURNING " DELIVERY_COLUMNS;
 
 /* What channels were told of alerts that are open: clocks that have not ended, and what belongs to no clock of a ticket
  * that is open. */
@@ -83,7 +95,8 @@ static const char outcome_sql[] =
     "  coalesce(error, last_error), claimed_by, created_at, coalesce(error, 'delivered'), digest FROM ended e "
     "  WHERE (SELECT l.key FROM sla.delivery_log l WHERE l.key = e.key) IS NULL) "
     "UPDATE sla.delivery d SET attempts = o.attempts, next_attempt_at = o.next_attempt_at, last_error = o.error "
-    "FROM o WHERE d.key = ANY ($1::text[]) AND d.key = o.key AND d.claim = o.claim AND o.outcome = 'retry'";
+    "FROM o WHERE d.key = ANY (ARRAY(SELECT r.key FROM o r WHERE r.outcome = 'retry')) AND d.key = o.key "
+    "  AND d.claim = o.claim AND o.outcome = 'retry'";
 
 /* What a former session of this instance had claimed is free again, and what an instance had that has not the lease of
  * the ticket's shard any more. */
@@ -126,7 +139,11 @@ struct outbox {
 	struct hooks *severity_hooks;
 	struct pg *pg;
 	struct timer *sweep;
+	struct timer *pause;
 	struct batch outcomes;
+	size_t n_outcomes;    /* that have gathered */
+	int64_t last_ended;   /* the greatest position that an outcome was told of */
+	int64_t written_at;   /* ticks: when outcomes were last sent to the database */
 	struct batch fallen;  /* copies for channels that stand in */
 	struct text restored; /* channels that are to hear what they had been told, an array's text; empty: none */
 	bool open;
@@ -136,6 +153,12 @@ struct outbox {
 	bool released;              /* what is stray */
 	int64_t released_at;        /* ticks */
 	bool wanted;                /* look for deliveries as soon as the connection is idle */
+	bool wanted_all;            /* whatever their positions */
+	int64_t claimed_to;         /* the greatest position that was claimed since all were looked through */
+	bool more;                  /* the last claim took as many as it might */
+	size_t n_full;              /* channels that it left out */
+	bool outcomes_first;        /* of the former session */
+	bool claimed_last;          /* claims and outcomes take turns */
 	bool reassess;              /* and for severities to write */
 	bool draining;
 	unsigned n_claimed;
@@ -200,12 +223,27 @@ batch_take(struct batch *batch, unsigned n, const char **params)
 	}
 }
 
+/* What became of deliveries is written under the claim that they had, so before they may be claimed by another one. */
+static void
+begin_session(struct outbox *outbox)
+{
+	outbox->session++;
+	outbox->outcomes_first = true;
+}
+
 static void
 on_sweep(void *arg)
 {
 	struct outbox *outbox = arg;
 	timer_set(outbox->sweep, SWEEP);
+	outbox->wanted_all = true;
 	outbox_wake(outbox);
+}
+
+static void
+on_pause(void *arg)
+{
+	outbox_step(arg);
 }
 
 int
@@ -219,8 +257,10 @@ outbox_new(struct loop *loop, const char *instance, const struct shards *shards,
 	outbox->shards = shards;
 	outbox->hooks = *hooks;
 	outbox->loop = loop;
-	if (timer_new(loop, on_sweep, outbox, &outbox->sweep) < 0) {
-		free(outbox);
+	outbox->written_at = -OUTCOMES_PAUSE.us;
+	if (timer_new(loop, on_sweep, outbox, &outbox->sweep) < 0 ||
+	    timer_new(loop, on_pause, outbox, &outbox->pause) < 0) {
+		outbox_free(outbox);
 		return -ENOMEM;
 	}
 	outbox_let_go(outbox);
@@ -234,6 +274,7 @@ outbox_free(struct outbox *outbox)
 	if (outbox == NULL)
 		return;
 	timer_free(outbox->sweep);
+	timer_free(outbox->pause);
 	batch_free(&outbox->outcomes);
 	batch_free(&outbox->fallen);
 	free(outbox->restored.data);
@@ -273,7 +314,7 @@ void
 outbox_open(struct outbox *outbox)
 {
 	hooks_open(outbox->severity_hooks);
-	outbox->session++;
+	begin_session(outbox);
 	outbox->open = true;
 	outbox->released = false;
 	timer_set(outbox->sweep, SWEEP);
@@ -283,9 +324,10 @@ outbox_open(struct outbox *outbox)
 void
 outbox_close(struct outbox *outbox)
 {
-	outbox->session++;
+	begin_session(outbox);
 	outbox->open = false;
 	timer_unset(outbox->sweep);
+	timer_unset(outbox->pause);
 }
 
 void
@@ -329,7 +371,7 @@ void
 outbox_let_go(struct outbox *outbox)
 {
 	loop_uuid(outbox->loop, outbox->claim);
-	outbox->session++;
+	begin_session(outbox);
 	outbox->released = false;
 }
 
@@ -337,6 +379,7 @@ void
 outbox_forget(struct outbox *outbox)
 {
 	batch_clear(&outbox->outcomes);
+	outbox->n_outcomes = 0;
 	batch_clear(&outbox->fallen);
 }
 
@@ -354,6 +397,9 @@ outbox_on_outcome(void *arg, const struct delivery *delivery, enum outcome outco
 	char next[INSTANT_TEXT_SIZE];
 	(void)snprintf(attempts, sizeof(attempts), "%" PRIu32, delivery->attempts);
 	(void)instant_format(delivery->next_attempt_at, next);
+	outbox->n_outcomes++;
+	if (delivery->position > outbox->last_ended)
+		outbox->last_ended = delivery->position;
 	pg_array_add(&outbox->outcomes.next[0], delivery->key);
 	pg_array_add(&outbox->outcomes.next[1], outcome_names[outcome]);
 	pg_array_add(&outbox->outcomes.next[2], attempts);
@@ -478,17 +524,19 @@ compare_positions(const void *a, const void *b)
 static void
 take_claimed(struct outbox *outbox, PGresult *result)
 {
-	struct delivery claimed[CLAIM_MAX] = {0};
+	struct delivery claimed[CLAIM_MAX];
 	size_t n = 0;
 	for (unsigned i = 0; i < outbox->n_claimed; i++) {
 		int r = read_claim(result, (int)i, &claimed[n]);
 		if (r < 0)
 			log_error("delivery not taken on", log_text("delivery", PQgetvalue(result, (int)i, 0)),
 			          log_errno(r));
-		else if (!batch_has(&outbox->outcomes, claimed[n].key))
+		else if (claimed[n].position > outbox->last_ended || !batch_has(&outbox->outcomes, claimed[n].key))
 			n++; /* the others came to their end while the claim was on its way */
 	}
 	qsort(claimed, n, sizeof(claimed[0]), compare_positions);
+	if (n > 0 && claimed[n - 1].position > outbox->claimed_to)
+		outbox->claimed_to = claimed[n - 1].position;
 	for (size_t i = 0; i < n; i++) {
 		int r = courier_add(outbox->courier, &claimed[i]);
 		if (r < 0)
@@ -502,7 +550,7 @@ on_claimed(void *arg, PGresult *result)
 	struct outbox *outbox = arg;
 	if (result == NULL) {
 		if (ended_well(outbox)) {
-			outbox->wanted |= outbox->n_claimed == CLAIM_MAX;
+			outbox->more = outbox->n_claimed == CLAIM_MAX;
 			outbox->hooks.looked(outbox->hooks.arg);
 		}
 		outbox_step(outbox);
@@ -588,7 +636,7 @@ on_released(void *arg, PGresult *result)
 	if (!outbox->released)
 		return;
 	outbox->released_at = loop_ticks(outbox->loop);
-	outbox->wanted = true;
+	outbox->wanted = outbox->wanted_all = true;
 	outbox_step(outbox);
 }
 
@@ -631,10 +679,22 @@ static void
 write_outcomes(struct outbox *outbox)
 {
 	const char *params[OUTCOME_COLUMNS];
+	outbox->claimed_last = false;
+	outbox->n_outcomes = 0;
+	outbox->written_at = loop_ticks(outbox->loop);
 	batch_take(&outbox->outcomes, OUTCOME_COLUMNS, params);
 	run_query(outbox,
 	          (struct pg_query){
 	              .text = outcome_sql, .n_params = OUTCOME_COLUMNS, .params = params, .result = on_outcomes});
+}
+
+/* Behind which position to look for deliveries. */
+static int64_t
+claim_begin(const struct outbox *outbox, size_t n_full)
+{
+	if (outbox->wanted_all || n_full < outbox->n_full)
+		return 0;
+	return outbox->wanted ? outbox->claimed_to - NEWS_BEHIND : outbox->claimed_to;
 }
 
 static void
@@ -642,6 +702,7 @@ claim(struct outbox *outbox, size_t held)
 {
 	char limit[16];
 	char session[16];
+	char begin[24];
 	(void)snprintf(session, sizeof(session), "%u", outbox->session);
 	size_t n = HELD_MAX - held < CLAIM_MAX ? HELD_MAX - held : CLAIM_MAX;
 	(void)snprintf(limit, sizeof(limit), "%zu", n);
@@ -651,17 +712,53 @@ claim(struct outbox *outbox, size_t held)
 	for (size_t i = 0; i < n_full; i++)
 		pg_array_add(&full, names[i]);
 	pg_array_end(&full);
-	outbox->wanted = false;
+	int64_t behind = claim_begin(outbox, n_full);
+	(void)snprintf(begin, sizeof(begin), "%" PRId64, behind);
+	if (behind == 0)
+		outbox->claimed_to = 0;
+	outbox->wanted = outbox->wanted_all = outbox->more = false;
+	outbox->claimed_last = true;
+	outbox->n_full = n_full;
 	outbox->asked_in = outbox->session;
 	if (!full.failed)
 		run_query(outbox, (struct pg_query){.text = claim_sql,
-		                                    .n_params = 5,
+		                                    .n_params = 6,
 		                                    .params = (const char *[]){outbox->instance, limit, full.data,
-		                                                               outbox->claim, session},
+		                                                               outbox->claim, session, begin},
 		                                    .binary = true,
 		                                    .again = true,
 		                                    .result = on_claimed});
 	free(full.data);
+}
+
+/* Whether to claim now: somebody told of deliveries, or the last claim left some behind of channels that have room now.
+ * Where a channel became full by it, that is waited for, since to pass over its deliveries may take long. */
+static bool
+is_to_claim(const struct outbox *outbox, size_t held)
+{
+	const char *names[FULL_MAX];
+	if (outbox->draining || outbox->outcomes_first || held >= HELD_MAX)
+		return false;
+	if (outbox->wanted)
+		return true;
+	if (!outbox->more && outbox->n_full == 0)
+		return false;
+	size_t n_full = courier_full(outbox->courier, CHANNEL_MAX, names, FULL_MAX);
+	return n_full < outbox->n_full || (outbox->more && n_full == outbox->n_full);
+}
+
+/* Whether to write outcomes now. Where not, the timer tells when. */
+static bool
+is_to_write(struct outbox *outbox)
+{
+	if (batch_is_empty(&outbox->outcomes))
+		return false;
+	int64_t wait = outbox->written_at + OUTCOMES_PAUSE.us - loop_ticks(outbox->loop);
+	if (wait <= 0 || outbox->n_outcomes >= OUTCOMES_ENOUGH || outbox->draining || outbox->outcomes.sent[0].len > 0)
+		return true;
+	if (!timer_is_set(outbox->pause))
+		timer_set(outbox->pause, (struct duration){wait});
+	return false;
 }
 
 /* Does the next thing that there is to do, if the connection is free. */
@@ -672,6 +769,8 @@ outbox_step(struct outbox *outbox)
 		return;
 	struct courier_counts counts = courier_count(outbox->courier);
 	size_t held = counts.behind + counts.later + counts.ready + counts.in_flight;
+	if (batch_is_empty(&outbox->outcomes))
+		outbox->outcomes_first = false;
 	if (!outbox->draining && loop_ticks(outbox->loop) - outbox->released_at > RELEASE_EACH.us)
 		outbox->released = false;
 	if (!outbox->released) {
@@ -692,10 +791,10 @@ outbox_step(struct outbox *outbox)
 		                      .result = on_restored});
 	} else if (!batch_is_empty(&outbox->fallen)) {
 		write_fallen(outbox);
-	} else if (!batch_is_empty(&outbox->outcomes)) {
-		write_outcomes(outbox);
-	} else if (outbox->wanted && held < HELD_MAX && !outbox->draining) {
+	} else if (is_to_claim(outbox, held) && !(outbox->claimed_last && is_to_write(outbox))) {
 		claim(outbox, held);
+	} else if (is_to_write(outbox)) {
+		write_outcomes(outbox);
 	} else if (!outbox->draining && hooks_step(outbox->severity_hooks, outbox->pg, shards_filter(outbox->shards))) {
 		return;
 	} else if (outbox->reassess && !outbox->draining) {

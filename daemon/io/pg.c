@@ -16,12 +16,12 @@
 /* Which server it is. It then notices within a second that we have gone, also while the query waits for a lock;
  * otherwise those that we gave up would pile up there. A flush looks costly to the planner and is short, so that to
  * compile it would take longer than to run it. And what is prepared saves the reading alone, unless pg_keep_plans() was
- * called: tables that were empty when a plan was made may have 100,000 rows at its next use. Where it was, they are not
- * read from end to end. */
+ * called: tables that were empty when a plan was made may have 100,000 rows at its next use. */
 #define GREETING                                                                                                       \
 	"SELECT system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint, "         \
 	"pg_backend_pid() FROM pg_control_system(); SET client_connection_check_interval = '1s'; SET jit = off; "      \
 	"SET plan_cache_mode = "
+#define BY_INDEXES "; SET enable_seqscan = off"
 
 #define FORMER                                                                                                         \
 	"the server was replaced by the promotion of another, and is used no more; if that is wrong, restart slated"
@@ -69,6 +69,7 @@ struct pg {
 	bool copying;
 	bool held;   /* the rows of a COPY */
 	bool direct; /* to the server itself: what is prepared stays so */
+	bool by_indexes;
 	bool keeps_plans;
 	enum preparing preparing;           /* the query */
 	const char *prepared[PREPARED_MAX]; /* statements, by their texts */
@@ -391,8 +392,9 @@ on_connected(struct pg *pg)
 	pg->state = PG_GREETING;
 	pg->server = (struct pg_server){0};
 	pg->direct = false;
-	const char *greeting =
-	    pg->keeps_plans ? GREETING "force_generic_plan; SET enable_seqscan = off" : GREETING "force_custom_plan";
+	const char *greeting = pg->keeps_plans  ? GREETING "force_generic_plan" BY_INDEXES
+	                       : pg->by_indexes ? GREETING "force_custom_plan" BY_INDEXES
+	                                        : GREETING "force_custom_plan";
 	if (!PQsendQuery(pg->conn, greeting) || PQflush(pg->conn) != 0)
 		(void)event_add(pg->out, NULL);
 }
@@ -607,6 +609,12 @@ pg_leave_former(struct pg *pg)
 {
 	if (pg_is_ready(pg) && is_former(&pg->server, pg->newest))
 		fail(pg, FORMER);
+}
+
+void
+pg_go_by_indexes(struct pg *pg)
+{
+	pg->by_indexes = true;
 }
 
 void

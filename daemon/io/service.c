@@ -122,6 +122,8 @@ make_connections(struct service *service)
 		pg_keep_plans(service->flush_pgs[i]);
 	if (r == 0)
 		r = service_make_connection(service, "outbox", &outbox, &service->outbox_pg);
+	if (r == 0)
+		pg_go_by_indexes(service->outbox_pg);
 	return r;
 }
 

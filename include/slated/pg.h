@@ -65,6 +65,9 @@ int pg_new(struct event_base *base, const char *conninfo, const char *password, 
 /* Closes the connection at once. Takes NULL. Not from within its callbacks. */
 void pg_free(struct pg *pg);
 
+/* Tables are not read from end to end where an index will do, whatever the statistics say. Before pg_start(). */
+void pg_go_by_indexes(struct pg *pg);
+
 /* What is sent on the connection has one plan only, by indexes, so that it need be made but once, however the tables
  * grow. Before pg_start(). */
 void pg_keep_plans(struct pg *pg);

@@ -84,6 +84,7 @@ statement_claim(struct database *database, struct db_session *session, const cha
 	    .claimed_by = name, .claim = db_keep(database, params[3]), .claim_session = db_keep(database, params[4])};
 	bool in_order = db_says(text, "AND e.position < n.position");
 	bool of_lease = db_says(text, "FROM sla.lease l WHERE l.owner = $1");
+	int64_t begin = db_says(text, "position > $6") ? strtoll(params[5], NULL, 10) : 0;
 	struct instant now = database_clock(database);
 	long limit = strtol(params[1], NULL, 10);
 	struct row row;
@@ -94,8 +95,8 @@ statement_claim(struct database *database, struct db_session *session, const cha
 	DB_EACH (struct db_delivery, d, &database->data, DB_DELIVERIES) {
 		const struct db_lease *lease = &database->data.leases[d->ticket % SHARDS];
 		bool ours = lease->owner == name && instant_before(now, lease->expires_at);
-		if (d->claimed_by != NULL || (of_lease && !ours) || PQntuples(answer.results[0]) >= limit ||
-		    (in_order && is_behind(&database->data, d, &hand)))
+		if (d->claimed_by != NULL || d->position <= begin || (of_lease && !ours) ||
+		    PQntuples(answer.results[0]) >= limit || (in_order && is_behind(&database->data, d, &hand)))
 			continue;
 		d->claimed_by = name;
 		d->claim = hand.claim;
