@@ -50,22 +50,22 @@
 	"c.position "
 
 /* Each look-up is written so that it goes by an index whatever the statistics say: the table was empty when they were
- * made, or nearly so, and has 100,000 rows now. What is looked for in a list is an IN, which the server hashes.
+ * made, or nearly so, and has 100,000 rows now. That is why a lane's earlier ones are looked for by an expression: the
+ * index by position is of no use for it. What is looked for in a list is an IN, which the server hashes.
  * The first by position, and none of a ticket and channel while an earlier one is not in this session's hand: one that
  * another transaction has locked, or that a claim took which was carried out after its session had been given up. What
  * has ended stays in the index until it is vacuumed, or longer while some snapshot is old, so a claim seldom begins at
  * its start. */
 static const char claim_sql[] =
     "WITH next AS MATERIALIZED (SELECT key, ticket_id, channel, position FROM sla.delivery WHERE claimed_by IS NULL "
-    "  AND position > $6::bigint AND channel <> ALL ($3::text[]) AND (ticket_id IS NULL OR ticket_id % 256 IN (SELECT "
-    "l.shard "
-    "    FROM sla.lease l WHERE l.owner = $1 AND l.expires_at > clock_timestamp())) "
+    "  AND position > $6::bigint AND channel <> ALL ($3::text[]) "
+    "  AND (ticket_id IS NULL OR ticket_id % 256 IN (SELECT l.shard FROM sla.lease l WHERE l.owner = $1 "
+    "    AND l.expires_at > clock_timestamp())) "
     "  ORDER BY position LIMIT $2::integer FOR UPDATE SKIP LOCKED), "
     "first AS MATERIALIZED (SELECT position FROM next n WHERE (SELECT e.key FROM sla.delivery e "
     "    WHERE e.ticket_id = n.ticket_id AND e.channel = n.channel "
-    "    AND e.position < n.position AND (e.claimed_by, e.claim, e.claim_session) IS DISTINCT FROM ($1, $4::uuid, "
-    "$5::integer) "
-    "    AND e.key NOT IN (SELECT key FROM next) ORDER BY e.position LIMIT 1) IS NULL) "
+    "    AND e.position + 0 < n.position AND (e.claimed_by, e.claim, e.claim_session) IS DISTINCT FROM "
+    "    ($1, $4::uuid, $5::integer) AND e.key NOT IN (SELECT key FROM next) LIMIT 1) IS NULL) "
     "UPDATE sla.delivery c SET claimed_by = $1, claim = $4::uuid, claim_session = $5::integer "
     "  WHERE c.position = ANY (ARRAY(SELECT position FROM first)) RETURNING " DELIVERY_COLUMNS;
 
@@ -683,9 +683,11 @@ write_outcomes(struct outbox *outbox)
 	outbox->n_outcomes = 0;
 	outbox->written_at = loop_ticks(outbox->loop);
 	batch_take(&outbox->outcomes, OUTCOME_COLUMNS, params);
-	run_query(outbox,
-	          (struct pg_query){
-	              .text = outcome_sql, .n_params = OUTCOME_COLUMNS, .params = params, .result = on_outcomes});
+	run_query(outbox, (struct pg_query){.text = outcome_sql,
+	                                    .n_params = OUTCOME_COLUMNS,
+	                                    .params = params,
+	                                    .again = true,
+	                                    .result = on_outcomes});
 }
 
 /* Behind which position to look for deliveries. */
