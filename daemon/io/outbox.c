@@ -32,7 +32,7 @@
 
 /* What has just been committed has a position that is no further behind those already claimed: so many rows may be
  * written while a transaction that began before is not yet over. The sweep finds the others. */
-#define NEWS_BEHIND 10000
+#define NEWS_BEHIND 100000
 
 /* Looks for deliveries that nobody told it of so often. */
 #define SWEEP ((struct duration){US_PER_S})
