@@ -59,6 +59,7 @@ libslated_io_a_SOURCES += daemon/io/ledger_sql.h
 libslated_io_a_SOURCES += daemon/io/live.c
 libslated_io_a_SOURCES += daemon/io/loop.c
 libslated_io_a_SOURCES += daemon/io/outbox.c
+libslated_io_a_SOURCES += daemon/io/outbox_sql.h
 libslated_io_a_SOURCES += daemon/io/payload.c
 libslated_io_a_SOURCES += daemon/io/payload.h
 libslated_io_a_SOURCES += daemon/io/pg.c

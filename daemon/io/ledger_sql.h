@@ -1,9 +1,9 @@
 /* The statement of a flush; sla.flush() (sql/0026_leaner_flush.sql) does the work, so that the server has little to
  * read and keeps its plans. Parameters: the run's uuid, the instance, the shards, the latest instant at which a timer
- * fired; then the columns in the order of enum column (ledger.c), each an array in binary format, or NULL where it has
- * no value; then the names of the channels, the one for addresses without a channel or NULL, the template of tickets'
- * links or NULL, the channels that hear of acknowledgements. Where the lease is not held or a timer fired early,
- * sla.fence() fails and nothing is written. */
+ * fired; then the columns in the order of enum column (ledger_batch.h), each an array in binary format, or NULL where
+ * it has no value; then the names of the channels, the one for addresses without a channel or NULL, the template of
+ * tickets' links or NULL, the channels that hear of acknowledgements. Where the lease is not held or a timer fired
+ * early, sla.fence() fails and nothing is written. */
 #ifndef SLATED_LEDGER_SQL_H
 #define SLATED_LEDGER_SQL_H
 
