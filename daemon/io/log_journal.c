@@ -19,6 +19,7 @@ static const struct {
 } messages[] = {
     {"no connection to the database", "cb23877b8e1b42069f34915b35070337"},
     {"no connection to the database for deliveries", "cb23877b8e1b42069f34915b35070337"},
+    {"no connection to the database for large batches", "cb23877b8e1b42069f34915b35070337"},
     {"no connection to the database for HTTP requests", "cb23877b8e1b42069f34915b35070337"},
     {"a former primary takes writes", "dcf1224453ec41d8ab2a3588bb4bb06b"},
     {"the lease could not be taken", "6d8500149c884e26a41090a211ca601b"},

@@ -442,7 +442,7 @@ compare_positions(const void *a, const void *b)
 static void
 take_claimed(struct outbox *outbox, PGresult *result)
 {
-	struct delivery claimed[CLAIM_MAX];
+	struct delivery claimed[CLAIM_MAX] = {0};
 	size_t n = 0;
 	for (unsigned i = 0; i < outbox->n_claimed; i++) {
 		int r = read_claim(result, (int)i, &claimed[n]);

@@ -230,7 +230,7 @@ on_share_lost(void *arg, const char *reason)
 	if (service->flushing)
 		on_flush_lost(service, reason);
 	else
-		service_problem(service, "no second connection to the database for large batches", reason);
+		service_problem(service, "no connection to the database for large batches", reason);
 }
 
 static void

@@ -11,16 +11,16 @@ BUILD = pathlib.Path(os.environ.get("SLATED_BUILD", ".")).resolve()
 # A row of each table, and in it a figure that is slated's.
 FIGURE = r"[0-9][0-9,.]*(?:e[+-]?[0-9]+)?"
 ROWS = {
-    "wheel": [rf"insert \| {FIGURE}", rf"expiry one by one over ten years \| {FIGURE}", r"bytes a timer \| 24 "],
+    "wheel": [rf"insert \| {FIGURE}", rf"expiry one by one over ten years \| {FIGURE}", r"bytes a timer \| 20 "],
     "calendar": [rf"slated, 200 calendars \| {FIGURE}", rf"mktime walk in C \| {FIGURE} \| 0 of 1,001 ",
                  rf"with the holidays as settings \| {FIGURE}"],
     "replay": [rf"slatectl simulate, bench/replay.conf \| {FIGURE} \| {FIGURE} \| [0-9,]+",
                rf"the engine from memory, conf/policies/neon.conf \| {FIGURE} \| - \| [0-9,]+"],
     "writes": [rf"sla.ticket, with the daemon \| {FIGURE} \| {FIGURE}"],
     "start": [rf"slated, until it has loaded \| {FIGURE} \| {FIGURE}"],
-    "change": [rf"a lone change \| {FIGURE} \| {FIGURE} \| {FIGURE}", rf"backlog, after the load \| {FIGURE}"],
+    "change": [rf"a lone change \| {FIGURE} \| {FIGURE} \| {FIGURE}", rf"backlog, without the load \| {FIGURE}"],
     "burst": [rf"slated \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
-    "growth": [rf"a change of a backlog, us \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
+    "growth": [rf"a change of many at once, us \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
     "month": [rf"sla.clock \| {FIGURE} .* \| {FIGURE} % \| {FIGURE}"],
     "attach": [rf"a message \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
     "backtest": [rf"NDJSON \| {FIGURE} \| {FIGURE} \| {FIGURE}", rf"the database \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
