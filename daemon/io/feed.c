@@ -17,13 +17,11 @@
 #include "slated/shards.h"
 #include "slated/timebase.h"
 
-/* While events come and just after the last; while so many come that each look and the flush after it take a share of
- * the server from those who write them; and whatever happens. So many looks after the last take longer than the tenth
- * of a second in which writers send no second hint. */
+/* While events come and just after the last, and whatever happens. So many looks after the last take longer than the
+ * tenth of a second in which writers send no second hint. */
 #define POLL_BUSY ((struct duration){3000})
-#define POLL_MANY ((struct duration){20000})
 #define POLL_IDLE ((struct duration){US_PER_S})
-enum { LOOKS_AFTER = 50, MANY_A_SECOND = 4000 };
+enum { LOOKS_AFTER = 50 };
 
 /* A hint may be missing by chance: PostgreSQL's queue was full, or the event came with the poll. */
 #define UNTOLD_MAX 3
@@ -85,8 +83,6 @@ struct feed {
 	bool failed; /* the query in hand: why */
 	char error[RESULT_ERROR_SIZE];
 	int64_t sent;         /* ticks */
-	int64_t since;        /* the poll before: ticks */
-	int64_t n_events;     /* of this poll */
 	struct duration took; /* the last poll, until its answer was there */
 	bool in_copy;
 	bool wanted; /* a poll, as soon as the connection is idle */
@@ -414,7 +410,6 @@ take_events(struct feed *feed, PGresult *result)
 		fail(feed, "a poll's answer could not be read");
 		return;
 	}
-	feed->n_events += feed->got_events ? PQntuples(result) : 0;
 	for (int row = 0; feed->got_events && row < PQntuples(result); row++) {
 		for (int i = 0; i < EVENT_COLUMN_COUNT; i++)
 			values[i] = field(result, row, POLL_HEAD + i);
@@ -430,8 +425,7 @@ take_events(struct feed *feed, PGresult *result)
 static void
 plan_poll(struct feed *feed)
 {
-	bool many = feed->n_events * US_PER_S > MANY_A_SECOND * (feed->sent - feed->since);
-	struct duration pause = many ? POLL_MANY : feed->got_events || feed->after > 0 ? POLL_BUSY : POLL_IDLE;
+	struct duration pause = feed->got_events || feed->after > 0 ? POLL_BUSY : POLL_IDLE;
 	feed->resting = feed->after > 0 && !feed->got_events;
 	feed->idling = feed->after == 0 && !feed->got_events;
 	if (feed->got_events)
@@ -508,8 +502,6 @@ feed_poll(struct feed *feed)
 {
 	const char *params[] = {feed->snapshot, feed->in_progress, shards_filter(feed->shards)};
 	feed->wanted = false;
-	feed->since = feed->sent;
-	feed->n_events = 0;
 	timer_unset(feed->timer);
 	send_query(feed, &(struct pg_query){.text = poll_sql,
 	                                    .n_params = 3,

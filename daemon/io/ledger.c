@@ -26,8 +26,8 @@ struct flush {
 	struct flush *next;
 };
 
-/* Fewer rows than this are written by one session: to set a statement up takes as long as some 200 rows. */
-enum { ROWS_TO_SHARE = 400 };
+/* Fewer rows than this are written by one session: they leave the other cores to those who write tickets. */
+enum { ROWS_TO_SHARE = 1000 };
 
 /* So many tickets with ids one after the other go to one session: they lie side by side in the tables' pages, which two
  * had better not write at the same time. */

@@ -12,7 +12,7 @@ struct pg;
 struct config;
 
 /* A batch is due for a flush by this many rows; the driver takes in nothing more before. */
-#define LEDGER_ROWS_MAX 4000
+#define LEDGER_ROWS_MAX 2000
 
 /* 0 or -ENOMEM. */
 int ledger_new(struct ledger **ret) __attribute__((warn_unused_result));
