@@ -2,8 +2,9 @@
 import contextlib
 import json
 import subprocess
+import sys
 
-from bench import HERE, Missing, cell, in_turn, output, table
+from bench import HERE, Missing, cell, in_turn, table
 from database import Database
 
 POINTS = {"half": "half of all", "most": "99 of 100", "last": "the last"}
@@ -98,10 +99,12 @@ class Peers:
 
     def queue(self, kind, count, lead, spread):
         server = self.data.server
-        said = output("node", HERE / "node" / "queue.mjs", kind,
-                      f"postgres://postgres@127.0.0.1:{server.port}/postgres", count, lead, spread,
-                      stderr=subprocess.DEVNULL)
-        return [float(word) for word in said.split()]
+        ran = subprocess.run(["node", HERE / "node" / "queue.mjs", kind,
+                              f"postgres://postgres@127.0.0.1:{server.port}/postgres", str(count), str(lead), str(spread)],
+                             capture_output=True, text=True)
+        if ran.returncode != 0:
+            sys.exit(f"bench: {kind} with {count} jobs: {ran.stderr}")
+        return [float(word) for word in ran.stdout.split()]
 
 
 def look_for(module):
@@ -139,7 +142,7 @@ def run(bench):
             functions = {"sleeping poller": measure(peers.poller, count, min(lead, 3), spread),
                          "slated": measure(peers.slated, count, lead, spread)}
             for name in names:
-                functions[name] = measure(peers.queue, name, count, min(lead, 20), spread)
+                functions[name] = measure(peers.queue, name, count, 2 * lead, spread)
             took = in_turn(bench.rounds, functions)
             text += "\n" + table([title, *POINTS.values(), "of the poller's last"], rows_of(took))
         versions = [f"{name} {json.loads((HERE / 'node/node_modules' / name / 'package.json').read_text())['version']}"
