@@ -43,7 +43,8 @@ enum phase {
 
 static const char *const phase_sql[] = {
     [PHASE_LISTEN] = "LISTEN sla_event; SELECT pg_backend_pid()",
-    [PHASE_BEGIN] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_seqscan = on",
+    [PHASE_BEGIN] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_seqscan = on; "
+                    "SET LOCAL max_parallel_workers_per_gather TO DEFAULT",
     [PHASE_SNAPSHOT] = "SELECT pg_current_snapshot()::text, clock_timestamp()",
     [PHASE_CONFIGURATIONS] = "SELECT digest, source FROM sla.configuration WHERE digest <> $1 AND digest IN "
                              "(SELECT c.configuration FROM sla.clock c JOIN sla.ticket_state s USING (ticket_id) "
