@@ -109,7 +109,7 @@ def test_keys(bench, top):
     bench.equal(top.selected(), "T-003", "the selected one stays selected")
     by_ticket = ["T-001", "T-001", "T-002", "T-002", "T-003", "T-003"]
     top.press("s", "sorted by ticket", lambda: "by ticket" in top.terminal.text() and top.rows() == by_ticket)
-    bench.check(True, "s sorts by ticket")
+    bench.equal(top.rows(), by_ticket, "s sorts by ticket")
     top.press("\x1bOF", "End", lambda: top.selected() == "T-003")
     top.press("\x1bOH", "Home", lambda: top.selected() == "T-001")
     top.press("sss", "sorted by need", lambda: "by need" in top.terminal.text())
