@@ -16,9 +16,12 @@ class Missing(Exception):
 
 
 def output(*command, **settings):
-    """What a program prints. Its failure ends the bench."""
+    """What a program prints. Its failure ends the bench; then it shows what of its errors was kept, by stderr=PIPE."""
     command = [str(part) for part in command]
-    return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE, **settings).stdout
+    ran = subprocess.run(command, text=True, stdout=subprocess.PIPE, **settings)
+    if ran.returncode != 0:
+        sys.exit(f"bench: {' '.join(command)}: exit status {ran.returncode}\n{ran.stderr or ''}")
+    return ran.stdout
 
 
 def version(*command):

@@ -2,9 +2,8 @@
 import contextlib
 import json
 import subprocess
-import sys
 
-from bench import HERE, Missing, cell, in_turn, table
+from bench import HERE, Missing, cell, in_turn, output, table
 from database import Database
 
 POINTS = {"half": "half of all", "most": "99 of 100", "last": "the last"}
@@ -99,12 +98,10 @@ class Peers:
 
     def queue(self, kind, count, lead, spread):
         server = self.data.server
-        ran = subprocess.run(["node", HERE / "node" / "queue.mjs", kind,
-                              f"postgres://postgres@127.0.0.1:{server.port}/postgres", str(count), str(lead), str(spread)],
-                             capture_output=True, text=True)
-        if ran.returncode != 0:
-            sys.exit(f"bench: {kind} with {count} jobs: {ran.stderr}")
-        return [float(word) for word in ran.stdout.split()]
+        said = output("node", HERE / "node" / "queue.mjs", kind,
+                      f"postgres://postgres@127.0.0.1:{server.port}/postgres", count, lead, spread,
+                      stderr=subprocess.PIPE)
+        return [float(word) for word in said.split()]
 
 
 def look_for(module):

@@ -150,16 +150,15 @@ class Loaded:
         """What came is written while it is read, so the load by itself is that of a start before."""
         data, span = self.data, self.span(count)
         data.stop()
-        load, used = data.start(), data.both_processors()
+        load = data.start()
         data.stop()
         data.db.run(MANY.format(**span))
         begin = time.time()
         data.start()
         self.caught_up(span)
-        end, used = self.last_commit([span]), data.both_processors() - used
+        end = self.last_commit([span])
         data.db.run("VACUUM ANALYZE")
-        return {"rate": count / (end - begin), "after": count / (end - begin - load), "core": data.processor() / (end - begin),
-                "each": used / count}
+        return {"rate": count / (end - begin), "after": count / (end - begin - load), "core": data.processor() / (end - begin)}
 
     def at_once(self, count):
         """Microseconds a change from the commit of so many until the last was taken in, and of the processor."""
