@@ -393,9 +393,9 @@ on_connected(struct pg *pg)
 	pg->state = PG_GREETING;
 	pg->server = (struct pg_server){0};
 	pg->direct = false;
-	const char *greeting = pg->keeps_plans  ? GREETING "force_generic_plan" BY_INDEXES
-	                       : pg->by_indexes ? GREETING "force_custom_plan" BY_INDEXES
-	                                        : GREETING "force_custom_plan";
+	char greeting[sizeof(GREETING "force_generic_plan" BY_INDEXES)];
+	(void)snprintf(greeting, sizeof(greeting), GREETING "%s%s",
+	               pg->keeps_plans ? "force_generic_plan" : "force_custom_plan", pg->by_indexes ? BY_INDEXES : "");
 	if (!PQsendQuery(pg->conn, greeting) || PQflush(pg->conn) != 0)
 		(void)event_add(pg->out, NULL);
 }
@@ -622,6 +622,7 @@ void
 pg_keep_plans(struct pg *pg)
 {
 	pg->keeps_plans = true;
+	pg_go_by_indexes(pg);
 }
 
 bool

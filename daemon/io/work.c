@@ -112,7 +112,7 @@ work_arm(struct service *service)
 	timer_set(service->timers, (struct duration){us});
 }
 
-/* A load may bring more than memory should hold. */
+/* Writes what a load has brought, which may be more than memory should hold, and has it go on. */
 static void
 write_amid_load(struct service *service)
 {
@@ -233,7 +233,7 @@ close_full_batch(struct service *service)
 	ledger_close_batch(service->ledger);
 	if (service->state == SERVICE_LIVE)
 		work_flush(service);
-	else
+	else /* a flush that fails ends the connection whose COPY hands out its rows just now */
 		timer_set(service->timers, (struct duration){0});
 }
 
