@@ -27,6 +27,16 @@ setup_bench_packages=(libuv1-dev libev-dev libbusiness-hours-perl postgresql-15 
 setup_deb_packages=(debhelper dpkg-dev git)
 setup_box_packages=(lintian mmdebstrap systemd-container)
 
+# setup_install PACKAGE...: by apt-get. Redmine's package calls `bundle`, which has to be that of ruby-bundler: Ruby's own,
+# which is newer since 3.1.7-1~deb12u2, finds no gem that a Debian package brought.
+setup_install() {
+	local bundler
+	apt-get update || return
+	bundler=$(apt-cache show --no-all-versions ruby-bundler | sed -n 's/^Version: \([0-9.]*\).*/\1/p')
+	DEBIAN_FRONTEND=noninteractive env ${bundler:+"BUNDLER_VERSION=$bundler"} \
+		apt-get install -y --no-install-recommends "$@"
+}
+
 # setup_packages PACKAGE...: installs what is missing, as root; says what is missing otherwise.
 setup_packages() {
 	local package missing=()
@@ -47,8 +57,7 @@ setup_packages() {
 	fi
 	echo "packages: installing ${missing[*]}"
 	setup_log=$(mktemp) || return 1
-	if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } \
-		>"$setup_log" 2>&1 </dev/null; then
+	if ! setup_install "${missing[@]}" >"$setup_log" 2>&1 </dev/null; then
 		tail -n 40 "$setup_log" >&2
 		rm -f "$setup_log"
 		return 1
