@@ -200,14 +200,6 @@ take_snapshot(struct feed *feed, const char *text)
 	return feed->snapshot != NULL && feed->in_progress != NULL;
 }
 
-static struct pg_value
-field(PGresult *result, int row, int column)
-{
-	if (PQgetisnull(result, row, column))
-		return (struct pg_value){NULL, 0};
-	return (struct pg_value){PQgetvalue(result, row, column), (size_t)PQgetlength(result, row, column)};
-}
-
 static void
 note_error(struct feed *feed, PGresult *result)
 {
@@ -228,7 +220,7 @@ static bool
 take_time(struct feed *feed, PGresult *result)
 {
 	struct instant server;
-	if (pg_read_instant(field(result, 0, 1), &server) < 0)
+	if (pg_read_instant(result_value(result, 0, 1), &server) < 0)
 		return false;
 	bool known = feed->timebase->known;
 	struct duration correction = timebase_sample(feed->timebase, feed->sent, loop_ticks(feed->loop), server);
@@ -391,7 +383,7 @@ take_head(struct feed *feed, PGresult *result)
 		return false;
 	feed->took = (struct duration){loop_ticks(feed->loop) - feed->sent};
 	feed->got_events = !PQgetisnull(result, 0, POLL_HEAD);
-	if (pg_read_int32(field(result, 0, 2), &pid) == 0 && pid != feed->listener)
+	if (pg_read_int32(result_value(result, 0, 2), &pid) == 0 && pid != feed->listener)
 		feed_note_deaf(feed);
 	if (feed->hinted)
 		feed->untold = 0;
@@ -413,7 +405,7 @@ take_events(struct feed *feed, PGresult *result)
 	}
 	for (int row = 0; feed->got_events && row < PQntuples(result); row++) {
 		for (int i = 0; i < EVENT_COLUMN_COUNT; i++)
-			values[i] = field(result, row, POLL_HEAD + i);
+			values[i] = result_value(result, row, POLL_HEAD + i);
 		if (!feed->hooks.event(feed->hooks.arg, values)) {
 			fail(feed, "an event could not be applied");
 			return;

@@ -7,15 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "outbox_claim.h"
 #include "outbox_sql.h"
+#include "outbox_unwritten.h"
 #include "slated/hook.h"
-#include "slated/jsonr.h"
 #include "slated/log.h"
 #include "slated/loop.h"
 #include "slated/pg.h"
 #include "slated/pg_array.h"
-#include "slated/pg_value.h"
-#include "slated/render.h"
 #include "slated/result.h"
 #include "slated/shards.h"
 
@@ -41,13 +40,6 @@
 /* A claim that was given up may be carried out late, and what a daemon had that is gone may be ours by now. */
 #define RELEASE_EACH ((struct duration){5 * US_PER_S})
 
-/* Rows that wait to be written: columns of array texts, and those being written, which are kept until it is known that
- * they were. */
-struct batch {
-	struct text next[OUTCOME_COLUMNS];
-	struct text sent[OUTCOME_COLUMNS];
-};
-
 struct outbox {
 	struct loop *loop;
 	const char *instance;
@@ -58,12 +50,12 @@ struct outbox {
 	struct pg *pg;
 	struct timer *sweep;
 	struct timer *pause;
-	struct batch outcomes;
-	size_t n_outcomes;    /* that have gathered */
-	int64_t last_ended;   /* the greatest position that an outcome was told of */
-	int64_t written_at;   /* ticks: when outcomes were last sent to the database */
-	struct batch fallen;  /* copies for channels that stand in */
-	struct text restored; /* channels that are to hear what they had been told, an array's text; empty: none */
+	struct unwritten outcomes;
+	size_t n_outcomes;       /* that have gathered */
+	int64_t last_ended;      /* the greatest position that an outcome was told of */
+	int64_t written_at;      /* ticks: when outcomes were last sent to the database */
+	struct unwritten fallen; /* copies for channels that stand in */
+	struct text restored;    /* channels that are to hear what they had been told, an array's text; empty: none */
 	bool open;
 	char claim[TEXT_UUID_SIZE]; /* another one whenever the courier has forgotten what it had */
 	unsigned session;           /* counted: another one when it is opened and closed */
@@ -85,61 +77,6 @@ struct outbox {
 };
 
 static void outbox_step(struct outbox *outbox);
-
-static bool
-batch_is_empty(const struct batch *batch)
-{
-	return batch->next[0].len == 0 && batch->sent[0].len == 0;
-}
-
-/* Whether an array's text has that element, which has nothing in it that would have to be escaped. */
-static bool
-text_has(const struct text *array, const char *element)
-{
-	size_t len = strlen(element);
-	const char *end = array->data + array->len;
-	for (const char *at = array->data;
-	     array->len > 0 && (at = memmem(at, (size_t)(end - at), element, len)) != NULL; at++)
-		if (at[-1] == '"' && at + len < end && at[len] == '"')
-			return true;
-	return false;
-}
-
-/* Whether a delivery's outcome waits to be written. */
-static bool
-batch_has(const struct batch *batch, const char *key)
-{
-	return text_has(&batch->next[0], key) || text_has(&batch->sent[0], key);
-}
-
-static void
-batch_free(struct batch *batch)
-{
-	for (unsigned i = 0; i < OUTCOME_COLUMNS; i++) {
-		free(batch->next[i].data);
-		free(batch->sent[i].data);
-	}
-}
-
-/* The columns to write now: those of the last time where they may not have been written, else what has gathered. */
-static void
-batch_take(struct batch *batch, unsigned n, const char **params)
-{
-	bool again = batch->sent[0].len > 0;
-	for (unsigned i = 0; i < n; i++) {
-		if (!again) {
-			struct text next = batch->next[i];
-			batch->next[i] = batch->sent[i];
-			pg_array_end(&next);
-			batch->sent[i] = next;
-		}
-		/* What became of its deliveries is known nowhere else. The next run sends them again, under the same
-		 * keys; columns of different lengths would give them each other's outcomes. */
-		if (batch->sent[i].failed)
-			abort();
-		params[i] = batch->sent[i].data;
-	}
-}
 
 /* What became of deliveries is written under the claim that they had, so before they may be claimed by another one. */
 static void
@@ -193,8 +130,8 @@ outbox_free(struct outbox *outbox)
 		return;
 	timer_free(outbox->sweep);
 	timer_free(outbox->pause);
-	batch_free(&outbox->outcomes);
-	batch_free(&outbox->fallen);
+	unwritten_free(&outbox->outcomes);
+	unwritten_free(&outbox->fallen);
 	free(outbox->restored.data);
 	free(outbox);
 }
@@ -276,15 +213,6 @@ outbox_undrain(struct outbox *outbox)
 	outbox->draining = false;
 }
 
-static void
-batch_clear(struct batch *batch)
-{
-	for (unsigned i = 0; i < OUTCOME_COLUMNS; i++) {
-		text_empty(&batch->next[i]);
-		text_empty(&batch->sent[i]);
-	}
-}
-
 void
 outbox_let_go(struct outbox *outbox)
 {
@@ -296,15 +224,15 @@ outbox_let_go(struct outbox *outbox)
 void
 outbox_forget(struct outbox *outbox)
 {
-	batch_clear(&outbox->outcomes);
+	unwritten_clear(&outbox->outcomes);
 	outbox->n_outcomes = 0;
-	batch_clear(&outbox->fallen);
+	unwritten_clear(&outbox->fallen);
 }
 
 bool
 outbox_is_settled(const struct outbox *outbox)
 {
-	return batch_is_empty(&outbox->outcomes) && batch_is_empty(&outbox->fallen);
+	return unwritten_is_empty(&outbox->outcomes) && unwritten_is_empty(&outbox->fallen);
 }
 
 void
@@ -371,66 +299,6 @@ ended_well(struct outbox *outbox)
 	return false;
 }
 
-static struct pg_value
-field(PGresult *result, int row, int column)
-{
-	if (PQgetisnull(result, row, column))
-		return (struct pg_value){NULL, 0};
-	return (struct pg_value){PQgetvalue(result, row, column), (size_t)PQgetlength(result, row, column)};
-}
-
-/* The instant of the milestone that the payload tells of; `otherwise` where it tells of none. To have the server look
- * for it would take it ten times as long. */
-static struct instant
-happened_at(const char *payload, struct instant otherwise)
-{
-	const char *milestone = jsonr_member(payload, "milestone");
-	const char *text = milestone != NULL ? jsonr_member(milestone, "at") : NULL;
-	struct instant at;
-	if (text == NULL || *text != '"' || instant_parse(text + 1, strcspn(text + 1, "\""), &at) < 0)
-		return otherwise;
-	return at;
-}
-
-static int
-read_claim(PGresult *result, int row, struct delivery *ret)
-{
-	int32_t cycle = 0;
-	int32_t attempts = 0;
-	int64_t ticket = 0;
-	struct delivery d = {
-	    .key = PQgetvalue(result, row, 0),
-	    .external_id = PQgetisnull(result, row, 2) ? NULL : PQgetvalue(result, row, 2),
-	    .metric = PQgetisnull(result, row, 3) ? NULL : PQgetvalue(result, row, 3),
-	    .channel = PQgetvalue(result, row, 5),
-	    .kind = PQgetvalue(result, row, 6),
-	    .payload = PQgetvalue(result, row, 7),
-	};
-	int r = PQgetisnull(result, row, 1) ? 0 : pg_read_int64(field(result, row, 1), &ticket);
-	if (r == 0 && !PQgetisnull(result, row, 4))
-		r = pg_read_int32(field(result, row, 4), &cycle);
-	if (r == 0)
-		r = pg_read_int32(field(result, row, 8), &attempts);
-	if (r == 0)
-		r = pg_read_instant(field(result, row, 9), &d.created_at);
-	if (r == 0)
-		r = pg_read_instant(field(result, row, 10), &d.next_attempt_at);
-	if (r < 0)
-		return r;
-	d.at = happened_at(d.payload, d.created_at);
-	d.address = PQgetisnull(result, row, 11) ? NULL : PQgetvalue(result, row, 11);
-	r = pg_read_bool(field(result, row, 12), &d.told);
-	if (r == 0)
-		r = pg_read_int64(field(result, row, 13), &d.position);
-	if (r < 0)
-		return r;
-	d.ticket_id = ticket;
-	d.cycle = (uint32_t)cycle;
-	d.attempts = (uint32_t)attempts;
-	*ret = d;
-	return 0;
-}
-
 /* A claim's rows come as they were found, by their keys. */
 static int
 compare_positions(const void *a, const void *b)
@@ -445,11 +313,11 @@ take_claimed(struct outbox *outbox, PGresult *result)
 	struct delivery claimed[CLAIM_MAX] = {0};
 	size_t n = 0;
 	for (unsigned i = 0; i < outbox->n_claimed; i++) {
-		int r = read_claim(result, (int)i, &claimed[n]);
+		int r = claim_read(result, (int)i, &claimed[n]);
 		if (r < 0)
 			log_error("delivery not taken on", log_text("delivery", PQgetvalue(result, (int)i, 0)),
 			          log_errno(r));
-		else if (claimed[n].position > outbox->last_ended || !batch_has(&outbox->outcomes, claimed[n].key))
+		else if (claimed[n].position > outbox->last_ended || !unwritten_has(&outbox->outcomes, claimed[n].key))
 			n++; /* the others came to their end while the claim was on its way */
 	}
 	qsort(claimed, n, sizeof(claimed[0]), compare_positions);
@@ -501,7 +369,7 @@ on_restored(void *arg, PGresult *result)
 	}
 	for (int i = 0; i < PQntuples(result); i++) {
 		struct delivery delivery;
-		if (read_claim(result, i, &delivery) == 0)
+		if (claim_read(result, i, &delivery) == 0)
 			outbox->hooks.restore(outbox->hooks.arg, &delivery);
 		else
 			log_error("delivery not read", log_text("delivery", PQgetvalue(result, i, 0)));
@@ -510,7 +378,7 @@ on_restored(void *arg, PGresult *result)
 
 /* A batch's statement has ended, or given a result. */
 static void
-on_written(struct outbox *outbox, PGresult *result, struct batch *batch)
+on_written(struct outbox *outbox, PGresult *result, struct unwritten *rows)
 {
 	if (result != NULL) {
 		if (PQresultStatus(result) != PGRES_COMMAND_OK)
@@ -519,8 +387,7 @@ on_written(struct outbox *outbox, PGresult *result, struct batch *batch)
 	}
 	if (!ended_well(outbox))
 		return; /* the sweep writes them again: twice is harmless */
-	for (unsigned i = 0; i < OUTCOME_COLUMNS; i++)
-		text_empty(&batch->sent[i]);
+	unwritten_forget_sent(rows);
 	outbox_step(outbox);
 	if (outbox_is_settled(outbox))
 		outbox->hooks.settled(outbox->hooks.arg);
@@ -587,7 +454,7 @@ static void
 write_fallen(struct outbox *outbox)
 {
 	const char *params[FALL_BACK_COLUMNS];
-	batch_take(&outbox->fallen, FALL_BACK_COLUMNS, params);
+	unwritten_take(&outbox->fallen, FALL_BACK_COLUMNS, params);
 	run_query(outbox,
 	          (struct pg_query){
 	              .text = fall_back_sql, .n_params = FALL_BACK_COLUMNS, .params = params, .result = on_fallen});
@@ -600,7 +467,7 @@ write_outcomes(struct outbox *outbox)
 	outbox->claimed_last = false;
 	outbox->n_outcomes = 0;
 	outbox->written_at = loop_ticks(outbox->loop);
-	batch_take(&outbox->outcomes, OUTCOME_COLUMNS, params);
+	unwritten_take(&outbox->outcomes, OUTCOME_COLUMNS, params);
 	run_query(outbox, (struct pg_query){.text = outcome_sql,
 	                                    .n_params = OUTCOME_COLUMNS,
 	                                    .params = params,
@@ -671,7 +538,7 @@ is_to_claim(const struct outbox *outbox, size_t held)
 static bool
 is_to_write(struct outbox *outbox)
 {
-	if (batch_is_empty(&outbox->outcomes))
+	if (unwritten_is_empty(&outbox->outcomes))
 		return false;
 	int64_t wait = outbox->written_at + OUTCOMES_PAUSE.us - loop_ticks(outbox->loop);
 	if (wait <= 0 || outbox->n_outcomes >= OUTCOMES_ENOUGH || outbox->draining || outbox->outcomes.sent[0].len > 0)
@@ -689,7 +556,7 @@ outbox_step(struct outbox *outbox)
 		return;
 	struct courier_counts counts = courier_count(outbox->courier);
 	size_t held = counts.behind + counts.later + counts.ready + counts.in_flight;
-	if (batch_is_empty(&outbox->outcomes))
+	if (unwritten_is_empty(&outbox->outcomes))
 		outbox->outcomes_first = false;
 	if (!outbox->draining && loop_ticks(outbox->loop) - outbox->released_at > RELEASE_EACH.us)
 		outbox->released = false;
@@ -709,7 +576,7 @@ outbox_step(struct outbox *outbox)
 		                      .params = (const char *[]){outbox->restored.data, shards_filter(outbox->shards)},
 		                      .binary = true,
 		                      .result = on_restored});
-	} else if (!batch_is_empty(&outbox->fallen)) {
+	} else if (!unwritten_is_empty(&outbox->fallen)) {
 		write_fallen(outbox);
 	} else if (is_to_claim(outbox, held) && !(outbox->claimed_last && is_to_write(outbox))) {
 		claim(outbox, held);

@@ -2,14 +2,8 @@
 #ifndef SLATED_OUTBOX_SQL_H
 #define SLATED_OUTBOX_SQL_H
 
-#define DELIVERY_COLUMNS                                                                                               \
-	"c.key, c.ticket_id, (SELECT t.external_id FROM sla.ticket t WHERE t.id = c.ticket_id), c.metric, c.cycle, "   \
-	"c.channel, c.kind, c.payload::text, c.attempts, c.created_at, "                                               \
-	"coalesce(c.next_attempt_at, c.created_at), c.address, "                                                       \
-	"c.kind IN ('resolved', 'acknowledged') AND EXISTS (SELECT FROM sla.delivery_log l "                           \
-	"  WHERE l.ticket_id = c.ticket_id AND (l.metric, l.cycle, l.channel, l.address) IS NOT DISTINCT FROM "        \
-	"  (c.metric, c.cycle, c.channel, c.address) AND l.kind = 'escalated' AND l.state = 'delivered'), "            \
-	"c.position "
+#include "outbox_claim.h"
+#include "outbox_unwritten.h"
 
 /* Each look-up is written so that it goes by an index whatever the statistics say: the table was empty when they were
  * made, or nearly so, and has 100,000 rows now. That is why a lane's earlier ones are looked for by an expression: the
@@ -84,6 +78,6 @@ static const char fall_back_sql[] =
     "ON CONFLICT (key) DO NOTHING";
 
 /* Their arrays, the first parameters. */
-enum { OUTCOME_COLUMNS = 7, FALL_BACK_COLUMNS = 2 };
+enum { OUTCOME_COLUMNS = UNWRITTEN_COLUMNS, FALL_BACK_COLUMNS = 2 };
 
 #endif

@@ -34,6 +34,14 @@ result_bool(const PGresult *rows, int row, int column)
 	return text != NULL && *text == 't';
 }
 
+struct pg_value
+result_value(const PGresult *rows, int row, int column)
+{
+	if (PQgetisnull(rows, row, column))
+		return (struct pg_value){NULL, 0};
+	return (struct pg_value){PQgetvalue(rows, row, column), (size_t)PQgetlength(rows, row, column)};
+}
+
 /* By SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 static const char *
 remedy(const char *state)
