@@ -65,6 +65,7 @@ libslated_io_a_SOURCES += daemon/io/outbox_unwritten.c daemon/io/outbox_unwritte
 libslated_io_a_SOURCES += daemon/io/payload.c
 libslated_io_a_SOURCES += daemon/io/payload.h
 libslated_io_a_SOURCES += daemon/io/pg.c
+libslated_io_a_SOURCES += daemon/io/pg_target.c daemon/io/pg_target.h
 libslated_io_a_SOURCES += daemon/io/rows.c
 libslated_io_a_SOURCES += daemon/io/service.c
 libslated_io_a_SOURCES += daemon/io/service_beat.c

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pg_target.h"
 #include "slated/log.h"
 
 /* Pauses between rounds of attempts: doubling from the first to the last. */
@@ -52,10 +53,7 @@ enum { PREPARED_MAX = 8, NAME_SIZE = 16 };
 struct pg {
 	struct event_base *base;
 	struct pg_callbacks callbacks;
-	PQconninfoOption *options;
-	char *password;
-	char *name;
-	int n_hosts;
+	struct pg_target target;
 	int host; /* of this round */
 	enum pg_state state;
 	struct duration pause;
@@ -91,35 +89,6 @@ arm_deadline(struct pg *pg, struct duration d)
 	struct timeval tv = timeval_of(d);
 	if (event_add(pg->deadline, &tv) < 0)
 		abort(); /* libevent fails here only when out of memory */
-}
-
-static const char *
-option_value(const struct pg *pg, const char *keyword)
-{
-	for (const PQconninfoOption *o = pg->options; o->keyword != NULL; o++)
-		if (strcmp(o->keyword, keyword) == 0)
-			return o->val;
-	return NULL;
-}
-
-static int
-count_items(const char *list)
-{
-	int n = 1;
-	for (; list != NULL && *list != '\0'; list++)
-		n += *list == ',';
-	return n;
-}
-
-/* Copies the `index`th item of a comma-separated list, or the only one where there is one. */
-static char *
-copy_item(const char *list, int index)
-{
-	if (count_items(list) == 1)
-		index = 0;
-	while (index-- > 0)
-		list = strchr(list, ',') + 1;
-	return strndup(list, strcspn(list, ","));
 }
 
 static void
@@ -169,7 +138,7 @@ fail(struct pg *pg, const char *reason)
 	first_line(reason, text, sizeof(text));
 	bool was_up = pg->state >= PG_READY;
 	drop_connection(pg);
-	if (!was_up && pg->host + 1 < pg->n_hosts) {
+	if (!was_up && pg->host + 1 < pg->target.n_hosts) {
 		pg->host++;
 		pg_try(pg);
 		return;
@@ -421,63 +390,6 @@ on_connecting(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* What libpq is told: the conninfo's own words, with one host of several, and what we insist on. */
-static PGconn *
-connect_start(const struct pg *pg)
-{
-	enum { ROOM = 80 };
-	static const char *const listed[] = {"host", "hostaddr", "port"};
-	const char *keys[ROOM];
-	const char *values[ROOM];
-	char *items[3] = {NULL};
-	size_t n = 0;
-	for (size_t i = 0; i < 3; i++) {
-		const char *list = option_value(pg, listed[i]);
-		if (list == NULL || *list == '\0')
-			continue;
-		items[i] = copy_item(list, pg->host);
-		keys[n] = listed[i];
-		values[n++] = items[i];
-	}
-	for (const PQconninfoOption *o = pg->options; o->keyword != NULL && n + 8 < ROOM; o++) {
-		bool own = strcmp(o->keyword, "host") == 0 || strcmp(o->keyword, "hostaddr") == 0 ||
-		           strcmp(o->keyword, "port") == 0 ||
-		           (pg->password != NULL && strcmp(o->keyword, "password") == 0) ||
-		           strcmp(o->keyword, "fallback_application_name") == 0;
-		if (own || o->val == NULL || *o->val == '\0')
-			continue;
-		keys[n] = o->keyword;
-		values[n++] = o->val;
-	}
-	static const struct {
-		const char *key;
-		const char *value;
-	} defaults[] = {
-	    {"target_session_attrs", "read-write"}, {"keepalives_idle", "10"},
-	    {"keepalives_interval", "5"},           {"keepalives_count", "3"},
-	    {"tcp_user_timeout", "20000"},
-	};
-	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
-		const char *given = option_value(pg, defaults[i].key);
-		if (given != NULL && *given != '\0' && i > 0)
-			continue;
-		keys[n] = defaults[i].key;
-		values[n++] = defaults[i].value;
-	}
-	keys[n] = "fallback_application_name";
-	values[n++] = pg->name;
-	if (pg->password != NULL) {
-		keys[n] = "password";
-		values[n++] = pg->password;
-	}
-	assert(n < ROOM);
-	keys[n] = values[n] = NULL;
-	PGconn *conn = PQconnectStartParams(keys, values, 0);
-	for (size_t i = 0; i < 3; i++)
-		free(items[i]);
-	return conn;
-}
-
 static void
 ignore_notice(void *arg, const PGresult *result)
 {
@@ -489,7 +401,7 @@ static void
 pg_try(struct pg *pg)
 {
 	pg->state = PG_CONNECTING;
-	pg->conn = connect_start(pg);
+	pg->conn = pg_target_connect(&pg->target, pg->host);
 	arm_deadline(pg, PG_CONNECT_TIMEOUT);
 	if (pg->conn == NULL || PQstatus(pg->conn) == CONNECTION_BAD) {
 		fail(pg, pg->conn == NULL ? "out of memory" : PQerrorMessage(pg->conn));
@@ -520,34 +432,25 @@ int
 pg_new(struct event_base *base, const char *conninfo, const char *password, const char *name, struct duration timeout,
        struct pg_server *newest, const struct pg_callbacks *callbacks, struct pg **ret, char **ret_problem)
 {
-	char *message = NULL;
-	struct pg *pg = calloc(1, sizeof(*pg));
 	*ret_problem = NULL;
+	struct pg *pg = calloc(1, sizeof(*pg));
 	if (pg == NULL)
 		return -ENOMEM;
-	pg->options = PQconninfoParse(conninfo, &message);
-	if (pg->options == NULL) {
-		*ret_problem = message == NULL ? NULL : strndup(message, strcspn(message, "\n"));
-		PQfreemem(message);
+	int r = pg_target_init(&pg->target, conninfo, password, name, ret_problem);
+	if (r < 0) {
 		free(pg);
-		return *ret_problem == NULL ? -ENOMEM : -EINVAL;
+		return r;
 	}
 	pg->base = base;
 	pg->timeout = timeout;
 	pg->newest = newest;
 	pg->callbacks = *callbacks;
-	pg->password = password == NULL ? NULL : strdup(password);
+	pg->pause = PAUSE_MIN;
 	pg->deadline = event_new(base, -1, 0, on_deadline, pg);
-	if (asprintf(&pg->name, "slated %s", name) < 0)
-		pg->name = NULL;
-	if (pg->name == NULL || pg->deadline == NULL || (password != NULL && pg->password == NULL)) {
+	if (pg->deadline == NULL) {
 		pg_free(pg);
 		return -ENOMEM;
 	}
-	int hosts = count_items(option_value(pg, "host"));
-	int addresses = count_items(option_value(pg, "hostaddr"));
-	pg->n_hosts = hosts > addresses ? hosts : addresses;
-	pg->pause = PAUSE_MIN;
 	*ret = pg;
 	return 0;
 }
@@ -561,9 +464,7 @@ pg_free(struct pg *pg)
 		drop_connection(pg);
 		event_free(pg->deadline);
 	}
-	PQconninfoFree(pg->options);
-	free(pg->password);
-	free(pg->name);
+	pg_target_free(&pg->target);
 	free(pg);
 }
 
