@@ -29,6 +29,8 @@ libslated_core_a_SOURCES = \
 	daemon/core/ticket.c \
 	daemon/core/token.c \
 	daemon/core/wheel.c \
+	daemon/core/wheel_due.c \
+	daemon/core/wheel_due.h \
 	daemon/core/zone.c
 
 # Matching of facts.

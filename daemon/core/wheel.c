@@ -22,16 +22,15 @@
  *
  * A timer moved later stays where it is until the cursor comes to its slot: moving a deadline on is one store.
  *
- * The tree is a splay tree (Sleator and Tarjan, JACM 1985), top-down, which needs no link to the parent and takes a
- * sorted list as it is for a tree of right children. Equal instants are in order of their addresses.
- *
- * Timers are linked by addresses of 48 bits, so that one takes 20 bytes. */
+ * The tree is that of wheel_due.h. Timers are linked by addresses of 48 bits, so that one takes 20 bytes. */
 #include "slated/wheel.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "wheel_due.h"
 
 #define GRAIN  24
 #define DIGIT  8
@@ -66,29 +65,12 @@ struct wheel {
 	uint64_t present; /* the unit of present_us */
 	int64_t present_us;
 	size_t count;
-	size_t due_count;
 	size_t early_count; /* how many were set ahead of the present, yet into `due`, since the cursor moved */
-	struct wheel_node *due;
-	struct wheel_node nil; /* the tree's leaves */
+	struct due due;
 	uint32_t busy;
 	uint64_t map[LEVELS * WORDS];
 	unsigned turn; /* the chain last dealt to */
 };
-
-static inline void *
-link_get(const struct wheel_link *link)
-{
-	return (void *)(uintptr_t)((uint64_t)link->high << 32 | link->low);
-}
-
-static inline void
-link_set(struct wheel_link *link, const void *target)
-{
-	uint64_t address = (uintptr_t)target;
-
-	link->low = (uint32_t)address;
-	link->high = (uint16_t)(address >> 32);
-}
 
 /* Of what is linked to. */
 static inline bool
@@ -116,184 +98,6 @@ place_of(uint64_t cursor, uint64_t unit)
 	unsigned level = level_between(cursor, unit);
 
 	return level * SLOTS + (unsigned)(unit >> (level * DIGIT)) % SLOTS;
-}
-
-static inline bool
-node_before(const struct wheel_node *a, const struct wheel_node *b)
-{
-	return a->at_us < b->at_us || (a->at_us == b->at_us && (uintptr_t)a < (uintptr_t)b);
-}
-
-/* Brings `key` to the root, or where it is absent a neighbour of it. */
-static struct wheel_node *
-tree_splay(struct wheel_node *nil, struct wheel_node *root, const struct wheel_node *key)
-{
-	struct wheel_node sides, *below = &sides, *above = &sides, *child;
-
-	link_set(&sides.left, nil);
-	link_set(&sides.right, nil);
-	while (root != key) {
-		if (node_before(key, root)) {
-			child = link_get(&root->left);
-			if (child != nil && node_before(key, child)) {
-				root->left = child->right;
-				link_set(&child->right, root);
-				root = child;
-				child = link_get(&root->left);
-			}
-			if (child == nil)
-				break;
-			link_set(&above->left, root);
-			above = root;
-		} else {
-			child = link_get(&root->right);
-			if (child != nil && node_before(child, key)) {
-				root->right = child->left;
-				link_set(&child->left, root);
-				root = child;
-				child = link_get(&root->right);
-			}
-			if (child == nil)
-				break;
-			link_set(&below->right, root);
-			below = root;
-		}
-		root = child;
-	}
-	below->right = root->left;
-	above->left = root->right;
-	root->left = sides.right;
-	root->right = sides.left;
-	return root;
-}
-
-static void
-due_insert(struct wheel *wheel, struct wheel_node *node)
-{
-	struct wheel_node *nil = &wheel->nil, *root = wheel->due;
-
-	link_set(&node->left, nil);
-	link_set(&node->right, nil);
-	if (root != nil) {
-		root = tree_splay(nil, root, node);
-		if (node_before(node, root)) {
-			node->left = root->left;
-			link_set(&node->right, root);
-			link_set(&root->left, nil);
-		} else {
-			node->right = root->right;
-			link_set(&node->left, root);
-			link_set(&root->right, nil);
-		}
-	}
-	wheel->due = node;
-	wheel->due_count++;
-}
-
-/* Out of line, as due_set() is: what files a timer in a slot, the usual case, then saves few registers. */
-__attribute__((noinline)) static void
-due_remove(struct wheel *wheel, struct wheel_node *node)
-{
-	struct wheel_node *nil = &wheel->nil;
-	struct wheel_node *root = tree_splay(nil, wheel->due, node), *left = link_get(&node->left);
-
-	assert(root == node);
-	if (left == nil) {
-		root = link_get(&node->right);
-	} else {
-		/* All on the left are before the node, so the last of them comes up and has no right child. */
-		root = tree_splay(nil, left, node);
-		root->right = node->right;
-	}
-	wheel->due = root;
-	wheel->due_count--;
-}
-
-/* The earliest of a tree that is not empty; it becomes the root. */
-static struct wheel_node *
-due_first(struct wheel *wheel)
-{
-	struct wheel_node *nil = &wheel->nil, *root = wheel->due, *child;
-	struct wheel_node sides, *above = &sides;
-
-	if (link_get(&root->left) == nil)
-		return root;
-	link_set(&sides.left, nil);
-	while ((child = link_get(&root->left)) != nil) {
-		root->left = child->right;
-		link_set(&child->right, root);
-		root = child;
-		child = link_get(&root->left);
-		if (child == nil)
-			break;
-		link_set(&above->left, root);
-		above = root;
-		root = child;
-	}
-	above->left = root->right;
-	root->right = sides.left;
-	wheel->due = root;
-	return root;
-}
-
-static struct wheel_node *
-list_merge(struct wheel_node *a, struct wheel_node *b)
-{
-	struct wheel_link head, *tail = &head;
-
-	while (a != NULL && b != NULL) {
-		bool before = node_before(b, a);
-		struct wheel_node *first = before ? b : a, *next = link_get(&first->next);
-
-		link_set(tail, first);
-		tail = &first->next;
-		a = before ? a : next;
-		b = before ? next : b;
-	}
-	link_set(tail, a != NULL ? a : b);
-	return link_get(&head);
-}
-
-static struct wheel_node *
-list_sort(struct wheel_node *list)
-{
-	/* run[i] is NULL or a sorted run of 2^i nodes. */
-	struct wheel_node *run[64];
-	unsigned runs = 0;
-
-	while (list != NULL) {
-		struct wheel_node *merged = list;
-		unsigned i = 0;
-
-		list = link_get(&list->next);
-		link_set(&merged->next, NULL);
-		for (; i < runs && run[i] != NULL; i++) {
-			merged = list_merge(run[i], merged);
-			run[i] = NULL;
-		}
-		run[i] = merged;
-		if (i == runs)
-			runs++;
-	}
-	for (unsigned i = 0; i < runs; i++)
-		list = list_merge(run[i], list);
-	return list;
-}
-
-/* Makes the list, in any order, the tree. */
-static void
-due_fill(struct wheel *wheel, struct wheel_node *list, size_t count)
-{
-	struct wheel_node *node = list_sort(list), *next;
-
-	wheel->due = node;
-	for (; node != NULL; node = next) {
-		next = link_get(&node->next);
-		link_set(&node->left, &wheel->nil);
-		if (next == NULL)
-			link_set(&node->right, &wheel->nil);
-	}
-	wheel->due_count = count;
 }
 
 static inline void
@@ -330,7 +134,6 @@ slot_empty(struct wheel *wheel, unsigned place)
 {
 	struct slot taken = wheel->slot[place];
 	struct wheel_node *due = NULL;
-	size_t count = 0;
 	bool more;
 
 	wheel->slot[place] = (struct slot){0};
@@ -352,14 +155,13 @@ slot_empty(struct wheel *wheel, unsigned place)
 			if (unit <= wheel->cursor) {
 				link_set(&node->next, due);
 				due = node;
-				count++;
 			} else {
 				slot_file(wheel, node, unit);
 			}
 		}
 	} while (more);
 	if (due != NULL)
-		due_fill(wheel, due, count);
+		due_fill(&wheel->due, due);
 }
 
 static unsigned
@@ -408,28 +210,20 @@ cursor_advance(struct wheel *wheel, uint64_t until)
 static void
 due_refile(struct wheel *wheel)
 {
-	struct wheel_node *nil = &wheel->nil, *node = wheel->due, *next;
-	struct wheel_link due, *end = &due;
+	struct wheel_node *node = due_list(&wheel->due), *next;
+	struct wheel_link kept, *end = &kept;
 
-	wheel->due_count = 0;
-	/* Right rotations bring the tree's nodes up in their order. */
-	for (; node != nil; node = next) {
-		while ((next = link_get(&node->left)) != nil) {
-			node->left = next->right;
-			link_set(&next->right, node);
-			node = next;
-		}
-		next = link_get(&node->right);
+	for (; node != NULL; node = next) {
+		next = link_get(&node->next);
 		if (unit_of(node->at_us) > wheel->cursor) {
 			slot_file(wheel, node, unit_of(node->at_us));
 		} else {
 			link_set(end, node);
-			end = &node->right;
-			wheel->due_count++;
+			end = &node->next;
 		}
 	}
-	link_set(end, nil);
-	wheel->due = link_get(&due);
+	link_set(end, NULL);
+	due_take(&wheel->due, link_get(&kept));
 }
 
 /* Moves the cursor back to the present. Slots on levels above the digit that changes stay right, those below all lie
@@ -466,7 +260,7 @@ node_remove(struct wheel *wheel, struct wheel_node *node)
 	struct wheel_link *link;
 
 	if (unit_of(node->at_us) <= wheel->cursor) {
-		due_remove(wheel, node);
+		due_remove(&wheel->due, node);
 		return;
 	}
 	next = link_get(&node->next);
@@ -480,7 +274,7 @@ node_remove(struct wheel *wheel, struct wheel_node *node)
 __attribute__((noinline)) static void
 due_set(struct wheel *wheel, struct wheel_node *node)
 {
-	due_insert(wheel, node);
+	due_insert(&wheel->due, node);
 	if (wheel->cursor > wheel->present && ++wheel->early_count > REWIND_MIN &&
 	    wheel->early_count > wheel->count / 2)
 		cursor_rewind(wheel);
@@ -498,7 +292,7 @@ wheel_new(struct instant now, struct wheel **ret)
 	wheel->present = unit_of(now.us);
 	wheel->cursor = wheel->present;
 	assert(address_has_48_bits(wheel));
-	wheel->due = &wheel->nil;
+	due_take(&wheel->due, NULL);
 	*ret = wheel;
 	return 0;
 }
@@ -544,10 +338,10 @@ wheel_unset(struct wheel *wheel, struct wheel_node *node)
 struct instant
 wheel_next(struct wheel *wheel)
 {
-	while (wheel->due_count == 0)
+	while (wheel->due.count == 0)
 		if (!cursor_advance(wheel, UINT64_MAX))
 			return INSTANT_NEVER;
-	return (struct instant){due_first(wheel)->at_us};
+	return (struct instant){due_first(&wheel->due)->at_us};
 }
 
 struct wheel_node *
@@ -559,7 +353,7 @@ wheel_pop(struct wheel *wheel, struct instant now)
 		wheel->present_us = now.us;
 		wheel->present = unit_of(now.us);
 	}
-	while (wheel->due_count == 0) {
+	while (wheel->due.count == 0) {
 		if (!cursor_advance(wheel, wheel->present)) {
 			/* No slot in use starts before the present, so none changes its place. */
 			if (wheel->cursor < wheel->present)
@@ -567,11 +361,10 @@ wheel_pop(struct wheel *wheel, struct instant now)
 			return NULL;
 		}
 	}
-	node = due_first(wheel);
+	node = due_first(&wheel->due);
 	if (node->at_us > now.us)
 		return NULL; /* the clock may have been set back, behind the wheel's present */
-	wheel->due = link_get(&node->right);
-	wheel->due_count--;
+	due_pop(&wheel->due);
 	wheel->count--;
 	node->link = (struct wheel_link){0};
 	return node;
@@ -606,37 +399,13 @@ slot_check(const struct wheel *wheel, unsigned place)
 	return count;
 }
 
-/* The stack holds the nodes whose left children are being looked at. */
-static size_t
-due_check(const struct wheel *wheel)
-{
-	const struct wheel_node **stack = calloc(wheel->due_count + 1, sizeof(struct wheel_node *));
-	const struct wheel_node *node = wheel->due, *previous = NULL;
-	size_t depth = 0, count = 0;
-
-	assert(stack != NULL);
-	while (node != &wheel->nil || depth > 0) {
-		for (; node != &wheel->nil; node = link_get(&node->left)) {
-			assert(depth < wheel->due_count);
-			stack[depth++] = node;
-		}
-		node = stack[--depth];
-		assert(previous == NULL || node_before(previous, node));
-		assert(unit_of(node->at_us) <= wheel->cursor);
-		previous = node;
-		count++;
-		node = link_get(&node->right);
-	}
-	free(stack);
-	return count;
-}
-
 void
 wheel_check(const struct wheel *wheel)
 {
-	size_t count = due_check(wheel);
+	const struct wheel_node *last = due_check(&wheel->due);
+	size_t count = wheel->due.count;
 
-	assert(count == wheel->due_count);
+	assert(last == NULL || unit_of(last->at_us) <= wheel->cursor);
 	assert(wheel->present == unit_of(wheel->present_us));
 	for (unsigned place = 0; place < LEVELS * SLOTS; place++)
 		count += slot_check(wheel, place);
