@@ -1,5 +1,5 @@
 /* What the parts of the HTTP server share: http_socket.c opens sockets, http_server.c has listeners and connections,
- * http_call.c requests, routes, authority and answers. */
+ * http_call.c requests, routes and answers, http_authority.c who may call. */
 #ifndef SLATED_HTTP_INTERNAL_H
 #define SLATED_HTTP_INTERNAL_H
 
@@ -87,6 +87,9 @@ void http_socket_describe(int fd, char text[HTTP_ADDRESS_SIZE]);
 
 /* Answers a request, or gives it to its route; evhttp's callback, `arg` is the server. */
 void http_call_begin(struct evhttp_request *request, void *arg);
+
+/* Whether a call may go on to the route; it has been answered where not. */
+bool http_call_is_allowed(struct http_call *call, const struct http_route *route);
 
 /* A stream's end will not be told any more. */
 void http_stream_forget(struct http_call *call);

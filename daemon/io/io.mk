@@ -109,7 +109,7 @@ libslated_io_a_SOURCES += daemon/io/signature.c
 # The HTTP server, and what comes in through it.
 libslated_io_a_SOURCES += include/slated/http_server.h
 libslated_io_a_SOURCES += include/slated/inbound.h
-libslated_io_a_SOURCES += daemon/io/http_call.c
+libslated_io_a_SOURCES += daemon/io/http_authority.c daemon/io/http_call.c
 libslated_io_a_SOURCES += daemon/io/http_internal.h
 libslated_io_a_SOURCES += daemon/io/http_server.c
 libslated_io_a_SOURCES += daemon/io/http_socket.c
