@@ -122,6 +122,7 @@ struct service {
 	bool flushing;
 	bool part; /* the batch on its way is followed by others that are full */
 	bool catching_up;
+	bool gap_met;         /* by a load that was given up for it */
 	bool leaving;         /* the lease is being given back */
 	bool coming_back;     /* and is taken again at once, another share of it */
 	bool stands_by;       /* other daemons hold all shards that could be ours */

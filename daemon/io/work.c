@@ -237,6 +237,25 @@ close_full_batch(struct service *service)
 		timer_set(service->timers, (struct duration){0});
 }
 
+/* Events before `seq` did not come. A poll may have missed them, so everything is read anew, and anew once more where a
+ * load does not find them. What that does not find either is gone: one ticket must not keep the others waiting for
+ * ever. Whether the ticket goes on. */
+static bool
+pass_gap(struct service *service, const struct live_ticket *live, int64_t seq)
+{
+	char text[200];
+	bool loading = service->state == SERVICE_LOADING;
+	bool gone = loading && service->gap_met;
+	(void)snprintf(text, sizeof(text),
+	               "ticket %" PRId64 " has none from seq %" PRId64 " to %" PRId64 " in sla.event; %s", live->id,
+	               (int64_t)live->applied_seq + 1, seq - 1,
+	               gone ? "it goes on without them: see by slatectl explain whether its clocks are right"
+	                    : "everything is read anew");
+	service_problem(service, "events are missing", text);
+	service->gap_met |= loading;
+	return gone;
+}
+
 static bool
 on_event(void *arg, const struct pg_value *values)
 {
@@ -257,10 +276,8 @@ on_event(void *arg, const struct pg_value *values)
 		return false;
 	if (row.seq <= live->applied_seq)
 		return true;
-	if (row.seq != live->applied_seq + 1) {
-		service_problem(service, "events are missing", "a ticket's seq has a gap; everything is read anew");
+	if (row.seq != live->applied_seq + 1 && !pass_gap(service, live, row.seq))
 		return false;
-	}
 	if (!apply_event(service, live, &row))
 		return false;
 	close_full_batch(service);
@@ -404,6 +421,7 @@ on_loaded(void *arg)
 {
 	struct service *service = arg;
 	service->state = SERVICE_LIVE;
+	service->gap_met = false;
 	service->news = true; /* our shards are to be told */
 	log_info("loaded", log_number("tickets", (int64_t)live_count(&service->live)),
 	         log_instant("next", wheel_next(service->wheel)));

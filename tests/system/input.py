@@ -78,6 +78,24 @@ def test_hold(bench, ticket):
         bench.equal((done.returncode, done.stderr), (0, ""), f"an acknowledgement for 170 million years: slatectl {command[0]}")
 
 
+def test_gap(bench, daemon, ticket):
+    """Somebody deletes events that are still to be applied: the ticket goes on without them, and so do the others."""
+    db = bench.db
+    seq = db.value(f"SELECT event_seq FROM sla.ticket WHERE id = {ticket}")
+    gap = len(daemon.log.lines)
+    reply = f"INSERT INTO sla.reply (ticket_id, author, public) VALUES ({ticket}, 'agent', false); "
+    db.run(f"BEGIN; {4 * reply} DELETE FROM sla.event WHERE ticket_id = {ticket} AND seq IN ({seq + 2}, {seq + 3}); COMMIT")
+    db.wait(f"(SELECT applied_seq FROM sla.ticket_state WHERE ticket_id = {ticket}) = {seq + 4}")
+    bench.check(daemon.log.find(f"events are missing.*ticket {ticket} has none from seq {seq + 2} to {seq + 3} in sla.event; "
+                                "it goes on without them", gap), "deleted events: the log says which", daemon.log.lines[gap:])
+    other = db.insert("ticket", severity="low")
+    db.wait(f"(SELECT count(*) FROM sla.clock WHERE ticket_id = {other}) = 2")
+    loads = sum(line.startswith("loaded ") for line in daemon.log.lines)
+    db.run(reply)
+    db.wait(f"(SELECT applied_seq FROM sla.ticket_state WHERE ticket_id = {ticket}) = {seq + 5}")
+    bench.equal(sum(line.startswith("loaded ") for line in daemon.log.lines), loads, "the daemon goes on as ever")
+
+
 def test(bench):
     config = bench.write_config(CONFIG)
     daemon = bench.daemon(config)
@@ -148,6 +166,7 @@ def test(bench):
     db.wait(f"(SELECT count(*) FROM sla.clock WHERE ticket_id = {fresh}) = 2")
     test_message(bench, fresh)
     test_hold(bench, db.insert("ticket", severity="low"))
+    test_gap(bench, daemon, fresh)
     bench.stopped(daemon)
     db.insert("ticket", severity="nothing we know")
     db.insert("reply", ticket_id=closed, author="customer")
