@@ -59,7 +59,7 @@ class Database:
         os.environ["SLATED_BUILD"] = str(bench.build)
         sys.path.insert(0, str(ROOT / "tests" / "system"))
         import harness
-        bench.make("slated", "slatectl", "bench/pg_peer")
+        bench.make("slated", "slatectl", "bench/pg_peer", "bench/asker")
         self.bench, self.stack, self.harness = bench, stack, harness
         place = bench.place
         self.in_memory = place == "/dev/shm"

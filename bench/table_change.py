@@ -1,7 +1,7 @@
 """With many tickets loaded: from a change to its clock, deadlines that move nearer, many changes, a backlog, idleness."""
 import contextlib
-import socket
-import threading
+import subprocess
+import sys
 import time
 
 from bench import cell, in_turn, number, table
@@ -41,7 +41,8 @@ NOTES = """
 - A deadline that moves nearer: a severity whose target has run out already, so the breach is written at once. The wheel
   is armed before that, by less than the time shown.
 - LISTEN: from sending NOTIFY on one connection until another has it.
-- Not listening: the longest that `/-/healthy` took to be answered over a unix socket, asked again and again meanwhile.
+- Not listening: the longest that `/-/healthy` took to be answered over a unix socket, asked again and again meanwhile by a
+  program that seldom waits for the processor itself (bench/asker.c).
 """
 MANY_NOTES = """
 - Sustained: {rate:,} changes a second for {seconds} s, {each:,} in a statement; from the first until the last was taken in, by its
@@ -53,31 +54,21 @@ MANY_NOTES = """
 
 
 class Watch:
-    """Asks the daemon again and again; how long the longest answer took."""
+    """Asks the daemon again and again (bench/asker.c); how many seconds the longest answer took."""
 
     def __init__(self, data):
-        self.data = data
-        self.longest = 0.0
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self.ask, daemon=True)
-
-    def ask(self):
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(self.data.folder / "http"))
-            while not self.over.wait(0.002):
-                begin = time.monotonic()
-                connection.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                if b"200" not in connection.recv(4096):
-                    return
-                self.longest = max(self.longest, time.monotonic() - begin)
+        self.command = [data.bench.build / "bench" / "asker", data.folder / "http"]
+        self.longest = None
 
     def __enter__(self):
-        self.thread.start()
+        self.asker = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         return self
 
     def __exit__(self, *_):
-        self.over.set()
-        self.thread.join()
+        said, _ = self.asker.communicate()
+        if self.asker.returncode != 0:
+            sys.exit("bench: the daemon was not heard of to the end")
+        self.longest = float(said)
 
 
 class Loaded:
