@@ -38,7 +38,7 @@ exit) echo '{"severity": "critical"}'; exit 1 ;;
 signal) kill -9 $$ ;;
 many) echo + >>many; sleep 0.3; echo - >>many; echo '{}' ;;
 wait) : >waiting; while ! [ -e go ]; do sleep 0.05; done; echo '{"severity": "critical"}' ;;
-crash) echo "$input" >>crash; [ -e crashed ] || { : >crashed; sleep 600; }; echo '{"severity": "low", "reason": "At last."}' ;;
+crash) echo "$input" >>crash; [ -e crashed ] || { : >crashed; while [ -e crashed ]; do sleep 0.1; done; }; echo '{"severity": "low", "reason": "At last."}' ;;
 esac
 """
 FAILURES = {
