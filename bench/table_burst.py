@@ -2,6 +2,7 @@
 import contextlib
 import json
 import subprocess
+import sys
 
 from bench import HERE, Missing, cell, in_turn, output, table
 from database import Database
@@ -142,6 +143,7 @@ def run(bench):
                 functions[name] = measure(peers.queue, name, count, 2 * lead, spread)
             took = in_turn(bench.rounds, functions)
             text += "\n" + table([title, *POINTS.values(), "of the poller's last"], rows_of(took))
+            print(text, file=sys.stderr)  # what comes next takes long, and may fail
         versions = [f"{name} {json.loads((HERE / 'node/node_modules' / name / 'package.json').read_text())['version']}"
                     for name in names]
         bench.report("burst", "Deadlines in a burst and single ones, milliseconds until they are durable",
