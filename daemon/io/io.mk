@@ -73,7 +73,7 @@ libslated_io_a_SOURCES += daemon/io/service_config.c
 libslated_io_a_SOURCES += daemon/io/service_internal.h
 libslated_io_a_SOURCES += daemon/io/service_life.c
 libslated_io_a_SOURCES += daemon/io/timebase.c
-libslated_io_a_SOURCES += daemon/io/work.c
+libslated_io_a_SOURCES += daemon/io/work.c daemon/io/work_load.c
 
 # The daemon.
 sbin_PROGRAMS += slated

@@ -257,5 +257,14 @@ void work_migrate(struct service *service);
 /* Whether nothing waits for a flush. */
 bool work_is_done(const struct service *service);
 extern const struct feed_hooks work_feed_hooks;
+/* Counts a ticket's clocks and sets its timer. */
+void work_plan(struct service *service, struct live_ticket *live);
+
+/* work_load.c: the feed's hooks for what a load brings but for the events. */
+bool work_load_configuration(void *arg, const char *digest, const char *source);
+bool work_load_state(void *arg, const struct pg_value *values);
+bool work_load_clock(void *arg, const struct pg_value *values);
+/* Ladder steps in hand wait for the clocks that they belong to, and come before the first event. */
+bool work_load_ladders(void *arg);
 
 #endif

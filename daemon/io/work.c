@@ -2,6 +2,7 @@
  * memory and the size of a transaction are bounded. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,8 +85,8 @@ name_configs(struct service *service)
 
 /* Timers ----------------------------------------------------------------------------------------------------------- */
 
-static void
-plan_ticket(struct service *service, struct live_ticket *live)
+void
+work_plan(struct service *service, struct live_ticket *live)
 {
 	struct instant next = ticket_next(&live->ticket);
 	live_count_clocks(&service->live, live);
@@ -140,7 +141,7 @@ on_timers(void *arg)
 			service_begin_anew(service, strerror(-r));
 			return;
 		}
-		plan_ticket(service, live);
+		work_plan(service, live);
 	}
 	if (node == NULL && has_room(service) && service->catching_up) {
 		service->catching_up = false;
@@ -200,7 +201,7 @@ apply_event(struct service *service, struct live_ticket *live, const struct even
 		ledger_add_acknowledgement(service->ledger, row->ticket_id, row->seq);
 	live->applied_seq = row->seq;
 	live_touch(&service->live, live);
-	plan_ticket(service, live);
+	work_plan(service, live);
 	return true;
 }
 
@@ -309,113 +310,6 @@ on_reset(void *arg)
 	work_reset(arg);
 }
 
-/* Former configurations that open clocks refer to. */
-static bool
-on_configuration(void *arg, const char *digest, const char *source)
-{
-	struct service *service = arg;
-	struct config_problems problems = {0};
-	for (const struct known_config *k = service->configs; k != NULL; k = k->next)
-		if (strcmp(k->config->digest, digest) == 0)
-			return true;
-	struct known_config *known = calloc(1, sizeof(*known));
-	if (known == NULL)
-		return false;
-	int r = config_load_text(source, strlen(source), service_now(service), &problems, &known->config);
-	if (r < 0) {
-		config_problems_print(&problems, stderr);
-		service_problem(service, "a former configuration, which open clocks need, cannot be read", digest);
-		free(known);
-	} else {
-		known->next = service->configs->next;
-		service->configs->next = known;
-	}
-	config_problems_clear(&problems);
-	return r == 0;
-}
-
-static const struct policy_set *
-find_set(void *arg, const char *digest)
-{
-	const struct service *service = arg;
-	for (const struct known_config *k = service->configs; k != NULL; k = k->next)
-		if (strcmp(k->config->digest, digest) == 0)
-			return k->config->policies;
-	return NULL;
-}
-
-static bool
-on_state(void *arg, const struct pg_value *values)
-{
-	struct service *service = arg;
-	char problem[REFUSAL_SIZE];
-	int64_t id, applied_seq = 0;
-	char *ladder = NULL;
-	if (pg_read_int64(values[0], &id) < 0)
-		return false;
-	struct live_ticket *live = live_add(&service->live, id);
-	if (live == NULL)
-		return false;
-	int r = row_read_state(service->reader, values, service->engine, &live->ticket, &applied_seq, &ladder, problem);
-	if (r == 0 && ladder != NULL)
-		r = live_keep_ladder(&service->live, live, ladder);
-	if (r == 0 && (applied_seq < 0 || applied_seq > LIVE_SEQ_MAX))
-		r = refuse(-EBADMSG, problem, "applied_seq %" PRId64 " is no number of an event", applied_seq);
-	if (r < 0) {
-		service_problem(service, "a ticket's state could not be read",
-		                r == -ENOMEM ? "out of memory" : problem);
-		return false;
-	}
-	live->applied_seq = applied_seq;
-	return engine_rematch(service->engine, &live->ticket) == 0;
-}
-
-static bool
-on_clock(void *arg, const struct pg_value *values)
-{
-	struct service *service = arg;
-	char problem[REFUSAL_SIZE];
-	int64_t id;
-	if (row_clock_ticket(values, &id) < 0)
-		return false;
-	struct live_ticket *live = live_find(&service->live, id);
-	if (live == NULL)
-		return true;
-	int r = row_read_clock(service->reader, values, find_set, service, &live->ticket, problem);
-	if (r < 0)
-		service_problem(service, "a clock could not be read", r == -ENOMEM ? "out of memory" : problem);
-	return r == 0;
-}
-
-/* Ladder steps in hand wait for the clocks that they belong to, and come before the first event. */
-static bool
-restore_ladders(void *arg)
-{
-	struct service *service = arg;
-	struct live_walk walk = live_begin(&service->live);
-	struct live_ticket *live;
-	char problem[REFUSAL_SIZE];
-	char *ladder;
-	unsigned lost = 0;
-	while ((ladder = live_take_ladder(&service->live, &live)) != NULL) {
-		int r = row_restore_ladder(ladder, engine_policies(service->engine), &live->ticket, &lost, problem);
-		free(ladder);
-		if (r < 0) {
-			service_problem(service, "ladder steps could not be read",
-			                r == -ENOMEM ? "out of memory" : problem);
-			return false;
-		}
-	}
-	while ((live = live_next(&walk)) != NULL) {
-		ticket_prune(&live->ticket);
-		plan_ticket(service, live);
-	}
-	if (lost > 0)
-		log_warning("ladder steps were dropped: the configuration no longer has them",
-		            log_number("steps", lost));
-	return true;
-}
-
 static void
 on_loaded(void *arg)
 {
@@ -458,10 +352,10 @@ on_feed_problem(void *arg, const char *text)
 
 const struct feed_hooks work_feed_hooks = {
     .reset = on_reset,
-    .configuration = on_configuration,
-    .state = on_state,
-    .clock = on_clock,
-    .restored = restore_ladders,
+    .configuration = work_load_configuration,
+    .state = work_load_state,
+    .clock = work_load_clock,
+    .restored = work_load_ladders,
     .event = on_event,
     .loaded = on_loaded,
     .polled = on_polled,
@@ -569,7 +463,7 @@ work_migrate(struct service *service)
 		if (r == 0)
 			r = engine_migrate(service->engine, &live->ticket, now);
 		live_touch(&service->live, live);
-		plan_ticket(service, live);
+		work_plan(service, live);
 		if (r < 0) {
 			service_begin_anew(service, strerror(-r));
 			return;
