@@ -7,16 +7,9 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
-static double
-now(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
+#include "timing.h"
 
 int
 main(int argc, char **argv)
@@ -36,15 +29,15 @@ main(int argc, char **argv)
 	}
 	while (poll(&input, 1, 2) == 0) {
 		char answer[4096];
-		double begin = now();
+		double begin = wall_s();
 		ssize_t n = write(fd, question, strlen(question)) > 0 ? read(fd, answer, sizeof(answer) - 1) : -1;
 		answer[n > 0 ? n : 0] = '\0';
 		if (strstr(answer, " 200 ") == NULL) {
 			(void)fprintf(stderr, "asker: no answer with status 200: %s\n", answer);
 			return 1;
 		}
-		if (now() - begin > longest)
-			longest = now() - begin;
+		if (wall_s() - begin > longest)
+			longest = wall_s() - begin;
 	}
 	printf("%.6f\n", longest);
 	return 0;

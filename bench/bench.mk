@@ -39,10 +39,10 @@ EXTRA_DIST += bench/results
 
 # What measures the daemon with PostgreSQL: the clients that are its peers, and a receiver of webhooks.
 bench_programs += bench/pg_peer bench/http_sink bench/asker
-bench_pg_peer_SOURCES = bench/pg_peer.c
+bench_pg_peer_SOURCES = bench/pg_peer.c bench/timing.h
 bench_pg_peer_CPPFLAGS = $(AM_CPPFLAGS) $(LIBPQ_CFLAGS)
 bench_pg_peer_LDADD = $(LIBPQ_LIBS)
-bench_asker_SOURCES = bench/asker.c
+bench_asker_SOURCES = bench/asker.c bench/timing.h
 bench_http_sink_SOURCES = bench/http_sink.c
 bench_http_sink_LDADD = $(LIBEVENT_LIBS)
 EXTRA_DIST += bench/database.py bench/table_writes.py bench/table_burst.py bench/table_change.py

@@ -12,13 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-static double
-now(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
+#include "timing.h"
 
 static PGconn *
 connect_to(const char *conninfo)
@@ -46,7 +40,7 @@ run(PGconn *conn, const char *sql)
 static void
 discard(PGconn *conn, const char *sql)
 {
-	double begin = now();
+	double begin = wall_s();
 	long rows = 0;
 	char *row;
 	PQclear(run(conn, sql));
@@ -55,7 +49,7 @@ discard(PGconn *conn, const char *sql)
 		PQfreemem(row);
 	}
 	PQclear(PQgetResult(conn));
-	printf("%ld %.6f\n", rows - 1, now() - begin); /* the last one is the trailer */
+	printf("%ld %.6f\n", rows - 1, wall_s() - begin); /* the last one is the trailer */
 }
 
 static int
@@ -74,7 +68,7 @@ listen_to(PGconn *conn, PGconn *sender, int n)
 		exit(1);
 	PQclear(run(conn, "LISTEN bench"));
 	for (int i = 0; i < n; i++) {
-		double begin = now();
+		double begin = wall_s();
 		if (PQsendQuery(sender, "NOTIFY bench") == 0)
 			exit(1);
 		while ((notify = PQnotifies(conn)) == NULL) {
@@ -82,7 +76,7 @@ listen_to(PGconn *conn, PGconn *sender, int n)
 			(void)poll(&fd, 1, 1000);
 			(void)PQconsumeInput(conn);
 		}
-		took[i] = now() - begin;
+		took[i] = wall_s() - begin;
 		PQfreemem(notify);
 		for (PGresult *result; (result = PQgetResult(sender)) != NULL;)
 			PQclear(result);
@@ -110,7 +104,7 @@ poll_jobs(PGconn *conn, long until)
 		fired += strtol(PQcmdTuples(result), NULL, 10);
 		PQclear(result);
 	}
-	printf("%.6f\n", now());
+	printf("%.6f\n", wall_s());
 }
 
 int

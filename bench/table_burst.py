@@ -142,8 +142,9 @@ def run(bench):
             for name in names:
                 functions[name] = measure(peers.queue, name, count, 2 * lead, spread)
             took = in_turn(bench.rounds, functions)
-            text += "\n" + table([title, *POINTS.values(), "of the poller's last"], rows_of(took))
-            print(text, file=sys.stderr)  # what comes next takes long, and may fail
+            part = "\n" + table([title, *POINTS.values(), "of the poller's last"], rows_of(took))
+            print(part, file=sys.stderr)  # what comes next takes long, and may fail
+            text += part
         versions = [f"{name} {json.loads((HERE / 'node/node_modules' / name / 'package.json').read_text())['version']}"
                     for name in names]
         bench.report("burst", "Deadlines in a burst and single ones, milliseconds until they are durable",

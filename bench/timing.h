@@ -15,6 +15,16 @@ clock_ns(void)
 	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
 }
 
+/* Seconds that pass, whoever runs. */
+static inline double
+wall_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
 /* Nanoseconds each since *start, which becomes now. */
 static inline double
 lap(double *start, size_t count)
