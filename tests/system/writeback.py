@@ -53,7 +53,10 @@ def test_back(bench, config, product, token, receiver, due_of=due):
     receiver.wait("the other channel's alert", lambda requests: [
         r for r in requests if r["data"].get("ticket", {}).get("external_id") == number
         and r["data"]["ticket"]["source"] == name])
-    bench.equal(bench.db.value("SELECT count(*) FROM sla.delivery WHERE channel = 'back'"), 2, "while it and the note wait")
+    waiting = bench.db.rows(f"""SELECT t.external_id, d.kind, d.metric, d.cycle, d.payload -> 'milestone' AS milestone, d.payload -> 'write' AS write
+        FROM sla.delivery d JOIN sla.ticket t ON t.id = d.ticket_id WHERE d.channel = 'back' AND t.source = '{name}'
+        ORDER BY d.kind, d.position""")
+    bench.check([row["kind"] for row in waiting] == ["escalated", "write"], "while it and the note wait", waiting)
     token.write_text(token.with_suffix(".right").read_text())
     bench.daemons[-1].signal(1)
 
