@@ -92,7 +92,8 @@ class Database:
     def start(self, deadline=300):
         """Starts the daemon. How long it took until it had loaded everything."""
         begin = time.monotonic()
-        self.daemon = self.harness.Daemon(self, self.config)
+        # A session of its own, as systemd gives it: the kernel may share the processor out among sessions, not processes.
+        self.daemon = self.harness.Daemon(self, self.config, under=["setsid"])
         self.stack.callback(self.daemon.close)
         self.harness.wait_until("the daemon to load", lambda: self.daemon.log.find("^loaded ") or self.is_over(), deadline)
         return time.monotonic() - begin

@@ -172,7 +172,8 @@ class Loaded:
 
 def run(bench):
     quick = bench.quick
-    rate, seconds, each, idle = (2000, 1, 500, 1) if quick else (25000, 6, 5000, 10)
+    # More are written than the daemon is to take in, so that it is the daemon that sets the pace.
+    rate, seconds, each, idle = (2000, 1, 500, 1) if quick else (30000, 6, 5000, 10)
     backlog = 1000 if quick else bench.tickets
     with contextlib.ExitStack() as stack:
         data = Database(bench, stack)
