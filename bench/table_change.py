@@ -21,6 +21,10 @@ SELECT array_agg(extract(epoch FROM pg_xact_commit_timestamp(m.xmin) - pg_xact_c
 FROM sla.event e JOIN sla.milestone m ON m.ticket_id = e.ticket_id AND m.at = e.at AND m.milestone IN {milestones}
 WHERE e.recorded_at > '{since}' AND e.kind = '{kind}'
 """
+NEXT = """
+SELECT min(id) AS least, max(id) AS most, count(*) AS found
+FROM (SELECT id FROM sla.ticket WHERE source = 'load' AND id > {behind} ORDER BY id LIMIT {count}) AS t
+"""
 MANY = """
 UPDATE sla.ticket SET status = CASE status WHEN 'open' THEN 'pending' ELSE 'open' END
 WHERE id BETWEEN {least} AND {most}
@@ -77,7 +81,7 @@ class Loaded:
         self.least, self.most = (data.db.value(f"SELECT {what}(id) FROM sla.ticket WHERE source = 'load'")
                                  for what in ("min", "max"))
         self.odd = data.first_ids("one")[0] % 2
-        self.turn = 0
+        self.last = self.least - 1
 
     def bounds(self):
         # An id of the other kind may be rounded down by one: not to the tickets that the loaded ones are copies of.
@@ -111,10 +115,12 @@ class Loaded:
         return {"half": half * 1000, "most": most * 1000}
 
     def span(self, count):
-        """The next so many tickets, so that rounds do not work on the same."""
-        least = self.least + self.turn % max(1, (self.most - self.least + 1) // count) * count
-        self.turn += 1
-        return {"least": least, "most": least + count - 1}
+        """The next so many tickets, so that rounds do not work on the same. Their ids may have gaps."""
+        span = self.data.db.rows(NEXT.format(behind=self.last, count=count))[0]
+        if span["found"] < count:
+            span = self.data.db.rows(NEXT.format(behind=self.least - 1, count=count))[0]
+        self.last = span["most"]
+        return span
 
     def caught_up(self, span):
         self.data.harness.wait_until("the changes to be taken in", lambda: not any(
@@ -125,12 +131,11 @@ class Loaded:
         return max(self.data.db.value(LAST_COMMIT.format(**span)) for span in spans)
 
     def sustained(self, rate, seconds, each):
-        data, spans = self.data, []
+        data, spans = self.data, [self.span(each) for _ in range(rate * seconds // each)]
         used, begin = data.processor(), time.time()
         with Watch(data) as watch:
-            for turn in range(rate * seconds // each):
-                spans.append(self.span(each))
-                data.db.run(MANY.format(**spans[-1]))
+            for turn, span in enumerate(spans):
+                data.db.run(MANY.format(**span))
                 time.sleep(max(0.0, begin + (turn + 1) * each / rate - time.time()))
             for span in spans:
                 self.caught_up(span)
