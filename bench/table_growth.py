@@ -6,7 +6,8 @@ from database import Database, median
 from table_burst import Peers
 from table_change import CHANGE, Loaded
 
-# What a ticket takes on disk, indexes included, and what it wrote there when it was opened.
+# What a ticket takes on disk, indexes included, and what it wrote there when it was opened. Measured before the rounds, which
+# leave versions and gaps there.
 SIZE = """
 SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c
 WHERE c.relnamespace = 'sla'::regnamespace AND c.relname IN ('ticket', 'ticket_state', 'clock')
@@ -24,16 +25,14 @@ NOTES = """
   daemon and of its sessions in the server together; it tells more than times that depend on what else runs on the machine.
 - Deadlines: {burst:,} tickets beside the others are due in one instant; until the last is durable, as in results/burst.md.
 - Each size is loaded onto the one before, so sizes do not take turns; all that is measured of one comes in rounds.
-- 5,000,000 and more: `bench/run growth --tickets 5000000` (8 GB in --place, half an hour).
+- 5,000,000 and more: `bench/run growth --tickets 5000000` (8 GB in --place, a quarter of an hour).
 """
 RATE = 200
 
 
 def started(data, empty, tickets):
-    took = {STARTED: data.start() * 1000, TAKEN: (data.processor() - empty["processor"]) / tickets * 1e6,
+    return {STARTED: data.start() * 1000, TAKEN: (data.processor() - empty["processor"]) / tickets * 1e6,
             RESIDENT: (data.memory() - empty["memory"]) / tickets}
-    took[DISK] = data.db.value(SIZE) / tickets
-    return took
 
 
 def changed(data, loaded, quick):
@@ -69,7 +68,7 @@ def run(bench):
         peers, columns = Peers(data), []
         for tickets in sizes:
             data.load(tickets)
-            loaded, took = Loaded(data, bench.quick), {}
+            loaded, took = Loaded(data, bench.quick), {DISK: [data.db.value(SIZE) / tickets]}
             for _ in range(bench.rounds):
                 for name, value in measure(data, loaded, peers, empty, tickets, bench.quick, many, burst).items():
                     took.setdefault(name, []).append(value)
