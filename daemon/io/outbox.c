@@ -34,6 +34,11 @@
  * written while a transaction that began before is not yet over. The sweep finds the others. */
 #define NEWS_BEHIND 100000
 
+/* Where all had been looked through, and what is left is of channels that are full, news are looked for among the last
+ * so many rows only: to pass over all that is left takes longer the more there is. The sweep finds what is further
+ * behind. */
+#define NEWS_AMONG 5000
+
 /* Looks for deliveries that nobody told it of so often. */
 #define SWEEP ((struct duration){US_PER_S})
 
@@ -65,7 +70,9 @@ struct outbox {
 	bool wanted;                /* look for deliveries as soon as the connection is idle */
 	bool wanted_all;            /* whatever their positions */
 	int64_t claimed_to;         /* the greatest position that was claimed since all were looked through */
-	bool more;                  /* the last claim took as many as it might */
+	size_t asked;               /* how many the last claim might take */
+	bool more;                  /* and it took as many */
+	bool looked_through;        /* the last claim left nothing behind but that of full channels */
 	size_t n_full;              /* channels that it left out */
 	bool outcomes_first;        /* of the former session */
 	bool claimed_last;          /* claims and outcomes take turns */
@@ -84,6 +91,7 @@ begin_session(struct outbox *outbox)
 {
 	outbox->session++;
 	outbox->outcomes_first = true;
+	outbox->looked_through = false;
 }
 
 static void
@@ -336,7 +344,8 @@ on_claimed(void *arg, PGresult *result)
 	struct outbox *outbox = arg;
 	if (result == NULL) {
 		if (ended_well(outbox)) {
-			outbox->more = outbox->n_claimed == CLAIM_MAX;
+			outbox->more = outbox->n_claimed == outbox->asked;
+			outbox->looked_through = outbox->asked_in == outbox->session && !outbox->more;
 			outbox->hooks.looked(outbox->hooks.arg);
 		}
 		outbox_step(outbox);
@@ -475,13 +484,17 @@ write_outcomes(struct outbox *outbox)
 	                                    .result = on_outcomes});
 }
 
-/* Behind which position to look for deliveries. */
+/* Behind which position to look for deliveries; below 0: behind the last but so many. */
 static int64_t
 claim_begin(const struct outbox *outbox, size_t n_full)
 {
 	if (outbox->wanted_all || n_full < outbox->n_full)
 		return 0;
-	return outbox->wanted ? outbox->claimed_to - NEWS_BEHIND : outbox->claimed_to;
+	if (!outbox->wanted)
+		return outbox->claimed_to;
+	if (n_full > 0 && outbox->looked_through)
+		return -NEWS_AMONG;
+	return outbox->claimed_to > NEWS_BEHIND ? outbox->claimed_to - NEWS_BEHIND : 0;
 }
 
 static void
@@ -503,7 +516,8 @@ claim(struct outbox *outbox, size_t held)
 	(void)snprintf(begin, sizeof(begin), "%" PRId64, behind);
 	if (behind == 0)
 		outbox->claimed_to = 0;
-	outbox->wanted = outbox->wanted_all = outbox->more = false;
+	outbox->wanted = outbox->wanted_all = outbox->more = outbox->looked_through = false;
+	outbox->asked = n;
 	outbox->claimed_last = true;
 	outbox->n_full = n_full;
 	outbox->asked_in = outbox->session;

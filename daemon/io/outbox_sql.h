@@ -14,7 +14,8 @@
  * its start. */
 static const char claim_sql[] =
     "WITH next AS MATERIALIZED (SELECT key, ticket_id, channel, position FROM sla.delivery WHERE claimed_by IS NULL "
-    "  AND position > $6::bigint AND channel <> ALL ($3::text[]) "
+    "  AND position > CASE WHEN $6::bigint >= 0 THEN $6 ELSE (SELECT max(position) FROM sla.delivery) + $6 END "
+    "  AND channel <> ALL ($3::text[]) "
     "  AND (ticket_id IS NULL OR ticket_id % 256 IN (SELECT l.shard FROM sla.lease l WHERE l.owner = $1 "
     "    AND l.expires_at > clock_timestamp())) "
     "  ORDER BY position LIMIT $2::integer FOR UPDATE SKIP LOCKED), "

@@ -84,7 +84,9 @@ statement_claim(struct database *database, struct db_session *session, const cha
 	    .claimed_by = name, .claim = db_keep(database, params[3]), .claim_session = db_keep(database, params[4])};
 	bool in_order = db_says(text, "AND e.position + 0 < n.position");
 	bool of_lease = db_says(text, "FROM sla.lease l WHERE l.owner = $1");
-	int64_t begin = db_says(text, "position > $6") ? strtoll(params[5], NULL, 10) : 0;
+	int64_t begin = db_says(text, "position > CASE WHEN $6") ? strtoll(params[5], NULL, 10) : 0;
+	if (begin < 0)
+		begin += database->data.next_position - 1;
 	struct instant now = database_clock(database);
 	long limit = strtol(params[1], NULL, 10);
 	struct row row;
