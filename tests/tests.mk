@@ -325,6 +325,13 @@ tests_unit_test_notify_SOURCES = tests/unit/test_notify.c
 tests_unit_test_notify_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io $(CRITERION_CFLAGS)
 tests_unit_test_notify_LDADD = $(COURIER_LIBS) $(LIBPQ_LIBS) $(LIBSYSTEMD_LIBS) $(CRITERION_LIBS)
 endif
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/test_look
+TESTS += tests/unit/test_look
+tests_unit_test_look_SOURCES = tests/unit/test_look.c
+tests_unit_test_look_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/daemon/io $(CRITERION_CFLAGS)
+tests_unit_test_look_LDADD = libslated-io.a $(CRITERION_LIBS)
+endif
 # Real faults: the checker of what they leave behind, and each kind in a file of its own.
 fault_tests = \
 	tests/system/bulk.py \

@@ -60,6 +60,7 @@ libslated_io_a_SOURCES += daemon/io/live.c
 libslated_io_a_SOURCES += daemon/io/loop.c
 libslated_io_a_SOURCES += daemon/io/outbox.c
 libslated_io_a_SOURCES += daemon/io/outbox_claim.c daemon/io/outbox_claim.h
+libslated_io_a_SOURCES += daemon/io/outbox_look.c daemon/io/outbox_look.h
 libslated_io_a_SOURCES += daemon/io/outbox_sql.h
 libslated_io_a_SOURCES += daemon/io/outbox_unwritten.c daemon/io/outbox_unwritten.h
 libslated_io_a_SOURCES += daemon/io/payload.c

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "outbox_claim.h"
+#include "outbox_look.h"
 #include "outbox_sql.h"
 #include "outbox_unwritten.h"
 #include "slated/hook.h"
@@ -29,15 +30,6 @@
  */
 #define OUTCOMES_ENOUGH 400
 #define OUTCOMES_PAUSE  ((struct duration){5000})
-
-/* What has just been committed has a position that is no further behind those already claimed: so many rows may be
- * written while a transaction that began before is not yet over. The sweep finds the others. */
-#define NEWS_BEHIND 100000
-
-/* Where all had been looked through, and what is left is of channels that are full, news are looked for among the last
- * so many rows only: to pass over all that is left takes longer the more there is. The sweep finds what is further
- * behind. */
-#define NEWS_AMONG 5000
 
 /* Looks for deliveries that nobody told it of so often. */
 #define SWEEP ((struct duration){US_PER_S})
@@ -67,16 +59,10 @@ struct outbox {
 	unsigned asked_in;          /* the session of the claim on its way */
 	bool released;              /* what is stray */
 	int64_t released_at;        /* ticks */
-	bool wanted;                /* look for deliveries as soon as the connection is idle */
-	bool wanted_all;            /* whatever their positions */
-	int64_t claimed_to;         /* the greatest position that was claimed since all were looked through */
-	size_t asked;               /* how many the last claim might take */
-	bool more;                  /* and it took as many */
-	bool looked_through;        /* the last claim left nothing behind but that of full channels */
-	size_t n_full;              /* channels that it left out */
-	bool outcomes_first;        /* of the former session */
-	bool claimed_last;          /* claims and outcomes take turns */
-	bool reassess;              /* and for severities to write */
+	struct look look;
+	bool outcomes_first; /* of the former session */
+	bool claimed_last;   /* claims and outcomes take turns */
+	bool reassess;       /* and for severities to write */
 	bool draining;
 	unsigned n_claimed;
 	bool failed; /* the statement in hand: why */
@@ -91,7 +77,7 @@ begin_session(struct outbox *outbox)
 {
 	outbox->session++;
 	outbox->outcomes_first = true;
-	outbox->looked_through = false;
+	look_forget(&outbox->look);
 }
 
 static void
@@ -99,7 +85,7 @@ on_sweep(void *arg)
 {
 	struct outbox *outbox = arg;
 	timer_set(outbox->sweep, SWEEP);
-	outbox->wanted_all = true;
+	look_for_all(&outbox->look);
 	outbox_wake(outbox);
 }
 
@@ -196,7 +182,7 @@ outbox_close(struct outbox *outbox)
 void
 outbox_wake(struct outbox *outbox)
 {
-	outbox->wanted = true;
+	look_for_news(&outbox->look);
 	outbox->reassess = true;
 	hooks_wake(outbox->severity_hooks);
 	outbox_step(outbox);
@@ -329,8 +315,8 @@ take_claimed(struct outbox *outbox, PGresult *result)
 			n++; /* the others came to their end while the claim was on its way */
 	}
 	qsort(claimed, n, sizeof(claimed[0]), compare_positions);
-	if (n > 0 && claimed[n - 1].position > outbox->claimed_to)
-		outbox->claimed_to = claimed[n - 1].position;
+	if (n > 0)
+		look_found(&outbox->look, claimed[n - 1].position);
 	for (size_t i = 0; i < n; i++) {
 		int r = courier_add(outbox->courier, &claimed[i]);
 		if (r < 0)
@@ -344,8 +330,8 @@ on_claimed(void *arg, PGresult *result)
 	struct outbox *outbox = arg;
 	if (result == NULL) {
 		if (ended_well(outbox)) {
-			outbox->more = outbox->n_claimed == outbox->asked;
-			outbox->looked_through = outbox->asked_in == outbox->session && !outbox->more;
+			if (outbox->asked_in == outbox->session)
+				look_end(&outbox->look, outbox->n_claimed);
 			outbox->hooks.looked(outbox->hooks.arg);
 		}
 		outbox_step(outbox);
@@ -413,7 +399,8 @@ static void
 on_fallen(void *arg, PGresult *result)
 {
 	struct outbox *outbox = arg;
-	outbox->wanted |= result == NULL;
+	if (result == NULL)
+		look_for_news(&outbox->look);
 	on_written(outbox, result, &outbox->fallen);
 }
 
@@ -430,7 +417,7 @@ on_released(void *arg, PGresult *result)
 	if (!outbox->released)
 		return;
 	outbox->released_at = loop_ticks(outbox->loop);
-	outbox->wanted = outbox->wanted_all = true;
+	look_for_all(&outbox->look);
 	outbox_step(outbox);
 }
 
@@ -484,19 +471,6 @@ write_outcomes(struct outbox *outbox)
 	                                    .result = on_outcomes});
 }
 
-/* Behind which position to look for deliveries; below 0: behind the last but so many. */
-static int64_t
-claim_begin(const struct outbox *outbox, size_t n_full)
-{
-	if (outbox->wanted_all || n_full < outbox->n_full)
-		return 0;
-	if (!outbox->wanted)
-		return outbox->claimed_to;
-	if (n_full > 0 && outbox->looked_through)
-		return -NEWS_AMONG;
-	return outbox->claimed_to > NEWS_BEHIND ? outbox->claimed_to - NEWS_BEHIND : 0;
-}
-
 static void
 claim(struct outbox *outbox, size_t held)
 {
@@ -512,14 +486,8 @@ claim(struct outbox *outbox, size_t held)
 	for (size_t i = 0; i < n_full; i++)
 		pg_array_add(&full, names[i]);
 	pg_array_end(&full);
-	int64_t behind = claim_begin(outbox, n_full);
-	(void)snprintf(begin, sizeof(begin), "%" PRId64, behind);
-	if (behind == 0)
-		outbox->claimed_to = 0;
-	outbox->wanted = outbox->wanted_all = outbox->more = outbox->looked_through = false;
-	outbox->asked = n;
+	(void)snprintf(begin, sizeof(begin), "%" PRId64, look_begin(&outbox->look, n, n_full));
 	outbox->claimed_last = true;
-	outbox->n_full = n_full;
 	outbox->asked_in = outbox->session;
 	if (!full.failed)
 		run_query(outbox, (struct pg_query){.text = claim_sql,
@@ -532,20 +500,13 @@ claim(struct outbox *outbox, size_t held)
 	free(full.data);
 }
 
-/* Whether to claim now: somebody told of deliveries, or the last claim left some behind of channels that have room now.
- * Where a channel became full by it, that is waited for, since to pass over its deliveries may take long. */
 static bool
 is_to_claim(const struct outbox *outbox, size_t held)
 {
 	const char *names[FULL_MAX];
 	if (outbox->draining || outbox->outcomes_first || held >= HELD_MAX)
 		return false;
-	if (outbox->wanted)
-		return true;
-	if (!outbox->more && outbox->n_full == 0)
-		return false;
-	size_t n_full = courier_full(outbox->courier, CHANNEL_MAX, names, FULL_MAX);
-	return n_full < outbox->n_full || (outbox->more && n_full == outbox->n_full);
+	return look_is_due(&outbox->look, courier_full(outbox->courier, CHANNEL_MAX, names, FULL_MAX));
 }
 
 /* Whether to write outcomes now. Where not, the timer tells when. */
