@@ -36,8 +36,9 @@ main(int argc, char **argv)
 			(void)fprintf(stderr, "asker: no answer with status 200: %s\n", answer);
 			return 1;
 		}
-		if (wall_s() - begin > longest)
-			longest = wall_s() - begin;
+		double took = wall_s() - begin;
+		if (took > longest)
+			longest = took;
 	}
 	printf("%.6f\n", longest);
 	return 0;
