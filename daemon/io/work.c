@@ -12,6 +12,10 @@
 #include "slated/loop.h"
 #include "slated/rows.h"
 
+/* Timers fire so much ahead of their instants: about as long as it takes until the server has read the flush, which
+ * waits for them there (sla.fence()). */
+#define AHEAD ((struct duration){600})
+
 static bool
 has_room(const struct service *service)
 {
@@ -105,7 +109,7 @@ work_arm(struct service *service)
 		timer_unset(service->timers);
 		return;
 	}
-	int64_t us = instant_since(next, service_now(service)).us;
+	int64_t us = instant_since(next, service_now(service)).us - AHEAD.us;
 	if (us < 0 || service->catching_up)
 		us = 0;
 	if (us > US_PER_H)
@@ -126,16 +130,16 @@ static void
 on_timers(void *arg)
 {
 	struct service *service = arg;
-	struct instant now = service_now(service);
+	struct instant until = instant_plus(service_now(service), AHEAD);
 	struct wheel_node *node = NULL;
 	if (service->state == SERVICE_LOADING)
 		write_amid_load(service);
 	/* The end of a poll's answer goes on with the timers. */
 	if (service->state != SERVICE_LIVE || feed_is_amid(service->feed))
 		return;
-	while (has_room(service) && (node = wheel_pop(service->wheel, now)) != NULL) {
+	while (has_room(service) && (node = wheel_pop(service->wheel, until)) != NULL) {
 		struct live_ticket *live = (struct live_ticket *)node;
-		int r = engine_advance(service->engine, &live->ticket, now);
+		int r = engine_advance(service->engine, &live->ticket, until);
 		live_touch(&service->live, live);
 		if (r < 0) {
 			service_begin_anew(service, strerror(-r));

@@ -173,8 +173,9 @@ struct db_answer {
 	unsigned n_results;
 	struct db_copy *copy; /* NULL: none */
 	size_t n_copy;
-	bool probe;   /* a NOTIFY to oneself */
-	bool leaving; /* a NOTIFY to all: leases are free */
+	struct duration wait; /* nothing yet: it goes on after so long */
+	bool probe;           /* a NOTIFY to oneself */
+	bool leaving;         /* a NOTIFY to all: leases are free */
 };
 void db_answer_clear(struct db_answer *answer);
 

@@ -13,15 +13,22 @@ ticket_of(const struct columns *columns, size_t row)
 	return strtoll(columns->items[0][row], NULL, 10);
 }
 
-/* sla.fence() */
+/* sla.fence(): timers that are less than this ahead are waited for. */
+#define AHEAD_MAX 2000
+
 static bool
-fence(struct database *database, const char *const *params)
+fence(struct database *database, const char *const *params, struct duration *ret_wait)
 {
 	const char *run = db_keep(database, params[0]);
 	for (unsigned shard = 0; shard < SHARDS; shard++)
 		if (db_is_of(params[2], shard) && database->data.leases[shard].nonce != run)
 			return false;
-	return !instant_before(database_clock(database), db_instant(params[3]));
+	struct duration ahead = instant_since(db_instant(params[3]), database_clock(database));
+	if (ahead.us > AHEAD_MAX)
+		return false;
+	if (ahead.us > 0)
+		*ret_wait = ahead;
+	return true;
 }
 
 /* The columns of the index that a milestone is unique by; those of some kinds may come again. */
@@ -242,8 +249,11 @@ statement_flush(struct database *database, struct db_session *session, const cha
 	char n_text[16];
 	unsigned n = 0;
 	(void)session;
-	if (db_says(text, "sla.fence($1::uuid, $3::integer[], $4::timestamptz)") && !fence(database, params))
+	if (db_says(text, "sla.fence($1::uuid, $3::integer[], $4::timestamptz)") &&
+	    !fence(database, params, &answer.wait))
 		return db_answer_of(PGRES_FATAL_ERROR);
+	if (answer.wait.us > 0)
+		return answer;
 	struct columns m = columns_split(database, params + 4, MILESTONE_TEXTS);
 	struct columns c = columns_split(database, params + 24, CLOCK_TEXTS);
 	struct columns s = columns_split(database, params + 43, STATE_TEXTS);

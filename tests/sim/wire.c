@@ -263,6 +263,10 @@ on_arrived(void *arg)
 		struct db_session *session = message->pg != NULL ? &message->pg->session : &message->session;
 		message->answer = database_execute(wire->database, session, message->text,
 		                                   (const char *const *)message->params, message->n_params);
+		if (message->answer.wait.us > 0) {
+			world_set(world, &message->happening, message->answer.wait.us, on_arrived, message);
+			return;
+		}
 		message->cut = world_chance(world, faults->cut_after);
 		if (message->answer.leaving)
 			tell_all(wire, "lease");

@@ -36,6 +36,11 @@ refused "an unknown milestone" '*milestone_is_known*' \
 refused "a clock that ended at no instant" '*ended_has_an_instant*' \
 	"INSERT INTO sla.clock (ticket_id, metric, cycle, state, started_at, policy, calendar, severity, budget, target, configuration)
 	VALUES (99, 'update', 1, 'met', now(), 'p', 'c', 's', 1, 0, 'd')"
+expect "a timer that is a little ahead is waited for" t \
+	"SELECT CASE WHEN sla.fence(gen_random_uuid(), '{}', t.at) THEN clock_timestamp() >= t.at END
+	FROM (SELECT clock_timestamp() + interval '1.5 ms' AS at OFFSET 0) AS t"
+refused "a timer that is far ahead" '*a timer fired * before its instant HINT:*set back*' \
+	"SELECT sla.fence(gen_random_uuid(), '{}', clock_timestamp() + interval '1 s')"
 expect "256 shards wait for an owner" "256|0|255" "SELECT count(*), min(shard), max(shard) FROM sla.lease"
 # The feed's poll, whose plan is kept: made while there are no events, it reads by transaction and in no other way.
 expect "a poll by transaction uses the index" "t|f" \
