@@ -3,6 +3,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import time
 
 from bench import HERE, Missing, cell, in_turn, output, table
 from database import Database
@@ -38,6 +39,26 @@ TRUNCATE sla.delivery, sla.delivery_log;
 DROP TABLE gone;
 RESET session_replication_role;
 """
+# What slated writes for each, from values that are there already.
+VALUES = """
+CREATE TEMP TABLE due AS SELECT c.*, md5(c.ticket_id::text) AS key, json_build_object('ticket', t, 'clock', c) AS payload
+FROM sla.ticket t JOIN sla.clock c ON c.ticket_id = t.id WHERE t.source = '{run}';
+ANALYZE due;
+"""
+SAME_ROWS = """
+BEGIN;
+INSERT INTO sla.milestone (ticket_id, metric, cycle, milestone, at, due_at, policy, calendar, severity, instance)
+    SELECT ticket_id, metric, cycle, 'breached', due_at, due_at, policy, calendar, severity, 'bench' FROM due;
+INSERT INTO sla.milestone (ticket_id, metric, cycle, milestone, at, due_at, policy, calendar, severity, escalation, step, trigger,
+    repeat, notify, told, instance) SELECT ticket_id, metric, cycle, 'escalated', due_at, due_at, policy, calendar, severity,
+    'alert', 1, 'breached', 0, '{there}', '{there}', 'bench' FROM due;
+INSERT INTO sla.delivery (key, ticket_id, metric, cycle, kind, channel, payload)
+    SELECT key, ticket_id, metric, cycle, 'escalated', 'there', payload FROM due;
+UPDATE sla.clock c SET state = 'breached', breached_at = c.due_at, consumed = c.budget FROM due d
+    WHERE (c.ticket_id, c.metric, c.cycle) = (d.ticket_id, d.metric, d.cycle);
+UPDATE sla.ticket_state s SET last_at = d.due_at FROM due d WHERE s.ticket_id = d.ticket_id;
+COMMIT;
+"""
 JOBS = """
 DROP TABLE IF EXISTS public.job;
 CREATE TABLE public.job (id bigint PRIMARY KEY, due_at timestamptz NOT NULL, fired boolean NOT NULL DEFAULT false);
@@ -55,6 +76,8 @@ NOTES = """
 - Milliseconds after the deadline. Of slated and the poller by the instants of commits that the server keeps; of pg-boss by
   `completed_on`, of graphile-worker by its event `job:complete`. A delivery is committed with the milestone of its step,
   in one statement; its own row is claimed soon after.
+- The same rows alone: by one session, in one transaction with a statement for each table, from values that are there already.
+  That is what the rows take, whoever writes them.
 - The poller sleeps until `min(due_at)`, a second at most, over an index of what has not fired (bench/pg_peer.c).
 - graphile-worker: 24 jobs at once, local queue of 500, completion in batches, 100 ms between polls. pg-boss: batches of
   2,000, half a second between polls, its least (bench/node/queue.mjs).
@@ -89,6 +112,25 @@ class Peers:
         data.db.run(FORGET.format(run=run))
         data.start()
         return late
+
+    def same_rows(self, count):
+        data = self.data
+        self.runs += 1
+        run = f"burst {self.runs}"
+        data.db.run(OPENED.format(run=run, begin=self.begin(3600), count=count, spread=0))
+        data.db.wait(f"(SELECT count(*) FROM sla.clock WHERE policy = 'burst') = {count}", 300)
+        data.stop()
+        data.db.run(VALUES.format(run=run))
+        begin = time.monotonic()
+        data.db.run(SAME_ROWS)
+        took = time.monotonic() - begin
+        written = data.db.value("SELECT count(*) FROM sla.delivery")
+        if written != count:
+            raise data.harness.Failure(f"{written} of {count} deliveries were written")
+        data.db.run("DROP TABLE due")
+        data.db.run(FORGET.format(run=run))
+        data.start()
+        return [took] * len(POINTS)
 
     def poller(self, count, lead, spread):
         begin = self.begin(lead)
@@ -128,7 +170,7 @@ def rows_of(took):
 def run(bench):
     sizes = {"burst of 300": (300, 2, 0)} if bench.quick else {
         "10,000 in one instant": (10000, 6, 0), "100,000 in one instant": (100000, 40, 0)}
-    sizes["single ones"] = (10, 2, 1) if bench.quick else (100, 3, 10)
+    sizes["single ones"] = (10, 2, 1) if bench.quick else (100, 3, 60)
     with contextlib.ExitStack() as stack:
         data = Database(bench, stack)
         data.load(bench.tickets)
@@ -139,6 +181,8 @@ def run(bench):
         for title, (count, lead, spread) in sizes.items():
             functions = {"sleeping poller": measure(peers.poller, count, min(lead, 3), spread),
                          "slated": measure(peers.slated, count, lead, spread)}
+            if spread == 0:
+                functions["the same rows alone"] = measure(peers.same_rows, count)
             for name in names:
                 functions[name] = measure(peers.queue, name, count, 2 * lead, spread)
             took = in_turn(bench.rounds, functions)

@@ -21,7 +21,7 @@ ROWS = {
     "change": [rf"a lone change \| {FIGURE} \| {FIGURE} \| {FIGURE}", rf"backlog, with the load \| {FIGURE}",
                # Less what the load takes: below 0 where the two, a few changes each, are as good as the same.
                rf"backlog, without the load \| -?{FIGURE}"],
-    "burst": [rf"slated \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
+    "burst": [rf"slated \| {FIGURE} \| {FIGURE} \| {FIGURE}", rf"the same rows alone \| {FIGURE}"],
     "growth": [rf"a change of many at once, us \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
     "month": [rf"sla.clock \| {FIGURE} .* \| {FIGURE} % \| {FIGURE}"],
     "attach": [rf"a message \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
