@@ -73,6 +73,7 @@ SELECT percentile_disc(ARRAY[0.5, 0.99, 1]) WITHIN GROUP
 NOTES = """
 - {tickets:,} other tickets are loaded. Each deadline writes a milestone for the breach, one for the step of the ladder, the
   clock, the ticket's state and a delivery; the poller updates one row, the queues mark a job as complete.
+- Single ones: 100 in a minute.
 - Milliseconds after the deadline. Of slated and the poller by the instants of commits that the server keeps; of pg-boss by
   `completed_on`, of graphile-worker by its event `job:complete`. A delivery is committed with the milestone of its step,
   in one statement; its own row is claimed soon after.
