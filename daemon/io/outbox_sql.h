@@ -37,20 +37,22 @@ static const char restore_sql[] =
     "ORDER BY c.position";
 
 /* Ended deliveries move to the log; the others note their attempt. What another hand has taken since is its own: it
- * sends that again, in order. */
+ * sends that again, in order. Each row has to find its outcome, among hundreds. Where the statistics are of an empty
+ * table, the planner would compare each with each: so the IN is made an expression (IS TRUE), which the server hashes,
+ * and the join a FULL one, which it hashes or merges. */
 static const char outcome_sql[] =
     "WITH o AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], "
     "$5::text[], $6::text[], $7::uuid[]) "
     "  AS u (key, outcome, attempts, next_attempt_at, error, digest, claim)), "
-    "ended AS (DELETE FROM sla.delivery d USING o WHERE d.key = ANY ($1::text[]) AND d.key = o.key "
-    "  AND d.claim = o.claim AND o.outcome <> 'retry' "
-    "  RETURNING d.*, o.outcome AS state_now, o.attempts AS attempts_now, o.error, o.digest), "
+    "ended AS (DELETE FROM sla.delivery d WHERE d.key = ANY ($1::text[]) "
+    "  AND ((d.key, d.claim) IN (SELECT o.key, o.claim FROM o WHERE o.outcome <> 'retry')) IS TRUE RETURNING d.*), "
     "logged AS (INSERT INTO sla.delivery_log (key, position, ticket_id, metric, cycle, kind, channel, address, "
     "payload, state, "
     "  attempts, next_attempt_at, last_error, claimed_by, created_at, outcome, digest) "
-    "  SELECT key, position, ticket_id, metric, cycle, kind, channel, address, payload, state_now, attempts_now, NULL, "
-    "  coalesce(error, last_error), claimed_by, created_at, coalesce(error, 'delivered'), digest FROM ended e "
-    "  WHERE (SELECT l.key FROM sla.delivery_log l WHERE l.key = e.key) IS NULL) "
+    "  SELECT e.key, e.position, e.ticket_id, e.metric, e.cycle, e.kind, e.channel, e.address, e.payload, o.outcome, "
+    "  o.attempts, NULL, coalesce(o.error, e.last_error), e.claimed_by, e.created_at, coalesce(o.error, 'delivered'), "
+    "  o.digest FROM ended e FULL JOIN (SELECT * FROM o WHERE outcome <> 'retry') AS o "
+    "  ON (o.key, o.claim) = (e.key, e.claim) WHERE coalesce(e.key, '') <> '' ON CONFLICT (key) DO NOTHING) "
     "UPDATE sla.delivery d SET attempts = o.attempts, next_attempt_at = o.next_attempt_at, last_error = o.error "
     "FROM o WHERE d.key = ANY (ARRAY(SELECT r.key FROM o r WHERE r.outcome = 'retry')) AND d.key = o.key "
     "  AND d.claim = o.claim AND o.outcome = 'retry'";

@@ -115,7 +115,8 @@ struct db_answer
 statement_outcomes(struct database *database, struct db_session *session, const char *text, const char *const *params)
 {
 	struct columns o = columns_split(database, params, 7);
-	bool of_hand = db_says(text, "d.claim = o.claim AND o.outcome <> 'retry'");
+	bool of_hand =
+	    db_says(text, "((d.key, d.claim) IN (SELECT o.key, o.claim FROM o WHERE o.outcome <> 'retry')) IS TRUE");
 	struct db_list *list = &database->data.tables[DB_DELIVERIES];
 	(void)session;
 	(void)text;
