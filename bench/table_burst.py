@@ -95,13 +95,23 @@ class Peers:
     def begin(self, lead):
         return self.data.db.value(f"SELECT (clock_timestamp() + interval '{lead} s')::text")
 
-    def slated(self, count, lead, spread):
-        data = self.data
+    def open(self, begin, count, spread):
+        """Opens tickets that are due from `begin` on, and waits for their clocks; the name they go by."""
         self.runs += 1
         run = f"burst {self.runs}"
+        self.data.db.run(OPENED.format(run=run, begin=begin, count=count, spread=spread))
+        self.data.db.wait(f"(SELECT count(*) FROM sla.clock WHERE policy = 'burst') = {count}", 300)
+        return run
+
+    def forget(self, run):
+        """Takes them away while no daemon runs, and starts one."""
+        self.data.db.run(FORGET.format(run=run))
+        self.data.start()
+
+    def slated(self, count, lead, spread):
+        data = self.data
         begin = self.begin(lead)
-        data.db.run(OPENED.format(run=run, begin=begin, count=count, spread=spread))
-        data.db.wait(f"(SELECT count(*) FROM sla.clock WHERE policy = 'burst') = {count}", 300)
+        run = self.open(begin, count, spread)
         if data.db.value(f"SELECT clock_timestamp() > '{begin}'"):
             raise data.harness.Failure(f"{count} tickets were not there in {lead} s")
         used = data.both_processors()
@@ -110,16 +120,12 @@ class Peers:
         self.used = data.both_processors() - used
         late = data.db.value(LATE.format(run=run))
         data.stop()
-        data.db.run(FORGET.format(run=run))
-        data.start()
+        self.forget(run)
         return late
 
     def same_rows(self, count):
         data = self.data
-        self.runs += 1
-        run = f"burst {self.runs}"
-        data.db.run(OPENED.format(run=run, begin=self.begin(3600), count=count, spread=0))
-        data.db.wait(f"(SELECT count(*) FROM sla.clock WHERE policy = 'burst') = {count}", 300)
+        run = self.open(self.begin(3600), count, 0)
         data.stop()
         data.db.run(VALUES.format(run=run))
         begin = time.monotonic()
@@ -129,8 +135,7 @@ class Peers:
         if written != count:
             raise data.harness.Failure(f"{written} of {count} deliveries were written")
         data.db.run("DROP TABLE due")
-        data.db.run(FORGET.format(run=run))
-        data.start()
+        self.forget(run)
         return [took] * len(POINTS)
 
     def poller(self, count, lead, spread):
