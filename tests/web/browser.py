@@ -20,6 +20,9 @@ from harness import SOON, Failure, die_with_parent, wait_until  # noqa: E402
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 KEYS = {"Enter": 13, "Escape": 27, "Tab": 9, "ArrowDown": 40, "ArrowUp": 38, "Home": 36, "End": 35, " ": 32, "/": 191}
 TEXTS = {"Enter": "\r", " ": " ", "/": "/"}
+# What the browser answers where the page is left for another one while an expression is on its way to it.
+LEFT = ("Inspected target navigated or closed", "Execution context was destroyed",
+        "Cannot find default execution context")
 
 
 def program():
@@ -166,9 +169,17 @@ class Page:
         return answer["result"].get("value")
 
     def wait(self, script, deadline=SOON):
-        """Waits until the expression is true."""
+        """Waits until the expression is true, of the page that follows where this one is left meanwhile."""
+        def look():
+            try:
+                return self.run(f"Boolean({script})")
+            except ProtocolError as error:
+                if not any(words in str(error) for words in LEFT):
+                    raise
+                return False
+
         try:
-            return wait_until(script, lambda: self.run(f"Boolean({script})"), deadline)
+            return wait_until(script, look, deadline)
         except Failure as error:
             raise Failure(f"{error}; the page says: {self.run('document.body.innerText')[:600]!r}") from None
 
