@@ -567,7 +567,7 @@ class Ticket:
                 self.emit(now, clock, "started")
                 return
         if self.status in target.pause_on:
-            clock.active_since = None
+            clock.stop_running(now)
             self.emit(now, clock, "started")
             self.emit(now, clock, "paused")
             return

@@ -237,6 +237,17 @@ static const struct scenario clocks[] = {
      {"09:00 " OPENED ", \"status\": \"pending\"", "12:00 \"event\": \"status\", \"status\": \"open\""},
      "13:00",
      "09:00 resolution.1 started\n09:00 resolution.1 paused\n12:00 resolution.1 resumed due 14:00\n"},
+    {"and so it has where it resumes at once: the closing is where the budget ends, an opening no more",
+     POLICY("{ metric = \"resolution\"; within = \"1bd\"; business_day = \"same_time\"; calendar = \"office\"; "
+            "pause_on = [ \"pending\" ]; }"),
+     {"08:00 " OPENED ", \"status\": \"pending\"", "08:00 \"event\": \"status\", \"status\": \"open\""},
+     "16:00",
+     "08:00 resolution.1 started\n08:00 resolution.1 paused\n08:00 resolution.1 resumed due 17:00\n"},
+    {"which it keeps where nothing paused it",
+     POLICY("{ metric = \"resolution\"; within = \"1bd\"; business_day = \"same_time\"; calendar = \"office\"; }"),
+     {"08:00 " OPENED},
+     "16:00",
+     "08:00 resolution.1 started due 03 09:00\n"},
     {"a level passed during a pause fires as it ends, the due of that instant waits for the instant's other events",
      POLICY("{ metric = \"resolution\"; severity = \"critical\"; within = \"2h\"; pause_on = [ \"pending\" ]; }, "
             "{ metric = \"resolution\"; within = \"1h\"; at_risk = [ \"75%\" ]; pause_on = [ \"pending\" ]; }"),
