@@ -140,6 +140,15 @@ tests_unit_test_engine_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_engine_LDADD = $(CONFIG_LIBS) $(JANSSON_LIBS) $(CRITERION_LIBS)
 endif
 
+# The token that asks for an escalation.
+if HAVE_CRITERION
+check_PROGRAMS += tests/unit/test_token
+TESTS += tests/unit/test_token
+tests_unit_test_token_SOURCES = tests/unit/test_token.c
+tests_unit_test_token_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_token_LDADD = libslated-core.a $(CRITERION_LIBS)
+endif
+
 # Event lines and rows of COPY.
 EXTRA_DIST += tests/fuzz/corpus/event tests/fuzz/corpus/copy
 check_PROGRAMS += tests/fuzz/replay_event tests/fuzz/replay_copy
