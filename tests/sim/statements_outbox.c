@@ -119,7 +119,6 @@ statement_outcomes(struct database *database, struct db_session *session, const 
 	    db_says(text, "((d.key, d.claim) IN (SELECT o.key, o.claim FROM o WHERE o.outcome <> 'retry')) IS TRUE");
 	struct db_list *list = &database->data.tables[DB_DELIVERIES];
 	(void)session;
-	(void)text;
 	for (size_t i = 0; i < o.n; i++)
 		for (size_t k = 0; k < list->n; k++) {
 			struct db_delivery *d = (struct db_delivery *)list->items + k;
