@@ -1,4 +1,4 @@
-/* Chance for properties: by a seed that is printed, and that SLATED_TEST_SEED repeats. */
+/* Chance for properties: by a seed that is printed, and that $SLATED_SEED repeats. */
 #ifndef SLATED_TESTS_SEED_H
 #define SLATED_TESTS_SEED_H
 
@@ -22,10 +22,10 @@ random_next(uint64_t *state)
 static inline uint64_t
 random_seed(void)
 {
-	const char *given = getenv("SLATED_TEST_SEED");
+	const char *given = getenv("SLATED_SEED");
 	uint64_t seed = given != NULL ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
 
-	(void)fprintf(stderr, "SLATED_TEST_SEED=%" PRIu64 "\n", seed);
+	(void)fprintf(stderr, "SLATED_SEED=%" PRIu64 "\n", seed);
 	return seed;
 }
 

@@ -1,3 +1,4 @@
+#include "seed.h"
 #include "slated/courier.h"
 #include "slated/loop.h"
 
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define N(rows) (sizeof(rows) / sizeof((rows)[0]))
 #define NAMES   4096
@@ -546,9 +546,7 @@ run_ended(struct world *world, const struct delivery *delivery, enum outcome out
 
 Test(courier, random_runs, .timeout = 60)
 {
-	const char *given = getenv("SLATED_SEED");
-	unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
-	fprintf(stderr, "seed %u\n", seed);
+	unsigned seed = (unsigned)random_seed();
 	srandom(seed);
 	unsigned concurrency = 1 + (unsigned)random() % 8;
 	struct world *world = world_new(concurrency);

@@ -1,9 +1,8 @@
+#include "seed.h"
 #include "slated/gate.h"
 
 #include <criterion/criterion.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 static struct instant
 at(int64_t us)
@@ -83,9 +82,7 @@ Test(gate, a_clock_set_back_holds_nothing_up_for_long)
 /* In any stretch of time there are never more than the burst and that time's share. */
 Test(gate, never_exceeds_its_rate)
 {
-	const char *given = getenv("SLATED_SEED");
-	unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
-	fprintf(stderr, "SLATED_SEED=%u\n", seed);
+	unsigned seed = (unsigned)random_seed();
 	srandom(seed);
 	for (int round = 0; round < 50; round++) {
 		struct rate rate = {1 + (uint32_t)(random() % 50), {US_PER_S * (1 + random() % 90)}};

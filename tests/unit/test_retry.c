@@ -1,10 +1,9 @@
+#include "seed.h"
 #include "slated/retry.h"
 
 #include <criterion/criterion.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define N(rows) (sizeof(rows) / sizeof((rows)[0]))
 
@@ -86,9 +85,7 @@ Test(retry, next)
 /* What holds of every wait, and that the jitter is full: over many draws each tenth of the width is hit. */
 Test(retry, every_wait)
 {
-	const char *given = getenv("SLATED_SEED");
-	unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
-	fprintf(stderr, "seed %u\n", seed);
+	unsigned seed = (unsigned)random_seed();
 	srandom(seed);
 	const struct retry_policy *policy = &retry_default;
 	for (uint32_t attempts = 1; attempts <= 20; attempts++) {

@@ -5,7 +5,6 @@
 #include <criterion/criterion.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -317,24 +316,6 @@ random_below(struct random *random, int64_t limit)
 	return (int64_t)(random_next(&random->state) % (uint64_t)limit);
 }
 
-static uint64_t
-seed_choose(void)
-{
-	const char *text = getenv("SLATED_SEED");
-	uint64_t seed;
-
-	if (text != NULL) {
-		seed = strtoull(text, NULL, 0);
-	} else {
-		struct timespec ts;
-
-		clock_gettime(CLOCK_REALTIME, &ts);
-		seed = (uint64_t)ts.tv_sec * 1000000007u + (uint64_t)ts.tv_nsec;
-	}
-	fprintf(stderr, "SLATED_SEED=%" PRIu64 "\n", seed);
-	return seed;
-}
-
 enum { MODEL_TIMERS = 400 };
 
 /* The wheel and what it must hold: at[i] where set[i]. */
@@ -490,7 +471,7 @@ Test(wheel, agrees_with_an_array, .timeout = 120)
 	};
 	static const int64_t starts[] = {JULY, 0, -YEAR, INT64_C(1) << 51};
 	struct model *model = malloc(sizeof(*model));
-	uint64_t seed = seed_choose();
+	uint64_t seed = random_seed();
 
 	cr_assert_not_null(model);
 	for (size_t i = 0; i < LEN(spans); i++)
