@@ -19,9 +19,9 @@
 
 /* While events come and just after the last, and whatever happens. So many looks after the last take longer than the
  * tenth of a second in which writers send no second hint. */
-#define POLL_BUSY ((struct duration){3000})
+#define POLL_BUSY ((struct duration){2000})
 #define POLL_IDLE ((struct duration){US_PER_S})
-enum { LOOKS_AFTER = 50 };
+enum { LOOKS_AFTER = 75 };
 
 /* A hint may be missing by chance: PostgreSQL's queue was full, or the event came with the poll. */
 #define UNTOLD_MAX 3
