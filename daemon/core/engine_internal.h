@@ -65,6 +65,9 @@ void ladder_acknowledge(struct ticket *ticket, struct instant at, struct duratio
 void ladder_drop_clock(struct ticket *ticket, const struct clock *clock);
 void ladder_drop_all(struct ticket *ticket);
 void ladder_fire(struct engine *engine, struct ticket *ticket, struct instant now);
+/* Amid what an absence has left behind, before a rule sets the severity at `at`: that is an event like others, so the
+ * steps before it find the clocks as they were then. */
+void ladder_catch_up(struct engine *engine, struct ticket *ticket, struct instant at);
 
 /* reassess.c */
 void reassess_set_severity(struct engine *engine, struct ticket *ticket, unsigned severity, enum actor by,

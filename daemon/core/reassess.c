@@ -97,6 +97,7 @@ rule_apply(struct engine *engine, struct ticket *ticket, const struct rule *rule
 		engine->sink.reassessed(engine->sink.arg, ticket, &r);
 	if (hook)
 		return;
+	ladder_catch_up(engine, ticket, at);
 	engine->depth++;
 	reassess_set_severity(engine, ticket, r.to, ACTOR_SYSTEM, at);
 	engine->depth--;

@@ -520,6 +520,40 @@ Test(engine, absence)
 	player_close(&p);
 }
 
+/* A rule's severity takes the pause from a clock, whose step was dropped for it before: caught up with, as well. */
+Test(engine, absence_with_a_rule)
+{
+	for (int absence = 0; absence < 2; absence++) {
+		struct player p;
+		struct event_line *line;
+		struct instant until;
+		player_open(&p,
+		            "policies = ({ name = \"p\"; match = {}; escalation = \"l\"; targets = ("
+		            "{ metric = \"first_response\"; within = \"3h\"; }, "
+		            "{ metric = \"resolution\"; severity = \"critical\"; within = \"8h\"; }, "
+		            "{ metric = \"resolution\"; within = \"2h\"; pause_on = [ \"pending\" ]; }); }); "
+		            "escalations = { l = ({ on = \"requested\"; notify = [ \"chat\" ]; repeat_every = \"20m\"; "
+		            "repeat_max = 1; }); }; reassessments = ({ name = \"late\"; on = \"breached\"; "
+		            "set = \"critical\"; reason = \"late\"; });");
+		cr_assert(event_line_new(&line) == 0);
+		play(&p, line, "09:00 \"event\": \"opened\", \"severity\": \"low\"");
+		play(&p, line, "09:10 \"event\": \"reply\", \"by\": \"customer\", \"text\": \"#escalate\"");
+		play(&p, line, "09:20 \"event\": \"status\", \"status\": \"pending\"");
+		engine_set_absence(p.engine, absence);
+		cr_assert(instant_parse(DAY "13:00:00Z", 20, &until) == 0);
+		cr_assert(engine_advance(p.engine, &p.ticket, until) == 0);
+		cr_expect_str_eq(p.out.data, "09:00 first_response.1 started due 12:00\n"
+		                             "09:00 resolution.1 started due 11:00\n"
+		                             "09:10 resolution.1 escalated requested:1 step 1 repeat 0\n"
+		                             "09:20 resolution.1 paused\n"
+		                             "12:00 first_response.1 breached due 12:00\n"
+		                             "12:00 resolution.1 retargeted due 19:40\n"
+		                             "12:00 resolution.1 resumed due 19:40\n");
+		event_line_free(line);
+		player_close(&p);
+	}
+}
+
 /* A new configuration: a running clock keeps its target until an event of its ticket changes it, or all migrate. */
 Test(engine, reload)
 {
