@@ -30,7 +30,8 @@ SQL_MIGRATIONS = \
 	sql/0026_leaner_flush.sql \
 	sql/0027_cheaper_triggers.sql \
 	sql/0028_claims.sql \
-	sql/0029_ahead.sql
+	sql/0029_ahead.sql \
+	sql/0030_decisions.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 

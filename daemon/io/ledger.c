@@ -321,7 +321,7 @@ ledger_add_milestone(struct ledger *ledger, const struct policy_set *set, const 
 
 void
 ledger_add_reassessment(struct ledger *ledger, const struct policy_set *set, const struct ticket *ticket,
-                        const struct reassessment *r)
+                        const struct reassessment *r, int64_t seq)
 {
 	const struct severity *from = &set->severities[r->from];
 	struct text *list = &ledger->scratch;
@@ -342,6 +342,7 @@ ledger_add_reassessment(struct ledger *ledger, const struct policy_set *set, con
 	batch_put_text(batch, R_REASON, r->rule->reason);
 	batch_put_text(batch, R_CALLED_BY, rule_on_names[r->on]);
 	batch_put_bool(batch, R_HOOK, hook);
+	batch_put_number(batch, R_SEQ, seq);
 }
 
 void

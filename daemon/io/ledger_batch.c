@@ -41,6 +41,7 @@ static const enum pg_type types[COLUMN_COUNT] = {
     [R_TICKET] = PG_INT8,
     [R_AT] = PG_TIMESTAMPTZ,
     [R_HOOK] = PG_BOOL,
+    [R_SEQ] = PG_INT8,
     [A_TICKET] = PG_INT8,
     [A_SEQ] = PG_INT8,
     [M_PLAIN] = PG_BOOL,

@@ -76,6 +76,7 @@ enum column {
 	A_SEQ,
 	R_CALLED_BY,
 	R_HOOK,
+	R_SEQ,
 	M_PLAIN,
 	M_IN_FORCE,
 	COLUMN_COUNT,

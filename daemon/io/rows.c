@@ -220,6 +220,8 @@ row_read_event(struct row_reader *reader, const struct pg_value values[static EV
 		row.event.kind = (enum event_kind)kind;
 		r = row_read_kind(reader, values, &row.event, problem);
 	}
+	if (r == 0 && values[EVENT_COLUMN_COUNT - 1].data != NULL)
+		r = pg_read_bool(values[EVENT_COLUMN_COUNT - 1], &row.by_rule);
 	if (r < 0)
 		return r == -ENOMEM         ? r
 		       : problem[0] != '\0' ? -EBADMSG

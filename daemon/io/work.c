@@ -54,7 +54,7 @@ on_reassessed(void *arg, struct ticket *ticket, const struct reassessment *r)
 {
 	struct service *service = arg;
 	const struct policy_set *set = engine_policies(service->engine);
-	ledger_add_reassessment(service->ledger, set, ticket, r);
+	ledger_add_reassessment(service->ledger, set, ticket, r, ((const struct live_ticket *)ticket)->applied_seq);
 	if (rule_has_hook(r->rule)) {
 		log_info("hook called for", log_number("ticket", (int64_t)ticket->id), log_text("rule", r->rule->name),
 		         log_text("by", rule_on_names[r->on]));
@@ -187,7 +187,10 @@ apply_event(struct service *service, struct live_ticket *live, const struct even
 	struct ticket *ticket = &live->ticket;
 	int r;
 	service_count_event(service, row->event.kind);
-	if (!ticket->opened && row->event.kind == EVENT_SEVERITY && !ticket_is_final(ticket))
+	live->applied_seq = row->seq; /* before what the event calls, which is to know of it */
+	if (row->by_rule)
+		r = 0; /* in force since the rule was called, and the rules may have gone on since */
+	else if (!ticket->opened && row->event.kind == EVENT_SEVERITY && !ticket_is_final(ticket))
 		r = engine_open_held(service->engine, ticket, &row->event, refusal);
 	else
 		r = engine_apply(service->engine, ticket, &row->event, &late, refusal);
@@ -203,7 +206,6 @@ apply_event(struct service *service, struct live_ticket *live, const struct even
 	}
 	if (r == 0 && row->event.kind == EVENT_ACK)
 		ledger_add_acknowledgement(service->ledger, row->ticket_id, row->seq);
-	live->applied_seq = row->seq;
 	live_touch(&service->live, live);
 	work_plan(service, live);
 	return true;

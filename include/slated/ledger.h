@@ -40,9 +40,9 @@ void ledger_add_milestone(struct ledger *ledger, const struct policy_set *set, c
 /* Adds an acknowledgement, by its event, to be told where the ticket's open alerts were. */
 void ledger_add_acknowledgement(struct ledger *ledger, int64_t ticket, int64_t seq);
 
-/* Adds a severity that a rule has set, or a hook that it asks. */
+/* Adds a severity that a rule has set, or a hook that it asks; `seq`: the last event that the ticket had come to. */
 void ledger_add_reassessment(struct ledger *ledger, const struct policy_set *set, const struct ticket *ticket,
-                             const struct reassessment *reassessment);
+                             const struct reassessment *reassessment, int64_t seq);
 
 /* Adds an event that was refused (`refusal`, or NULL) or late. */
 void ledger_add_event_note(struct ledger *ledger, int64_t ticket, int64_t seq, const char *refusal, bool late);

@@ -24,13 +24,14 @@ void row_reader_free(struct row_reader *reader);
 	"(extract(epoch FROM CASE WHEN e.\"for\" IS NOT NULL THEN least(e.\"for\", interval '100 years') END) * "      \
 	"1000000)::bigint, e.changed, e.org, e.plan, "                                                                 \
 	"e.channel, e.category, "                                                                                      \
-	"e.product, e.environment, e.version, e.assignee, e.team, " ATTRIBUTE_TEXTS("e.attributes")
-enum { EVENT_COLUMN_COUNT = 21 };
+	"e.product, e.environment, e.version, e.assignee, e.team, " ATTRIBUTE_TEXTS("e.attributes") ", e.by_rule"
+enum { EVENT_COLUMN_COUNT = 22 };
 
 struct event_row {
 	int64_t ticket_id;
 	int64_t seq;
 	struct ticket_event event;
+	bool by_rule; /* in force already: sla.event.by_rule */
 };
 
 /* 0; -EBADMSG with what is wrong in `problem`; -ENOMEM. */

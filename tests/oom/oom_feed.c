@@ -126,7 +126,7 @@ static void
 on_reassessed(void *arg, struct ticket *ticket, const struct reassessment *reassessment)
 {
 	struct driver *driver = arg;
-	ledger_add_reassessment(driver->ledger, engine_policies(driver->engine), ticket, reassessment);
+	ledger_add_reassessment(driver->ledger, engine_policies(driver->engine), ticket, reassessment, 1);
 }
 
 static const char *

@@ -1,6 +1,7 @@
 /* What the model database keeps, its transactions, its clock and its standby. */
 #include "database.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ static const size_t sizes[DB_TABLES] = {
     [DB_DELIVERIES] = sizeof(struct db_delivery),
     [DB_LOG] = sizeof(struct db_delivery),
     [DB_INSTANCES] = sizeof(struct db_instance),
+    [DB_REASSESSMENTS] = sizeof(struct db_reassessment),
     [DB_OPEN] = sizeof(uint64_t),
 };
 
@@ -200,6 +202,8 @@ refresh(struct db_data *data, struct db_ticket *ticket)
 			continue;
 		if (event->event.kind == EVENT_OPENED || event->event.kind == EVENT_STATUS)
 			ticket->status = event->event.status;
+		if (event->event.severity != NULL)
+			ticket->severity = event->event.severity;
 		ticket->final = ticket->status == STATUS_CLOSED;
 	}
 }
@@ -265,6 +269,8 @@ database_add_event(struct database *database, struct db_ticket *ticket, const st
 	row->event = *event;
 	if (event->kind == EVENT_OPENED || event->kind == EVENT_STATUS)
 		ticket->status = event->status;
+	if (event->severity != NULL)
+		ticket->severity = event->severity;
 	ticket->final = ticket->status == STATUS_CLOSED;
 }
 
@@ -365,7 +371,7 @@ database_tell(struct database *database, struct history *history)
 {
 	struct db_data *data = &database->data;
 	DB_EACH (const struct db_event, event, data, DB_EVENTS)
-		if (!event->refused)
+		if (!event->refused && !event->by_rule)
 			history_add_event(history, event->ticket, event->seq, &event->event, event->late);
 	DB_EACH (const struct db_milestone, row, data, DB_MILESTONES)
 		tell_milestone(history, row);
@@ -409,5 +415,26 @@ bool
 database_is_settled(struct database *database)
 {
 	const struct db_data *data = &database->data;
+	DB_EACH (const struct db_reassessment, r, data, DB_REASSESSMENTS)
+		if (r->outcome == NULL)
+			return false;
 	return data->tables[DB_DELIVERIES].n == 0 && data->tables[DB_OPEN].n == 0 && database_is_applied(database);
+}
+
+unsigned
+database_check_severities(struct database *database, FILE *report)
+{
+	unsigned n = 0;
+	DB_EACH (const struct db_ticket, ticket, &database->data, DB_TICKETS) {
+		const char *in_force = NULL;
+		DB_EACH (const struct db_state, state, &database->data, DB_STATES)
+			if (state->ticket == ticket->id)
+				in_force = state->texts[STATE_SEVERITY];
+		if (ticket->final || in_force == NULL || strcmp(in_force, ticket->severity) == 0)
+			continue;
+		n++;
+		(void)fprintf(report, "ticket %" PRId64 " has severity %s, and %s is in force\n", ticket->id,
+		              ticket->severity, in_force);
+	}
+	return n;
 }

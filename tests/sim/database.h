@@ -11,6 +11,7 @@
 #include "slated/shards.h"
 #include "world.h"
 
+enum { STATE_SEVERITY = 2 }; /* among its texts */
 enum { EVENT_TEXTS = 4, STATE_TEXTS = 20, CLOCK_TEXTS = 19, MILESTONE_TEXTS = 20 };
 
 struct db_ticket {
@@ -20,7 +21,7 @@ struct db_ticket {
 	uint64_t locked_by;
 	/* What its writers know of it. */
 	enum status status;
-	unsigned severity;
+	const char *severity;
 	bool final;
 };
 
@@ -31,6 +32,7 @@ struct db_event {
 	struct ticket_event event; /* its texts are kept */
 	bool late;
 	bool refused;
+	bool by_rule; /* what a reassessment wrote to the ticket */
 };
 
 /* Values as the texts that the daemon sent. */
@@ -71,6 +73,15 @@ struct db_delivery {
 	int32_t attempts;
 };
 
+struct db_reassessment {
+	int64_t ticket;
+	struct instant at;
+	const char *former_names; /* an array's text */
+	const char *severity;
+	int64_t seq;
+	const char *outcome; /* NULL: still to be written to the ticket */
+};
+
 struct db_lease {
 	const char *owner;
 	const char *nonce;
@@ -101,6 +112,7 @@ enum db_table {
 	DB_DELIVERIES,
 	DB_LOG,
 	DB_INSTANCES,
+	DB_REASSESSMENTS,
 	DB_OPEN, /* numbers of transactions in progress */
 	DB_TABLES
 };
@@ -190,8 +202,10 @@ void database_on_hint(struct database *database, void (*hint)(void *arg, const c
 void database_tell(struct database *database, struct history *history);
 /* Whether all events that have been committed were applied. */
 bool database_is_applied(struct database *database);
-/* Whether all events have been applied, and nothing waits to be sent. */
+/* Whether all events have been applied, and nothing waits to be sent or to be written to a ticket. */
 bool database_is_settled(struct database *database);
+/* Tickets that are not closed and whose severity is not the one that the daemon has in force; a line for each. */
+unsigned database_check_severities(struct database *database, FILE *report);
 
 /* Leases go into it as they change. */
 void database_set_history(struct database *database, struct history *history);

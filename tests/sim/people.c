@@ -70,7 +70,7 @@ touch_ticket(struct people *people, struct db_ticket *ticket, uint64_t xid)
 {
 	struct world *world = people->world;
 	struct ticket_event event = {0};
-	switch (world_below(world, 12)) {
+	switch (world_below(world, 13)) {
 	case 0:
 	case 1:
 	case 2:
@@ -92,6 +92,10 @@ touch_ticket(struct people *people, struct db_ticket *ticket, uint64_t xid)
 		event.kind = EVENT_ACK;
 		if (world_chance(world, 500000))
 			event.hold.us = world_between(world, 5, 60) * US_PER_S;
+		break;
+	case 7:
+		event.kind = EVENT_DISPUTE;
+		event.by = ACTOR_CUSTOMER;
 		break;
 	default:
 		event.kind = EVENT_STATUS;

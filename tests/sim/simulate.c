@@ -367,6 +367,7 @@ simulate(struct config *config, uint64_t seed, FILE *trace)
 		(void)fprintf(out, "it never settles: something is not applied, not sent or not written\n");
 	}
 	database_tell(trial.database, trial.history);
+	n += database_check_severities(trial.database, out);
 	n += history_check(trial.history, database_clock(trial.database), out);
 	(void)fclose(out);
 	if (n > 0)

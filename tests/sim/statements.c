@@ -115,7 +115,7 @@ database_execute(struct database *database, struct db_session *session, const ch
 	    {"WITH said AS (INSERT INTO sla.instance", 15, statement_beat},
 	    {"WITH said AS (UPDATE sla.instance", 3, statement_leave},
 	    {"INSERT INTO sla.configuration", 4, statement_configuration},
-	    {"SELECT * FROM sla.flush(", 86, statement_flush},
+	    {"SELECT * FROM sla.flush(", 87, statement_flush},
 	    {"WITH next AS", 6, statement_claim},
 	    {"WITH o AS MATERIALIZED", 7, statement_outcomes},
 	    {"UPDATE sla.delivery d SET claimed_by = NULL", 3, statement_release},

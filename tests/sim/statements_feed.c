@@ -48,7 +48,8 @@ row_add_event(struct row *row, const struct db_event *db)
 	row_add_null(row); /* changed */
 	for (unsigned i = 0; i < ATTRIBUTE_COUNT; i++)
 		row_add_text(row, e->attributes[i]);
-	row_add_null(row);
+	row_add_null(row); /* attributes */
+	row_add_bool(row, db->by_rule);
 }
 
 struct db_answer

@@ -242,11 +242,24 @@ write_milestones(struct database *database, const struct columns *m, const char 
 	}
 }
 
+static void
+write_reassessments(struct database *database, const struct columns *r, const struct columns *seqs)
+{
+	for (size_t i = 0; i < r->n; i++)
+		*(struct db_reassessment *)db_add(&database->data.tables[DB_REASSESSMENTS]) = (struct db_reassessment){
+		    .ticket = ticket_of(r, i),
+		    .at = db_instant(r->items[1][i]),
+		    .former_names = r->items[4][i],
+		    .severity = r->items[5][i],
+		    .seq = strtoll(seqs->items[0][i], NULL, 10),
+		};
+}
+
 struct db_answer
 statement_flush(struct database *database, struct db_session *session, const char *text, const char *const *params)
 {
 	struct db_answer answer = {0};
-	char n_text[16];
+	char n_text[16], r_text[16];
 	unsigned n = 0;
 	(void)session;
 	if (db_says(text, "sla.fence($1::uuid, $3::integer[], $4::timestamptz)") &&
@@ -259,6 +272,8 @@ statement_flush(struct database *database, struct db_session *session, const cha
 	struct columns s = columns_split(database, params + 43, STATE_TEXTS);
 	struct columns notes = columns_split(database, params + 63, 4);
 	struct columns seen = columns_split(database, params + 67, 2);
+	struct columns r = columns_split(database, params + 69, 7);
+	struct columns r_seq = columns_split(database, params + 80, 1);
 	struct told told = collect_told(database, &m), outgoing = {0};
 	for (size_t i = 0; i < told.n; i++)
 		told_add(&outgoing, &told.items[i]);
@@ -269,6 +284,8 @@ statement_flush(struct database *database, struct db_session *session, const cha
 	write_clocks(database, &c);
 	write_states(database, &s, &seen);
 	write_notes(database, &notes);
+	write_reassessments(database, &r, &r_seq);
+	(void)snprintf(r_text, sizeof(r_text), "%zu", r.n);
 	free(told.items);
 	free(outgoing.items);
 	columns_free(&m);
@@ -276,8 +293,10 @@ statement_flush(struct database *database, struct db_session *session, const cha
 	columns_free(&s);
 	columns_free(&notes);
 	columns_free(&seen);
+	columns_free(&r);
+	columns_free(&r_seq);
 	database->data.next_xid++;
 	(void)snprintf(n_text, sizeof(n_text), "%u", n);
-	db_answer_add(&answer, result_of_texts((const char *[]){n_text, "0"}, 2));
+	db_answer_add(&answer, result_of_texts((const char *[]){n_text, r_text}, 2));
 	return answer;
 }

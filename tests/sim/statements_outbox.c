@@ -142,14 +142,70 @@ statement_outcomes(struct database *database, struct db_session *session, const 
 	return db_answer_of(PGRES_COMMAND_OK);
 }
 
+/* sla.is_overtaken() */
+static bool
+is_overtaken(const struct db_data *data, const struct db_reassessment *r)
+{
+	DB_EACH (const struct db_event, event, data, DB_EVENTS)
+		if (event->ticket == r->ticket && event->event.kind == EVENT_SEVERITY && !event->by_rule &&
+		    (event->seq > r->seq || instant_before(r->at, event->event.at)))
+			return true;
+	return false;
+}
+
+static bool
+is_named(struct database *database, const char *severity, const char *names)
+{
+	size_t n;
+	bool named = false;
+	const char **items = values_split(database->world, names, &n);
+	for (size_t i = 0; i < n && !named; i++)
+		named = db_same(items[i], severity);
+	free(items);
+	return named;
+}
+
+/* What waits for one ticket; the last that applies becomes an event. */
+static void
+reassess_ticket(struct database *database, struct db_ticket *ticket, uint64_t xid)
+{
+	const char *present = ticket->severity;
+	struct ticket_event event = {.kind = EVENT_SEVERITY, .by = ACTOR_SYSTEM};
+	DB_EACH (struct db_reassessment, r, &database->data, DB_REASSESSMENTS) {
+		if (r->ticket != ticket->id || r->outcome != NULL)
+			continue;
+		bool applies =
+		    is_named(database, present, r->former_names) && !ticket->final && !is_overtaken(&database->data, r);
+		r->outcome = applies ? "applied" : "overtaken";
+		world_trace(database->world, "ticket %lld: the reassessment to %s is %s", (long long)r->ticket,
+		            r->severity, r->outcome);
+		if (!applies)
+			continue;
+		present = event.severity = r->severity;
+		event.at = r->at;
+	}
+	if (event.severity == NULL || db_same(event.severity, ticket->severity))
+		return;
+	database_add_event(database, ticket, &event, xid);
+	struct db_list *events = &database->data.tables[DB_EVENTS];
+	((struct db_event *)events->items)[events->n - 1].by_rule = true;
+}
+
+/* sla.apply_reassessments(): a ticket that a writer has locked waits. */
 struct db_answer
 statement_reassess(struct database *database, struct db_session *session, const char *text, const char *const *params)
 {
 	struct db_answer answer = {0};
-	(void)database;
+	uint64_t xid = database_begin(database);
 	(void)session;
 	(void)text;
 	(void)params;
-	db_answer_add(&answer, result_new(1)); /* there are no rules */
+	DB_EACH (const struct db_reassessment, r, &database->data, DB_REASSESSMENTS) {
+		struct db_ticket *ticket = r->outcome == NULL ? database_lock(database, r->ticket, xid) : NULL;
+		if (ticket != NULL)
+			reassess_ticket(database, ticket, xid);
+	}
+	database_commit(database, xid);
+	db_answer_add(&answer, result_new(1)); /* nobody reads the rows */
 	return answer;
 }

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """Rules that set a severity: in force in the daemon at once, then on the ticket, as an event by the system."""
+import signal
+
 from harness import run, webhook
 
 CONFIG = """
 severities = ( {{ name = "critical"; aliases = [ "S1" ]; }}, {{ name = "high"; aliases = [ "S2" ]; }}, {{ name = "low"; }} );
 escalations = {{ loud = ( {{ on = "reassessed"; notify = [ "ops" ]; }}, {{ on = "at_risk"; notify = [ "ops" ]; }} ); }};
-policies = ( {{ name = "all"; escalation = "loud"; targets = (
+policies = ( {{ name = "quick"; match = {{ plan = "quick"; }}; escalation = "loud"; targets = (
+    {{ metric = "first_response"; within = "3s"; at_risk = [ "25%" ]; }} ); }}, {{ name = "all"; escalation = "loud"; targets = (
     {{ metric = "first_response"; severity = "critical"; within = "4s"; at_risk = [ "25%" ]; }},
     {{ metric = "first_response"; severity = "high"; within = "1h"; }},
     {{ metric = "first_response"; within = "2h"; }} ); }} );
@@ -13,7 +16,9 @@ reassessments = (
     {{ name = "billing"; on = [ "opened", "severity_changed" ]; match = {{ category = "billing"; severity = "critical"; }};
        set = "high"; reason = "Billing is never critical."; }},
     {{ name = "no-impact"; on = [ "at_risk" ]; match = {{ attributes = {{ impact = {{ present = false; }}; }};
-       severity = "critical"; }}; set = "-1"; reason = "Nobody told the impact."; }}
+       severity = "critical"; }}; set = "-1"; reason = "Nobody told the impact."; }},
+    {{ name = "disputed"; on = "dispute"; match = {{ severity = "low"; }}; set = "critical"; reason = "The customer says so."; }},
+    {{ name = "slow"; on = [ "at_risk", "breached" ]; match = {{ plan = "quick"; }}; set = "+1"; reason = "We are slow."; }}
 );
 channels = {{ {channels} }};
 """
@@ -112,12 +117,50 @@ def test_lock(bench):
     bench.equal(db.value(f"SELECT severity FROM sla.ticket WHERE id = {confirmed}"), "critical", "overtaken: which stands")
 
 
+def test_order(bench, daemon):
+    """What somebody says and what rules go on to, just before the former decision is written to the ticket."""
+    db = bench.db
+    ticket = db.insert("ticket", severity="low", plan="any")
+    db.run(f"BEGIN; SELECT set_config('sla.at', clock_timestamp()::text, true); INSERT INTO sla.dispute (ticket_id) "
+           f"VALUES ({ticket}); UPDATE sla.ticket SET severity = 'high' WHERE id = {ticket}; "
+           f"UPDATE sla.ticket SET severity = 'low' WHERE id = {ticket}; COMMIT")
+    bench.equal(rule(bench, ticket)["outcome"], "overtaken", "order: a word of the same instant, but after what called the rule")
+    bench.equal(db.value(f"SELECT severity FROM sla.ticket WHERE id = {ticket}"), "low", "order: it stands")
+    db.wait(f"(SELECT applied_seq = 4 AND severity = 'low' FROM sla.ticket_state WHERE ticket_id = {ticket})")
+
+    # The daemon hears of the first of two only after it has come to the second.
+    writer = bench.session()
+    ticket = db.insert("ticket", severity="low", plan="quick")
+    db.wait(f"EXISTS (SELECT FROM sla.clock WHERE ticket_id = {ticket})")
+    writer.run(f"BEGIN; SELECT FROM sla.ticket WHERE id = {ticket} FOR UPDATE")
+    db.wait(f"EXISTS (SELECT FROM sla.reassessment WHERE ticket_id = {ticket})")
+    daemon.process.send_signal(signal.SIGSTOP)
+    try:
+        writer.run("COMMIT")
+        db.run("SELECT sla.apply_reassessments()")
+        db.wait(f"(SELECT due_at FROM sla.clock WHERE ticket_id = {ticket}) < clock_timestamp()")
+    finally:
+        daemon.process.send_signal(signal.SIGCONT)
+    bench.equal(rule(bench, ticket, 2)["severity"], "critical", "order: the second rule goes on from the first")
+    db.wait(f"(SELECT s.applied_seq = t.event_seq FROM sla.ticket t JOIN sla.ticket_state s ON s.ticket_id = t.id "
+            f"WHERE t.id = {ticket})")
+    bench.equal(db.rows(f"SELECT severity, by, by_rule FROM sla.event WHERE ticket_id = {ticket} AND kind = 'severity' "
+                        "ORDER BY seq"), [{"severity": s, "by": "system", "by_rule": True} for s in ("high", "critical")],
+                "order: both are written to the ticket")
+    bench.equal(db.value("SELECT string_agg(coalesce(trigger, milestone), ' ' ORDER BY at, milestone, trigger) FROM sla.milestone "
+                         f"WHERE ticket_id = {ticket}"), "started at_risk 25% reassessed:1 breached reassessed:2",
+                "order: what comes back late is not taken for news")
+    bench.equal(db.value(f"SELECT severity FROM sla.ticket_state WHERE ticket_id = {ticket}"), "critical",
+                "order: the second is in force")
+
+
 def test(bench):
     receiver = bench.receiver()
     path = bench.write_config(CONFIG.format(channels=webhook("ops", receiver.url())))
     daemon = bench.daemon(path)
     test_rules(bench, receiver)
     test_lock(bench)
+    test_order(bench, daemon)
     bench.equal(bench.db.value("SELECT count(*) FROM sla.event WHERE refused IS NOT NULL"), 0, "no event was refused")
     bench.stopped(daemon)
 
