@@ -297,6 +297,12 @@ history_forgive_receipt(struct history *history, const char *key)
 }
 
 void
+history_loosen_alert(struct history *history, const char *key)
+{
+	find_alert(history, key)->loose = true;
+}
+
+void
 history_add_absence(struct history *history, struct instant from, struct instant to)
 {
 	history->absences = history_grow(history->absences, history->n_absences, sizeof(history->absences[0]));

@@ -49,6 +49,9 @@ void history_add_receipt(struct history *history, const char *channel, const cha
 /* Of a key of which the database knows nothing any more, and may not. Where it comes again, that is its first time:
  * what the database has lost may happen in another order. */
 void history_forgive_receipt(struct history *history, const char *key);
+/* In a daemon's hand as the database's clock was set ahead, which ended its lease at once: it may come once more among
+ * what the next holder sends. */
+void history_loosen_alert(struct history *history, const char *key);
 /* When a daemon may have been away: then only the gravest of a clock's alerts sets its ladder going. */
 void history_add_absence(struct history *history, struct instant from, struct instant to);
 /* `owner` held the lease of the shard in [from, to). */

@@ -75,6 +75,7 @@ struct alert {
 	const char *key;
 	bool known;
 	bool forgiven;
+	bool loose;
 	unsigned copies; /* deliveries of that key */
 	int64_t ticket;
 	enum metric metric; /* METRIC_COUNT: none */

@@ -68,7 +68,7 @@ check_lane(struct history *history, const struct ticket_log *log, const struct l
 		ends += is_resolve(alert);
 		if (is_delivered(alert) && is_resolve(alert))
 			end = alert;
-		else if (is_delivered(alert) && (last == NULL || alert->last > last->last))
+		else if (is_delivered(alert) && !alert->loose && (last == NULL || alert->last > last->last))
 			last = alert;
 	}
 	if (sent != steps)

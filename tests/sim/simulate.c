@@ -20,6 +20,8 @@
 
 enum { MEMBERS = 5 };
 
+/* How long a lease lasts at least. */
+#define LEASE (12 * US_PER_S)
 /* From the end of the faults on all has to come right within so long. */
 #define PATIENCE (40 * US_PER_MIN)
 /* The longest target and the whole ladder after it. */
@@ -157,6 +159,15 @@ fail_over(struct trial *trial)
 	lose_sessions(trial);
 }
 
+/* doc/guarantees.md does not promise the order then. */
+static void
+loosen_alerts(struct trial *trial)
+{
+	DB_EACH (const struct db_delivery, d, database_data(trial->database), DB_DELIVERIES)
+		if (d->claimed_by != NULL)
+			history_loosen_alert(trial->history, d->key);
+}
+
 static void
 step_clock(struct trial *trial)
 {
@@ -167,6 +178,8 @@ step_clock(struct trial *trial)
 		return;
 	}
 	world_trace(trial->world, "the database's clock steps by %" PRId64 " us", back ? -by : by);
+	if (!back && by >= LEASE && trial->n_members > 1)
+		loosen_alerts(trial);
 	database_step_clock(trial->database, back ? -by : by);
 	trial->whole = false; /* what lies between came at once, before anybody has looked at the clock */
 }
