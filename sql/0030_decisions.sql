@@ -1,6 +1,7 @@
 -- A severity that a rule has set is in force in the daemon at once, and is written to the ticket later. What comes between
 -- keeps its order: a word of somebody's counts where it comes after the decision, by the order of the ticket's events, of which
--- several may have the same instant; and what is written is not taken for news, as the rules may have gone on since.
+-- several may have the same instant; and what is written is not taken for news, as the rules may have gone on since. So each
+-- can be an event of its own: it was the last of several only, and where a hook took back what a rule had set, that was none.
 
 SET LOCAL ROLE sla_owner;
 
@@ -22,16 +23,14 @@ RETURN EXISTS (
 ALTER TABLE sla.event ADD by_rule boolean;
 COMMENT ON COLUMN sla.event.by_rule IS 'severity: a rule has set it, and the daemon had it in force before this event';
 
--- As it was, but for by_rule.
+-- Writes severities to their tickets, each as an event by the system. A ticket that a writer has locked waits for the next
+-- call, so that nobody's open transaction holds up the daemon. How many tickets wait.
 CREATE OR REPLACE FUNCTION sla.apply_reassessments() RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' AS $$
 DECLARE
 	which bigint;
 	t sla.ticket;
 	r sla.reassessment;
-	latest sla.reassessment;
-	present text;
-	written bigint;
 	waiting integer := 0;
 BEGIN
 	FOR which IN SELECT DISTINCT ticket_id FROM sla.reassessment WHERE outcome IS NULL AND severity IS NOT NULL ORDER BY 1 LOOP
@@ -40,26 +39,19 @@ BEGIN
 			waiting := waiting + 1;
 			CONTINUE;
 		END IF;
-		present := lower(t.severity);
-		latest := NULL;
 		FOR r IN SELECT * FROM sla.reassessment WHERE ticket_id = which AND outcome IS NULL AND severity IS NOT NULL
 		ORDER BY id FOR UPDATE LOOP
-			IF coalesce(present = ANY (r.former_names) AND t.status <> 'closed', false) AND NOT sla.is_overtaken(r) THEN
-				present := lower(r.severity);
-				latest := r;
-				UPDATE sla.reassessment SET outcome = 'applied' WHERE id = r.id;
-			ELSE
+			IF NOT coalesce(lower(t.severity) = ANY (r.former_names) AND t.status <> 'closed', false) OR sla.is_overtaken(r) THEN
 				UPDATE sla.reassessment SET outcome = 'overtaken' WHERE id = r.id;
+				CONTINUE;
 			END IF;
+			-- A rule set it when it was called, a hook only now.
+			PERFORM set_config('sla.by', 'system', true), set_config('sla.reason', r.reason, true),
+				set_config('sla.at', CASE WHEN r.hook THEN '' ELSE r.at::text END, true);
+			UPDATE sla.ticket SET severity = r.severity WHERE id = which RETURNING * INTO t;
+			UPDATE sla.event SET by_rule = true WHERE ticket_id = which AND seq = t.event_seq AND NOT r.hook;
+			UPDATE sla.reassessment SET outcome = 'applied' WHERE id = r.id;
 		END LOOP;
-		CONTINUE WHEN latest.id IS NULL;
-		-- A rule set it when it was called, a hook only now.
-		PERFORM set_config('sla.by', 'system', true), set_config('sla.reason', latest.reason, true),
-			set_config('sla.at', CASE WHEN latest.hook THEN '' ELSE latest.at::text END, true);
-		UPDATE sla.ticket SET severity = latest.severity WHERE id = which RETURNING event_seq INTO written;
-		IF NOT latest.hook AND written > t.event_seq THEN
-			UPDATE sla.event SET by_rule = true WHERE ticket_id = which AND seq = written;
-		END IF;
 	END LOOP;
 	PERFORM set_config('sla.by', '', true), set_config('sla.reason', '', true), set_config('sla.at', '', true);
 	RETURN waiting;

@@ -63,7 +63,7 @@ struct hooks {
 	struct http_client *http;
 	struct hooks_callbacks callbacks;
 	struct slot slots[RUNNING_MAX];
-	struct slot *writing; /* its answer is on the way */
+	struct slot *writing; /* its answer is on the way; NULL: none, or it is not known any more */
 	uint64_t n_failed;
 	bool wanted; /* look for rows */
 	char *error;
@@ -384,7 +384,8 @@ on_written(void *arg, PGresult *result)
 			note_error(hooks, result);
 		return;
 	}
-	if (ended_well(hooks)) {
+	/* Where the daemon has begun anew meanwhile, nothing is known to be in writing: it is written once more. */
+	if (ended_well(hooks) && hooks->writing != NULL) {
 		slot_clear(hooks->writing);
 		hooks->wanted = true; /* a slot is free */
 		hooks->writing = NULL;

@@ -30,7 +30,7 @@ int hooks_new(struct child_runner *children, struct http_client *http, const str
 /* Ends what runs, without an answer. Takes NULL. */
 void hooks_free(struct hooks *hooks);
 
-/* The connection is up (again): a query that had no answer has none. */
+/* The connection is up (again), or the daemon has begun anew: what was being written is written again. */
 void hooks_open(struct hooks *hooks);
 
 /* There may be new rows. */

@@ -72,6 +72,7 @@ database_new(struct world *world)
 	database->data.next_xid = 700 + world_below(world, 100);
 	database->data.next_ticket = 1 + (int64_t)world_below(world, 1000);
 	database->data.next_position = 1;
+	database->data.next_reassessment = 1;
 	for (unsigned i = 0; i < DB_TABLES; i++)
 		database->data.tables[i].size = sizes[i];
 	for (unsigned i = 0; i < SHARDS; i++)

@@ -32,7 +32,8 @@ struct db_event {
 	struct ticket_event event; /* its texts are kept */
 	bool late;
 	bool refused;
-	bool by_rule; /* what a reassessment wrote to the ticket */
+	bool by_rule; /* what a reassessment wrote to the ticket: */
+	bool by_hook; /* a rule's severity, or a hook's answer */
 };
 
 /* Values as the texts that the daemon sent. */
@@ -74,10 +75,13 @@ struct db_delivery {
 };
 
 struct db_reassessment {
+	int64_t id;
 	int64_t ticket;
+	const char *rule;
+	bool hook;
 	struct instant at;
 	const char *former_names; /* an array's text */
-	const char *severity;
+	const char *severity; /* NULL: a hook has not answered */
 	int64_t seq;
 	const char *outcome; /* NULL: still to be written to the ticket */
 };
@@ -123,6 +127,7 @@ struct db_data {
 	uint64_t next_xid;
 	int64_t next_ticket;
 	int64_t next_position;
+	int64_t next_reassessment;
 };
 
 struct database;

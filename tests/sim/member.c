@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../../daemon/io/service_internal.h"
+#include "programs.h"
 #include "slated/hook.h"
 
 struct receiver {
@@ -147,26 +148,24 @@ receivers_set_faults(struct receivers *receivers, const struct receiver_faults *
 /* What a process has besides -----------------------------------------------------------------------------------------
  */
 
-/* Rules with hooks are not simulated. */
-void
-hooks_open(struct hooks *hooks)
+static const struct policy_set *
+hook_policies(void *arg)
 {
-	(void)hooks;
+	const struct service *service = arg;
+	return service->config->policies;
 }
 
-void
-hooks_wake(struct hooks *hooks)
+static void
+on_hook_ready(void *arg)
 {
-	(void)hooks;
+	const struct service *service = arg;
+	outbox_go_on(service->outbox);
 }
 
-bool
-hooks_step(struct hooks *hooks, struct pg *pg, const char *shards)
+static void
+on_hook_problem(void *arg, const char *text)
 {
-	(void)hooks;
-	(void)pg;
-	(void)shards;
-	return false;
+	service_problem(arg, "a hook's answer was not written down", text);
 }
 
 /* Receivers keep nothing that would have to be restored. */
@@ -251,6 +250,12 @@ member_start(struct member *member)
 	(void)snprintf(service->instance, sizeof(service->instance), "%s", member->name);
 	if (service_metrics_new(service) < 0 || service_life_new(service) < 0)
 		abort();
+	const struct hooks_callbacks hooks = {hook_policies, on_hook_ready, on_hook_problem, service_count_hook,
+	                                      service};
+	service->children = programs_new(member->world);
+	if (hooks_new(service->children, NULL, &hooks, &service->hooks) < 0)
+		abort();
+	outbox_set_hooks(service->outbox, service->hooks);
 	if (world_chance(member->world, 500000))
 		ledger_set_share(service->ledger, 1, 1);
 	for (unsigned i = 0; i < RECEIVERS; i++)
@@ -276,6 +281,8 @@ member_kill(struct member *member)
 		pg_free(service->flush_pgs[i]);
 	pg_free(service->feed_pg);
 	service_life_free(service);
+	hooks_free(service->hooks);
+	child_runner_free(service->children);
 	service_metrics_free(service);
 	free(service->configs);
 	free(service);

@@ -119,6 +119,8 @@ database_execute(struct database *database, struct db_session *session, const ch
 	    {"WITH next AS", 6, statement_claim},
 	    {"WITH o AS MATERIALIZED", 7, statement_outcomes},
 	    {"UPDATE sla.delivery d SET claimed_by = NULL", 3, statement_release},
+	    {"SELECT r.id, r.ticket_id, r.rule, sla.hook_input", 3, statement_hooks},
+	    {"SELECT sla.answer_hook(", 4, statement_answer},
 	    {"SELECT sla.apply_reassessments()", 0, statement_reassess},
 	};
 	for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)

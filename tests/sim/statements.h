@@ -32,6 +32,10 @@ statement statement_flush;
 statement statement_claim;
 statement statement_outcomes;
 statement statement_release;
+
+/* statements_reassess.c */
+statement statement_hooks;
+statement statement_answer;
 statement statement_reassess;
 
 /* The text kept, or NULL. */

@@ -243,11 +243,15 @@ write_milestones(struct database *database, const struct columns *m, const char 
 }
 
 static void
-write_reassessments(struct database *database, const struct columns *r, const struct columns *seqs)
+write_reassessments(struct database *database, const struct columns *r, const struct columns *hooks,
+                    const struct columns *seqs)
 {
 	for (size_t i = 0; i < r->n; i++)
 		*(struct db_reassessment *)db_add(&database->data.tables[DB_REASSESSMENTS]) = (struct db_reassessment){
+		    .id = database->data.next_reassessment++,
 		    .ticket = ticket_of(r, i),
+		    .rule = r->items[2][i],
+		    .hook = *hooks->items[0][i] == 't',
 		    .at = db_instant(r->items[1][i]),
 		    .former_names = r->items[4][i],
 		    .severity = r->items[5][i],
@@ -273,6 +277,7 @@ statement_flush(struct database *database, struct db_session *session, const cha
 	struct columns notes = columns_split(database, params + 63, 4);
 	struct columns seen = columns_split(database, params + 67, 2);
 	struct columns r = columns_split(database, params + 69, 7);
+	struct columns r_hook = columns_split(database, params + 79, 1);
 	struct columns r_seq = columns_split(database, params + 80, 1);
 	struct told told = collect_told(database, &m), outgoing = {0};
 	for (size_t i = 0; i < told.n; i++)
@@ -284,7 +289,7 @@ statement_flush(struct database *database, struct db_session *session, const cha
 	write_clocks(database, &c);
 	write_states(database, &s, &seen);
 	write_notes(database, &notes);
-	write_reassessments(database, &r, &r_seq);
+	write_reassessments(database, &r, &r_hook, &r_seq);
 	(void)snprintf(r_text, sizeof(r_text), "%zu", r.n);
 	free(told.items);
 	free(outgoing.items);
@@ -294,6 +299,7 @@ statement_flush(struct database *database, struct db_session *session, const cha
 	columns_free(&notes);
 	columns_free(&seen);
 	columns_free(&r);
+	columns_free(&r_hook);
 	columns_free(&r_seq);
 	database->data.next_xid++;
 	(void)snprintf(n_text, sizeof(n_text), "%u", n);

@@ -8,7 +8,8 @@ from harness import run, wait_until, webhook
 
 CONFIG = """
 severities = ( {{ name = "critical"; aliases = [ "S1" ]; }}, {{ name = "high"; }}, {{ name = "low"; }} );
-policies = ( {{ name = "all"; escalation = "loud"; targets = ( {{ metric = "first_response"; within = "1h"; }},
+policies = ( {{ name = "quick"; match = {{ category = "back"; }}; targets = ( {{ metric = "first_response"; within = "2s"; }} ); }},
+    {{ name = "all"; escalation = "loud"; targets = ( {{ metric = "first_response"; within = "1h"; }},
     {{ metric = "assessment"; within = "1h"; }} ); }} );
 escalations = {{ loud = ( {{ on = "reassessed"; notify = [ "ops" ]; }} ); }};
 reassessments = ( {rules} );
@@ -22,6 +23,7 @@ case $1 in
 good) printf '%s' "$input" >input; env >environment; echo "some warning" >&2
 	printf '%s\n' '{"severity": "S1", "reason": " All are \n down. ", "more": [ 1 ]}' ;;
 brief) echo '{"severity": "critical"}' ;;
+back) echo '{"severity": "high"}' ;;
 same) echo '{"severity": "HIGH"}' ;;
 empty) echo '{}' ;;
 nothing) ;;
@@ -94,6 +96,8 @@ def rules(bench, port):
     names = ("good brief same empty nothing garbage list huge most unknown number reason exit signal many wait crash").split()
     found = [rule(name, f'hook = [ "{program}", "{name}" ]') for name in names]
     found += [rule(name, f'hook = [ "{program}", "{name}" ]', timeout="1s") for name in ("slow", "group")]
+    found += ['{ name = "graver"; on = "breached"; match = { category = "back"; }; set = "+1"; reason = "Late."; }',
+              rule("back", f'hook = [ "{program}", "back" ]', on="breached")]
     found += [rule("disputed", f'hook = [ "{program}", "brief" ]', on="dispute"),
               rule("missing", f'hook = [ "{bench.folder}/nowhere" ]'),
               rule("http-refused", 'hook_url = "http://127.0.0.1:9/"')]
@@ -206,6 +210,25 @@ def test_overtaken(bench):
     bench.equal(bench.db.value(f"SELECT severity FROM sla.ticket WHERE id = {ticket}"), "low", "overtaken: and it stands")
 
 
+def test_back(bench):
+    """A hook takes back what a rule has set, and both are written to the ticket together."""
+    ticket = open_ticket(bench, "back")
+    writer = bench.session()
+    bench.db.wait(f"EXISTS (SELECT FROM sla.clock WHERE ticket_id = {ticket})")
+    writer.run(f"BEGIN; SELECT FROM sla.ticket WHERE id = {ticket} FOR UPDATE")
+    bench.db.wait(f"(SELECT count(severity) FROM sla.reassessment WHERE ticket_id = {ticket}) = 2")
+    writer.run("COMMIT")
+    bench.db.wait(f"(SELECT count(*) FROM sla.reassessment WHERE ticket_id = {ticket} AND outcome = 'applied') = 2")
+    bench.db.wait(f"(SELECT s.applied_seq = t.event_seq FROM sla.ticket t JOIN sla.ticket_state s ON s.ticket_id = t.id "
+                  f"WHERE t.id = {ticket})")
+    bench.equal(bench.db.rows(f"SELECT severity, by_rule FROM sla.event WHERE ticket_id = {ticket} AND kind = 'severity' "
+                              "ORDER BY seq"), [{"severity": "critical", "by_rule": True}, {"severity": "high", "by_rule": None}],
+                "back: each is an event")
+    bench.equal(bench.db.rows("SELECT t.severity AS ticket, s.severity AS daemon FROM sla.ticket t JOIN sla.ticket_state s "
+                              f"ON s.ticket_id = t.id WHERE t.id = {ticket}"), [{"ticket": "high", "daemon": "high"}],
+                "back: the ticket and the daemon have the same severity")
+
+
 def test_crash(bench, daemon, path):
     ticket = open_ticket(bench, "crash")
     wait_until("the hook", lambda: (bench.folder / "crashed").exists())
@@ -247,6 +270,7 @@ def test(bench):
     test_groups(bench)
     test_four(bench)
     test_overtaken(bench)
+    test_back(bench)
     daemon = test_crash(bench, daemon, path)
     daemon = test_gone(bench, daemon, path)
     bench.equal(bench.db.value("SELECT count(*) FROM sla.event WHERE refused IS NOT NULL"), 0, "no event was refused")
