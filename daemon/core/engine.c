@@ -172,20 +172,11 @@ fire_deadlines(struct engine *engine, struct ticket *ticket, struct instant now,
 	}
 }
 
-static struct instant
-next_deadline(const struct ticket *ticket)
-{
-	struct instant next = INSTANT_NEVER;
-	for (const struct clock *clock = ticket->clocks; clock != NULL; clock = clock->next)
-		next = instant_min(next, clock->next_at);
-	return next;
-}
-
 /* Handles everything due at `at`, the earliest instant at which anything is: deadlines, then ladder steps. */
 static void
 fire_instant(struct engine *engine, struct ticket *ticket, struct instant at)
 {
-	while (next_deadline(ticket).us <= at.us)
+	while (ticket_next_deadline(ticket).us <= at.us)
 		fire_deadlines(engine, ticket, at, false);
 	ladder_fire(engine, ticket, at);
 	ticket->last_at = instant_max(ticket->last_at, at);
@@ -199,7 +190,7 @@ fire_until(struct engine *engine, struct ticket *ticket, struct instant now)
 	struct instant at;
 	if (engine->absence) {
 		engine->catch_start = ticket_next(ticket);
-		while ((at = next_deadline(ticket)).us <= now.us && engine->error == 0) {
+		while ((at = ticket_next_deadline(ticket)).us <= now.us && engine->error == 0) {
 			fire_deadlines(engine, ticket, at, false);
 			ticket->last_at = instant_max(ticket->last_at, at);
 		}

@@ -251,22 +251,12 @@ ladder_due(const struct ticket *ticket, struct instant now)
 	return due;
 }
 
-/* The earliest instant at which a step is due. */
-static struct instant
-ladder_next(const struct ticket *ticket)
-{
-	struct instant next = INSTANT_NEVER;
-	for (const struct run *run = ticket->runs; run != NULL; run = run->next)
-		next = instant_min(next, run->next_at);
-	return next;
-}
-
 void
 ladder_catch_up(struct engine *engine, struct ticket *ticket, struct instant at)
 {
 	if (instant_equal(engine->catch_start, INSTANT_NEVER))
 		return;
-	for (struct instant next; (next = ladder_next(ticket)).us < at.us;)
+	for (struct instant next; (next = ticket_next_step(ticket)).us < at.us;)
 		ladder_fire(engine, ticket, next);
 	engine->catch_start = at;
 }

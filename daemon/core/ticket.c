@@ -90,14 +90,27 @@ ticket_clock(const struct ticket *ticket, enum metric metric)
 }
 
 struct instant
-ticket_next(const struct ticket *ticket)
+ticket_next_deadline(const struct ticket *ticket)
 {
 	struct instant next = INSTANT_NEVER;
 	for (const struct clock *clock = ticket->clocks; clock != NULL; clock = clock->next)
 		next = instant_min(next, clock->next_at);
+	return next;
+}
+
+struct instant
+ticket_next_step(const struct ticket *ticket)
+{
+	struct instant next = INSTANT_NEVER;
 	for (const struct run *run = ticket->runs; run != NULL; run = run->next)
 		next = instant_min(next, run->next_at);
 	return next;
+}
+
+struct instant
+ticket_next(const struct ticket *ticket)
+{
+	return instant_min(ticket_next_deadline(ticket), ticket_next_step(ticket));
 }
 
 bool

@@ -137,7 +137,9 @@ void ticket_prune_followed(struct ticket *ticket);
 /* The latest cycle's clock of a metric, or NULL. */
 struct clock *ticket_clock(const struct ticket *ticket, enum metric metric);
 
-/* When the ticket's next level, due or ladder step comes, or INSTANT_NEVER. */
+/* When the ticket's next level or due, its next ladder step, and the first of all comes, or INSTANT_NEVER. */
+struct instant ticket_next_deadline(const struct ticket *ticket);
+struct instant ticket_next_step(const struct ticket *ticket);
 struct instant ticket_next(const struct ticket *ticket);
 
 /* Whether the ticket is closed or merged: nothing more can come of it. */
