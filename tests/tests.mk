@@ -474,7 +474,8 @@ check_PROGRAMS += tests/sim/simulate
 tests_sim_simulate_SOURCES = tests/sim/simulate.c tests/sim/database.c tests/sim/database.h tests/sim/database_internal.h \
 	tests/sim/member.c tests/sim/member.h tests/sim/people.c tests/sim/people.h tests/sim/statements.c tests/sim/statements.h \
 	tests/sim/statements_feed.c tests/sim/statements_lease.c tests/sim/statements_ledger.c tests/sim/statements_outbox.c \
-	tests/sim/statements_reassess.c tests/sim/programs.c tests/sim/programs.h tests/sim/values.c tests/sim/values.h tests/sim/wire.c tests/sim/wire.h tests/sim/world.c tests/sim/world.h tests/unit/seed.h \
+	tests/sim/statements_reassess.c tests/sim/programs.c tests/sim/programs.h tests/sim/values.c tests/sim/values.h \
+	tests/sim/wire.c tests/sim/wire.h tests/sim/world.c tests/sim/world.h tests/unit/seed.h \
 	$(history_sources)
 tests_sim_simulate_LDADD = $(slated_LDADD)
 EXTRA_DIST += tests/sim/sim.conf tests/sim/mutate tests/sim/soak

@@ -148,31 +148,9 @@ make_events(struct service *service)
 	return watch_clock(service);
 }
 
-static const struct policy_set *
-hook_policies(void *arg)
-{
-	const struct service *service = arg;
-	return service->config->policies;
-}
-
-static void
-on_hook_ready(void *arg)
-{
-	const struct service *service = arg;
-	outbox_go_on(service->outbox);
-}
-
-static void
-on_hook_problem(void *arg, const char *text)
-{
-	service_problem(arg, "a hook's answer was not written down", text);
-}
-
 static int
 make_delivery(struct service *service)
 {
-	const struct hooks_callbacks hooks = {hook_policies, on_hook_ready, on_hook_problem, service_count_hook,
-	                                      service};
 	int r = http_client_new(service->base, &service->http);
 	if (r == 0)
 		r = mail_client_new(service->base, NULL, &service->mail);
@@ -181,11 +159,8 @@ make_delivery(struct service *service)
 	if (r == 0)
 		r = heartbeat_new(service->base, service->http, &service->heartbeat);
 	if (r == 0)
-		r = hooks_new(service->children, service->http, &hooks, &service->hooks);
-	if (r < 0)
-		return r;
-	outbox_set_hooks(service->outbox, service->hooks);
-	return service_open_channels(service, service->config);
+		r = service_hooks_new(service);
+	return r < 0 ? r : service_open_channels(service, service->config);
 }
 
 /* Adapters --------------------------------------------------------------------------------------------------------- */

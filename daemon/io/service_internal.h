@@ -137,6 +137,8 @@ struct service {
 /* Makes the timers, the work, the feed, the courier and the outbox; the loop and the configuration are there. 0 or
  * -ENOMEM. */
 int service_life_new(struct service *service) __attribute__((warn_unused_result));
+/* Makes the hooks of reassessment rules, after that, over the children and the HTTP client. 0 or -ENOMEM. */
+int service_hooks_new(struct service *service) __attribute__((warn_unused_result));
 /* After the connections. */
 void service_life_free(struct service *service);
 /* The connections have been made, each with its callbacks and the service as their argument: connects. */

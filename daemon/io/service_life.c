@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "service_internal.h"
+#include "slated/hook.h"
 #include "slated/log.h"
 #include "slated/loop.h"
 #include "slated/text.h"
@@ -441,6 +442,37 @@ service_life_new(struct service *service)
 	outbox_set_courier(service->outbox, service->courier);
 	timer_set(service->beat, BEAT);
 	return 0;
+}
+
+static const struct policy_set *
+hook_policies(void *arg)
+{
+	const struct service *service = arg;
+	return service->config->policies;
+}
+
+static void
+on_hook_ready(void *arg)
+{
+	const struct service *service = arg;
+	outbox_go_on(service->outbox);
+}
+
+static void
+on_hook_problem(void *arg, const char *text)
+{
+	service_problem(arg, "a hook's answer was not written down", text);
+}
+
+int
+service_hooks_new(struct service *service)
+{
+	const struct hooks_callbacks hooks = {hook_policies, on_hook_ready, on_hook_problem, service_count_hook,
+	                                      service};
+	int r = hooks_new(service->children, service->http, &hooks, &service->hooks);
+	if (r == 0)
+		outbox_set_hooks(service->outbox, service->hooks);
+	return r;
 }
 
 void

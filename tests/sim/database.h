@@ -32,8 +32,7 @@ struct db_event {
 	struct ticket_event event; /* its texts are kept */
 	bool late;
 	bool refused;
-	bool by_rule; /* what a reassessment wrote to the ticket: */
-	bool by_hook; /* a rule's severity, or a hook's answer */
+	bool by_rule; /* what a rule has set; what else the system has is a hook's */
 };
 
 /* Values as the texts that the daemon sent. */

@@ -148,26 +148,6 @@ receivers_set_faults(struct receivers *receivers, const struct receiver_faults *
 /* What a process has besides -----------------------------------------------------------------------------------------
  */
 
-static const struct policy_set *
-hook_policies(void *arg)
-{
-	const struct service *service = arg;
-	return service->config->policies;
-}
-
-static void
-on_hook_ready(void *arg)
-{
-	const struct service *service = arg;
-	outbox_go_on(service->outbox);
-}
-
-static void
-on_hook_problem(void *arg, const char *text)
-{
-	service_problem(arg, "a hook's answer was not written down", text);
-}
-
 /* Receivers keep nothing that would have to be restored. */
 void
 service_restore_channel(void *service, const struct delivery *delivery)
@@ -250,12 +230,9 @@ member_start(struct member *member)
 	(void)snprintf(service->instance, sizeof(service->instance), "%s", member->name);
 	if (service_metrics_new(service) < 0 || service_life_new(service) < 0)
 		abort();
-	const struct hooks_callbacks hooks = {hook_policies, on_hook_ready, on_hook_problem, service_count_hook,
-	                                      service};
 	service->children = programs_new(member->world);
-	if (hooks_new(service->children, NULL, &hooks, &service->hooks) < 0)
+	if (service_hooks_new(service) < 0)
 		abort();
-	outbox_set_hooks(service->outbox, service->hooks);
 	if (world_chance(member->world, 500000))
 		ledger_set_share(service->ledger, 1, 1);
 	for (unsigned i = 0; i < RECEIVERS; i++)

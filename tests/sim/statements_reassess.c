@@ -74,8 +74,8 @@ static bool
 is_overtaken(const struct db_data *data, const struct db_reassessment *r)
 {
 	DB_EACH (const struct db_event, event, data, DB_EVENTS)
-		if (event->ticket == r->ticket && event->event.kind == EVENT_SEVERITY && !event->by_rule &&
-		    !event->by_hook && (event->seq > r->seq || instant_before(r->at, event->event.at)))
+		if (event->ticket == r->ticket && event->event.kind == EVENT_SEVERITY &&
+		    event->event.by != ACTOR_SYSTEM && (event->seq > r->seq || instant_before(r->at, event->event.at)))
 			return true;
 	return false;
 }
@@ -101,9 +101,7 @@ reassess_ticket(struct database *database, struct db_ticket *ticket, uint64_t xi
 		                                   .at = r->hook ? database_clock(database) : r->at};
 		database_add_event(database, ticket, &event, xid);
 		const struct db_list *events = &database->data.tables[DB_EVENTS];
-		struct db_event *row = (struct db_event *)events->items + events->n - 1;
-		row->by_hook = r->hook;
-		row->by_rule = !r->hook;
+		((struct db_event *)events->items)[events->n - 1].by_rule = !r->hook;
 	}
 }
 
