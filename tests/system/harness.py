@@ -143,6 +143,11 @@ class Session:
         """Waits until the condition holds. The error shows the last answer of each of its terms."""
         wait_until(condition, lambda: self.value(f"SELECT ({condition}) AS ok"), deadline)
 
+    def wait_applied(self, *tickets):
+        """Waits until the daemon has come to these tickets' last events."""
+        self.wait("(SELECT bool_and(s.applied_seq = t.event_seq) FROM sla.ticket t JOIN sla.ticket_state s ON s.ticket_id = t.id "
+                  f"WHERE t.id IN ({', '.join(map(str, tickets))}))")
+
     def insert(self, table, **values):
         """Inserts a row and returns its id."""
         names = ", ".join(f'"{name}"' for name in values)

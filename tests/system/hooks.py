@@ -219,8 +219,7 @@ def test_back(bench):
     bench.db.wait(f"(SELECT count(severity) FROM sla.reassessment WHERE ticket_id = {ticket}) = 2")
     writer.run("COMMIT")
     bench.db.wait(f"(SELECT count(*) FROM sla.reassessment WHERE ticket_id = {ticket} AND outcome = 'applied') = 2")
-    bench.db.wait(f"(SELECT s.applied_seq = t.event_seq FROM sla.ticket t JOIN sla.ticket_state s ON s.ticket_id = t.id "
-                  f"WHERE t.id = {ticket})")
+    bench.db.wait_applied(ticket)
     bench.equal(bench.db.rows(f"SELECT severity, by_rule FROM sla.event WHERE ticket_id = {ticket} AND kind = 'severity' "
                               "ORDER BY seq"), [{"severity": "critical", "by_rule": True}, {"severity": "high", "by_rule": None}],
                 "back: each is an event")

@@ -37,13 +37,12 @@ def test_pairs(bench, ticket):
     """Of two events within a tenth of a second only the first has a hint; the other does not wait for the idle poll of
     every second. A few may be slow, as the machine may be busy."""
     db = bench.db
-    seen = f"(SELECT s.applied_seq = t.event_seq FROM sla.ticket t JOIN sla.ticket_state s ON s.ticket_id = t.id WHERE t.id = {ticket})"
     slow = []
     for _ in range(40):
         for pair in (1, 2):
             db.run(f"INSERT INTO sla.reply (ticket_id, author, public) VALUES ({ticket}, 'agent', false)")
             begin = time.monotonic()
-            db.wait(seen)
+            db.wait_applied(ticket)
             if time.monotonic() - begin > 0.7:
                 slow.append(round(time.monotonic() - begin, 3))
     bench.check(len(slow) <= 3, "an event just after another is seen soon", slow)
@@ -59,8 +58,7 @@ def test_message(bench, ticket):
         db.insert("reply", ticket_id=ticket, author="agent")
         db.wait(f"(SELECT last_error FROM sla.instance) LIKE '%: {lead}ääää%'")
         db.run("DROP FUNCTION complain CASCADE")
-        db.wait(f"(SELECT s.applied_seq = t.event_seq FROM sla.ticket t JOIN sla.ticket_state s ON s.ticket_id = t.id "
-                f"WHERE t.id = {ticket})")
+        db.wait_applied(ticket)
         bench.check(True, f"a long message of the server is kept as far as it fits: {lead}ää")
         ticket = db.insert("ticket", severity="low")
         db.wait(f"(SELECT count(*) FROM sla.clock WHERE ticket_id = {ticket}) = 2")
@@ -70,8 +68,7 @@ def test_hold(bench, ticket):
     """An interval may be longer than the microseconds of a bigint: it is taken for a hundred years."""
     db = bench.db
     db.run(f"INSERT INTO sla.ack (ticket_id, \"for\") VALUES ({ticket}, '170000000 years')")
-    db.wait(f"(SELECT s.applied_seq = t.event_seq FROM sla.ticket t JOIN sla.ticket_state s ON s.ticket_id = t.id "
-            f"WHERE t.id = {ticket})")
+    db.wait_applied(ticket)
     for command in (["list"], ["show", str(ticket)]):
         done = subprocess.run([BUILD / "slatectl", *command, "--conninfo", bench.server.conninfo()], capture_output=True,
                               text=True, check=False)

@@ -86,8 +86,7 @@ def test_ack(bench, people):
                 user="desk")
     bench.equal(last_ack(bench, held), {"by": "kim", "hold": "00:00:04", "refused": None}, "ack: as a writer, with a hold")
     acked = "(SELECT max(at) FROM sla.event WHERE kind = 'ack' AND ticket_id = {})"
-    db.wait(f"(SELECT bool_and(s.applied_seq = t.event_seq) FROM sla.ticket t JOIN sla.ticket_state s ON s.ticket_id = t.id "
-            f"WHERE t.id IN ({stopped}, {held}))")
+    db.wait_applied(stopped, held)
     # The clock of this test is a ticket that nobody took care of.
     db.wait(f"{steps(other, f'at > {acked.format(stopped)}')} >= 2")
     bench.equal(db.value(f"SELECT {steps(stopped, f'at > {acked.format(stopped)}')}"), 0, "ack: its steps have stopped")

@@ -142,8 +142,7 @@ def test_order(bench, daemon):
     finally:
         daemon.process.send_signal(signal.SIGCONT)
     bench.equal(rule(bench, ticket, 2)["severity"], "critical", "order: the second rule goes on from the first")
-    db.wait(f"(SELECT s.applied_seq = t.event_seq FROM sla.ticket t JOIN sla.ticket_state s ON s.ticket_id = t.id "
-            f"WHERE t.id = {ticket})")
+    db.wait_applied(ticket)
     bench.equal(db.rows(f"SELECT severity, by, by_rule FROM sla.event WHERE ticket_id = {ticket} AND kind = 'severity' "
                         "ORDER BY seq"), [{"severity": s, "by": "system", "by_rule": True} for s in ("high", "critical")],
                 "order: both are written to the ticket")

@@ -26,6 +26,7 @@ struct scenario {
 	const char *until; /* time of the same day, or a whole instant */
 	const char *expected;
 	bool names_channels; /* a step's line says whom it notifies first */
+	bool absence;        /* what comes after the last event is caught up with */
 };
 
 /* One ticket's events, played as the simulator does. */
@@ -182,6 +183,7 @@ run_scenario(const struct scenario *s)
 	(void)snprintf(text, sizeof(text), "%s%s%s", strlen(s->until) == 5 ? DAY : "", s->until,
 	               strlen(s->until) == 5 ? ":00Z" : "");
 	cr_assert(instant_parse(text, strlen(text), &until) == 0);
+	engine_set_absence(p.engine, s->absence);
 	cr_assert(engine_advance(p.engine, &p.ticket, until) == 0);
 	cr_expect(strcmp(p.out.data == NULL ? "" : p.out.data, s->expected) == 0, "%s:\n--- expected\n%s--- got\n%s",
 	          s->name, s->expected, p.out.data == NULL ? "" : p.out.data);
@@ -480,6 +482,42 @@ static const struct scenario ladders[] = {
      .names_channels = true},
 };
 
+/* A step that was dropped since its clock was paused, and then a rule's severity without that pause. */
+#define PAUSED_AND_A_RULE                                                                                              \
+	"policies = ({ name = \"p\"; match = {}; escalation = \"l\"; targets = ("                                      \
+	"{ metric = \"first_response\"; within = \"3h\"; }, "                                                          \
+	"{ metric = \"resolution\"; severity = \"critical\"; within = \"8h\"; }, "                                     \
+	"{ metric = \"resolution\"; within = \"2h\"; pause_on = [ \"pending\" ]; }); }); "                             \
+	"escalations = { l = ({ on = \"requested\"; notify = [ \"chat\" ]; repeat_every = \"20m\"; "                   \
+	"repeat_max = 1; }); }; reassessments = ({ name = \"late\"; on = \"breached\"; "                               \
+	"set = \"critical\"; reason = \"late\"; });",                                                                  \
+	    {"09:00 \"event\": \"opened\", \"severity\": \"low\"",                                                     \
+	     "09:10 \"event\": \"reply\", \"by\": \"customer\", \"text\": \"#escalate\"",                              \
+	     "09:20 \"event\": \"status\", \"status\": \"pending\""},                                                  \
+	    "13:00",                                                                                                   \
+	    "09:00 first_response.1 started due 12:00\n"                                                               \
+	    "09:00 resolution.1 started due 11:00\n"                                                                   \
+	    "09:10 resolution.1 escalated requested:1 step 1 repeat 0\n"                                               \
+	    "09:20 resolution.1 paused\n"                                                                              \
+	    "12:00 first_response.1 breached due 12:00\n"                                                              \
+	    "12:00 resolution.1 retargeted due 19:40\n"                                                                \
+	    "12:00 resolution.1 resumed due 19:40\n"
+
+static const struct scenario absences[] = {
+    {"every milestone is written, but only the gravest of a clock calls anybody",
+     LADDER("{ on = \"at_risk\"; notify = [ \"chat\" ]; }, { on = \"breached\"; notify = [ \"pager\" ]; }"),
+     {"09:00 " OPENED},
+     "13:00",
+     "09:00 first_response.1 started due 10:00\n"
+     "09:30 first_response.1 at_risk due 10:00 level 50%\n"
+     "09:45 first_response.1 at_risk due 10:00 level 15m\n"
+     "10:00 first_response.1 breached due 10:00\n"
+     "10:00 first_response.1 escalated breached step 2 repeat 0\n",
+     .absence = true},
+    {"a rule's severity takes the pause from a clock, and its step stays dropped", PAUSED_AND_A_RULE},
+    {"the same, caught up with", PAUSED_AND_A_RULE, .absence = true},
+};
+
 Test(engine, clocks)
 {
 	for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++)
@@ -498,60 +536,10 @@ Test(engine, ladders)
 		run_scenario(&ladders[i]);
 }
 
-/* After an absence every milestone is written, but only the gravest of a clock calls anybody. */
 Test(engine, absence)
 {
-	struct player p;
-	struct event_line *line;
-	struct instant until;
-	player_open(
-	    &p, LADDER("{ on = \"at_risk\"; notify = [ \"chat\" ]; }, { on = \"breached\"; notify = [ \"pager\" ]; }"));
-	cr_assert(event_line_new(&line) == 0);
-	play(&p, line, "09:00 " OPENED);
-	engine_set_absence(p.engine, true);
-	cr_assert(instant_parse("2026-03-02T13:00:00Z", 20, &until) == 0);
-	cr_assert(engine_advance(p.engine, &p.ticket, until) == 0);
-	cr_expect_str_eq(p.out.data, "09:00 first_response.1 started due 10:00\n"
-	                             "09:30 first_response.1 at_risk due 10:00 level 50%\n"
-	                             "09:45 first_response.1 at_risk due 10:00 level 15m\n"
-	                             "10:00 first_response.1 breached due 10:00\n"
-	                             "10:00 first_response.1 escalated breached step 2 repeat 0\n");
-	event_line_free(line);
-	player_close(&p);
-}
-
-/* A rule's severity takes the pause from a clock, whose step was dropped for it before: caught up with, as well. */
-Test(engine, absence_with_a_rule)
-{
-	for (int absence = 0; absence < 2; absence++) {
-		struct player p;
-		struct event_line *line;
-		struct instant until;
-		player_open(&p,
-		            "policies = ({ name = \"p\"; match = {}; escalation = \"l\"; targets = ("
-		            "{ metric = \"first_response\"; within = \"3h\"; }, "
-		            "{ metric = \"resolution\"; severity = \"critical\"; within = \"8h\"; }, "
-		            "{ metric = \"resolution\"; within = \"2h\"; pause_on = [ \"pending\" ]; }); }); "
-		            "escalations = { l = ({ on = \"requested\"; notify = [ \"chat\" ]; repeat_every = \"20m\"; "
-		            "repeat_max = 1; }); }; reassessments = ({ name = \"late\"; on = \"breached\"; "
-		            "set = \"critical\"; reason = \"late\"; });");
-		cr_assert(event_line_new(&line) == 0);
-		play(&p, line, "09:00 \"event\": \"opened\", \"severity\": \"low\"");
-		play(&p, line, "09:10 \"event\": \"reply\", \"by\": \"customer\", \"text\": \"#escalate\"");
-		play(&p, line, "09:20 \"event\": \"status\", \"status\": \"pending\"");
-		engine_set_absence(p.engine, absence);
-		cr_assert(instant_parse(DAY "13:00:00Z", 20, &until) == 0);
-		cr_assert(engine_advance(p.engine, &p.ticket, until) == 0);
-		cr_expect_str_eq(p.out.data, "09:00 first_response.1 started due 12:00\n"
-		                             "09:00 resolution.1 started due 11:00\n"
-		                             "09:10 resolution.1 escalated requested:1 step 1 repeat 0\n"
-		                             "09:20 resolution.1 paused\n"
-		                             "12:00 first_response.1 breached due 12:00\n"
-		                             "12:00 resolution.1 retargeted due 19:40\n"
-		                             "12:00 resolution.1 resumed due 19:40\n");
-		event_line_free(line);
-		player_close(&p);
-	}
+	for (size_t i = 0; i < sizeof(absences) / sizeof(absences[0]); i++)
+		run_scenario(&absences[i]);
 }
 
 /* A new configuration: a running clock keeps its target until an event of its ticket changes it, or all migrate. */
