@@ -16,13 +16,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from itertools import groupby
 from pathlib import Path
 
 import generate
 import oracle
-
-NAMING = ("metric", "cycle", "milestone", "level", "escalation", "step", "trigger", "repeat")
 
 
 def run_oracle(folder):
@@ -43,26 +40,11 @@ def run_slatectl(program, folder):
     return [json.loads(line) for line in done.stdout.splitlines()], refused
 
 
-def key(milestone):
-    return tuple(str(milestone.get(name)) for name in NAMING)
-
-
-def groups(milestones):
-    """Runs of milestones of one instant and ticket, each in a fixed order: within them the order is free."""
-    return [(place, sorted(run, key=key)) for place, run in groupby(milestones, lambda m: (m["at"], m["ticket"]))]
-
-
 def first_difference(expected, got):
-    """A sentence on the first place where the two disagree, or None. Only fields that both print are compared."""
-    for (place, wanted), (other_place, lines) in zip(groups(expected), groups(got)):
-        if place != other_place:
-            return f"expected {json.dumps(wanted[0])}\n     got {json.dumps(lines[0])}"
-        for one, other in zip(wanted, lines):
-            if any(one[name] != other[name] for name in one.keys() & other.keys()) or key(one) != key(other):
-                return f"expected {json.dumps(one)}\n     got {json.dumps(other)}"
-        if len(wanted) != len(lines):
-            longer, who = (wanted, "oracle") if len(wanted) > len(lines) else (lines, "slatectl")
-            return f"only of {who}: {json.dumps(longer[min(len(wanted), len(lines))])}"
+    """A sentence on the first milestone that the two do not have alike, in all of its fields and at the same place, or None."""
+    for one, other in zip(expected, got):
+        if one != other:
+            return f"expected {json.dumps(one)}\n     got {json.dumps(other)}"
     if len(expected) != len(got):
         longer, who = (expected, "oracle") if len(expected) > len(got) else (got, "slatectl")
         return f"only of {who}: {json.dumps(longer[min(len(expected), len(got))])}"

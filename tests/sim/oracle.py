@@ -580,8 +580,8 @@ class Ticket:
         clock.stop_running(now)
         clock.ended = True
 
-    def pause_or_resume(self, now):
-        for clock in self.live():
+    def pause_or_resume(self, now, metric):
+        for clock in self.live(metric):
             if clock.breached:
                 continue
             if self.status in clock.target.pause_on:
@@ -684,14 +684,14 @@ class Ticket:
     def run_timers(self, limit, all_at_limit):
         """Handles what is due before `limit`; at `limit` itself all, or only what comes before events."""
         while True:
-            ready = [(at, 0, METRICS.index(c.metric), c) for c in self.live() for at in [self.next_due(c)]
+            ready = [(at, False, METRICS.index(c.metric), 0, c) for c in self.live() for at in [self.next_due(c)]
                      if at is not None and (at < limit or at == limit and (all_at_limit or c.target.under))]
-            ready += [(s.at, 1, n, s) for n, s in enumerate(self.steps)
-                      if s.at < limit or all_at_limit and s.at == limit]
+            ready += [(s.at, True, METRICS.index(s.clock.metric) if s.clock else len(METRICS), n, s)
+                      for n, s in enumerate(self.steps) if s.at < limit or all_at_limit and s.at == limit]
             if not ready:
                 return
-            at, kind, _, what = min(ready, key=lambda r: r[:3])
-            if kind:
+            at, is_step, _, _, what = min(ready, key=lambda r: r[:4])
+            if is_step:
                 self.run_step(at, what)
                 continue
             levels = [t for t, when in what.levels() if when == at]
@@ -890,10 +890,11 @@ class Ticket:
                     self.end(now, clock, "met")
                 elif clock.metric != "assessment" or ending == "closed":
                     self.end(now, clock, "withdrawn", ending)
-        self.pause_or_resume(now)
         self.policy = self.config.policy_for(self.all_facts(), self.opened_at)
-        if former == "solved" and not ending:
-            self.start(now, "resolution", reopening=True)
+        for metric in METRICS:
+            self.pause_or_resume(now, metric)
+            if metric == "resolution" and former == "solved" and not ending:
+                self.start(now, "resolution", reopening=True)
 
     def on_severity(self, now, event):
         self.set_severity(now, self.config.severity(event["severity"]), event.get("by"))
