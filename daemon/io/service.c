@@ -209,7 +209,7 @@ make_parts(struct service *service, const char *path)
 	int r = service_load_config(path, &config);
 	if (r < 0)
 		return r;
-	r = service_know_config(service, config);
+	r = work_know_config(service, config);
 	if (r < 0) {
 		config_free(config);
 		return r;

@@ -119,19 +119,6 @@ service_load_config(const char *path, struct config **ret)
 	return r;
 }
 
-int
-service_know_config(struct service *service, struct config *config)
-{
-	struct known_config *known = calloc(1, sizeof(*known));
-	if (known == NULL)
-		return -ENOMEM;
-	known->config = config;
-	known->next = service->configs;
-	service->configs = known;
-	service->config = config;
-	return 0;
-}
-
 /* Why the configuration cannot follow the one in force while tickets are open, or NULL. */
 static const char *
 reload_obstacle(const struct service *service, const struct config *config)
@@ -157,17 +144,6 @@ reload_obstacle(const struct service *service, const struct config *config)
 		}
 	}
 	return NULL;
-}
-
-/* Severities may stand in another order from now on. */
-static void
-renumber_severities(struct service *service, const struct policy_set *former)
-{
-	struct live_walk walk = live_begin(&service->live);
-	for (struct live_ticket *t; (t = live_next(&walk)) != NULL;)
-		if (t->ticket.opened)
-			t->ticket.severity = (uint8_t)policy_set_severity(service->config->policies,
-			                                                  former->severities[t->ticket.severity].name);
 }
 
 /* Secrets are not part of the digest, so two configurations of one digest may differ in them. */
@@ -207,8 +183,7 @@ void
 service_reload(struct service *service)
 {
 	struct config *config;
-	const struct config *former_config = service->config;
-	const struct policy_set *former = former_config->policies;
+	const struct config *former = service->config;
 	memset(service->said, 0, sizeof(service->said)); /* somebody waits for the answer */
 	service->news = true;
 	int r = service_load_config(service->path, &config);
@@ -220,7 +195,7 @@ service_reload(struct service *service)
 		log_info("reload: the configuration is unchanged", log_text("configuration", config->digest));
 	}
 	if (obstacle == NULL &&
-	    (service_open_channels(service, config) < 0 || service_know_config(service, config) < 0))
+	    (service_open_channels(service, config) < 0 || work_configure(service, config) < 0))
 		obstacle = "a channel cannot be opened";
 	service_count_reload(service, obstacle == NULL ? "success" : *obstacle != '\0' ? "refused" : "unchanged");
 	service->reload_refused = obstacle != NULL && *obstacle != '\0';
@@ -231,16 +206,9 @@ service_reload(struct service *service)
 			config_free(config);
 		return;
 	}
-	engine_configure(service->engine, config->policies);
-	renumber_severities(service, former);
-	work_rematch(service);
-	work_migrate(service);
 	service_http_configure(service);
 	if (adapters_configure(service->adapters, config) < 0)
 		log_error("the adapters cannot be opened; restart slated");
-	service->config_written = false;
-	if (!service->flushing)
-		(void)service_use_connection(service);
-	note_unchanged(former_config, config);
+	note_unchanged(former, config);
 	log_info("reloaded", log_text("configuration", config->digest));
 }

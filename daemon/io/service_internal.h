@@ -182,8 +182,6 @@ void service_beat(struct service *service);
 /* service_config.c */
 /* Logs all problems. 0 or negative errno. */
 int service_load_config(const char *path, struct config **ret) __attribute__((warn_unused_result));
-/* Makes it the one in force, and its owner. 0 or -ENOMEM. */
-int service_know_config(struct service *service, struct config *config) __attribute__((warn_unused_result));
 /* Opens the configuration's channels in place of the present ones. */
 int service_open_channels(struct service *service, const struct config *config) __attribute__((warn_unused_result));
 void service_close_channels(struct service *service);
@@ -252,8 +250,9 @@ void work_reset(struct service *service);
 void work_flush(struct service *service);
 /* Sets the timer for the wheel's next instant. */
 void work_arm(struct service *service);
-/* Finds each ticket's policy in the configuration in force. */
-void work_rematch(struct service *service);
+/* Another configuration comes into force, and belongs to the service from then on: tickets and clocks go by it as it says.
+ * 0 or -ENOMEM. */
+int work_configure(struct service *service, struct config *config) __attribute__((warn_unused_result));
 /* Brings clocks of former configurations to the one in force, where it says so. */
 void work_migrate(struct service *service);
 /* Whether nothing waits for a flush. */
@@ -262,7 +261,9 @@ extern const struct feed_hooks work_feed_hooks;
 /* Counts a ticket's clocks and sets its timer. */
 void work_plan(struct service *service, struct live_ticket *live);
 
-/* work_load.c: the feed's hooks for what a load brings but for the events. */
+/* work_load.c: configurations, and the feed's hooks for what a load brings but for the events. */
+/* Makes it the one in force, and the service its owner. 0 or -ENOMEM. */
+int work_know_config(struct service *service, struct config *config) __attribute__((warn_unused_result));
 bool work_load_configuration(void *arg, const char *digest, const char *source);
 bool work_load_state(void *arg, const struct pg_value *values);
 bool work_load_clock(void *arg, const struct pg_value *values);

@@ -431,18 +431,21 @@ work_flush(struct service *service)
 		service_count_flush(service, rows - left);
 }
 
-void
-work_rematch(struct service *service)
+/* Finds each ticket's policy in the configuration in force. Severities may stand in another order there. */
+static int
+rematch(struct service *service, const struct policy_set *former)
 {
+	const struct policy_set *set = engine_policies(service->engine);
 	struct live_walk walk = live_begin(&service->live);
-	name_configs(service);
-	for (struct live_ticket *live; (live = live_next(&walk)) != NULL;) {
-		int r = engine_rematch(service->engine, &live->ticket);
-		if (r < 0) {
-			service_begin_anew(service, strerror(-r));
-			return;
-		}
+	int r = 0;
+	for (struct live_ticket *live; r == 0 && (live = live_next(&walk)) != NULL;) {
+		struct ticket *ticket = &live->ticket;
+		if (ticket->opened)
+			ticket->severity =
+			    (uint8_t)policy_set_severity(set, former->severities[ticket->severity].name);
+		r = engine_rematch(service->engine, ticket);
 	}
+	return r;
 }
 
 static bool
@@ -477,6 +480,25 @@ work_migrate(struct service *service)
 	}
 	work_flush(service);
 	work_arm(service);
+}
+
+int
+work_configure(struct service *service, struct config *config)
+{
+	const struct policy_set *former = service->config->policies;
+	if (work_know_config(service, config) < 0)
+		return -ENOMEM;
+	service->config_written = false; /* and is before what refers to it */
+	engine_configure(service->engine, config->policies);
+	name_configs(service);
+	int r = rematch(service, former);
+	if (r < 0)
+		service_begin_anew(service, strerror(-r));
+	else
+		work_migrate(service);
+	if (!service->flushing)
+		(void)service_use_connection(service);
+	return 0;
 }
 
 int

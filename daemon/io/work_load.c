@@ -1,4 +1,5 @@
-/* What a load brings but for the events: former configurations, tickets' states, their clocks and ladders. */
+/* The configurations that are known, and what a load brings but for the events: former ones of them, tickets' states, their
+ * clocks and ladders. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,6 +9,18 @@
 #include "service_internal.h"
 #include "slated/log.h"
 #include "slated/rows.h"
+
+int
+work_know_config(struct service *service, struct config *config)
+{
+	struct known_config *known = calloc(1, sizeof(*known));
+	if (known == NULL)
+		return -ENOMEM;
+	*known = (struct known_config){config, service->configs};
+	service->configs = known;
+	service->config = config;
+	return 0;
+}
 
 static const struct policy_set *
 find_set(void *arg, const char *digest)
