@@ -143,6 +143,7 @@ go_down(struct service *service)
 	feed_stop(service->feed);
 	timer_unset(service->timers);
 	service->flushing = false;
+	service->config_written = false; /* it may have been under way, or its commit may be lost */
 }
 
 void
