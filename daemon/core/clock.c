@@ -375,17 +375,24 @@ clock_withdraw(struct engine *engine, struct ticket *ticket, struct clock *clock
 	    (struct milestone){.kind = MILESTONE_WITHDRAWN, .at = now, .due_at = INSTANT_NEVER, .reason = reason});
 }
 
-/* The fired levels of `clock` as bits of `set`: another configuration numbers its levels otherwise. */
+/* The fired levels of `clock` as bits of `set`: another configuration numbers its levels otherwise. Those that it does not
+ * have are kept, too, as the clock may come back to one that has them; where LEVEL_MAX are taken they are forgotten. */
 static uint64_t
-clock_fired_in(const struct clock *clock, const struct policy_set *set)
+clock_fired_in(struct engine *engine, const struct clock *clock, const struct policy_set *set)
 {
+	const struct level_names *names = clock->set->levels;
+	uint64_t fired = 0;
 	if (set == clock->set)
 		return clock->fired;
-	uint64_t fired = 0;
-	for (size_t i = 0; i < clock->set->n_levels; i++)
-		for (size_t j = 0; (clock->fired >> i & 1) != 0 && j < set->n_levels; j++)
-			if (strcmp(clock->set->levels[i], set->levels[j]) == 0)
-				fired |= UINT64_C(1) << j;
+	for (size_t i = 0; i < names->n; i++) {
+		if ((clock->fired >> i & 1) == 0)
+			continue;
+		int id = policy_set_level(set, names->texts[i], strlen(names->texts[i]));
+		if (id == -ENOMEM)
+			engine->error = id;
+		if (id >= 0)
+			fired |= UINT64_C(1) << id;
+	}
 	return fired;
 }
 
@@ -432,7 +439,6 @@ clock_ran_out(const struct clock *clock)
 static void
 clock_aim(struct clock *clock, const struct policy_set *set, const struct policy *policy, const struct target *target)
 {
-	clock->fired = clock_fired_in(clock, set);
 	clock->set = set;
 	clock->policy = policy;
 	clock->target = target;
@@ -527,6 +533,7 @@ clock_retarget(struct engine *engine, struct ticket *ticket, struct clock *clock
 	bool was_paused = clock->state == CLOCK_PAUSED;
 	bool pauses = clock_pauses(target, ticket);
 	clock->dirty = true;
+	clock->fired = clock_fired_in(engine, clock, set);
 	clock_aim(clock, set, policy, target);
 	if (was_paused && !pauses) {
 		clock->state = CLOCK_RUNNING;

@@ -78,8 +78,10 @@ policy_set_new(struct policy_set **ret)
 
 	if (set == NULL)
 		return -ENOMEM;
-	int r = calendar_new_always(&set->always);
+	set->levels = calloc(1, sizeof(*set->levels));
+	int r = set->levels == NULL ? -ENOMEM : calendar_new_always(&set->always);
 	if (r < 0) {
+		free(set->levels);
 		free(set);
 		return r;
 	}
@@ -165,8 +167,9 @@ policy_set_free(struct policy_set *set)
 	for (size_t i = 0; i < set->n_ladders; i++)
 		ladder_clear(&set->ladders[i]);
 	free(set->ladders);
-	for (size_t i = 0; i < set->n_levels; i++)
-		free(set->levels[i]);
+	for (size_t i = 0; i < set->levels->n; i++)
+		free(set->levels->texts[i]);
+	free(set->levels);
 	/* A union stands after its members and borrows them. */
 	for (size_t i = set->n_calendars; i > 0; i--)
 		calendar_free(set->calendars[i - 1]);
@@ -181,6 +184,22 @@ policy_set_free(struct policy_set *set)
 	}
 	free(set->severities);
 	free(set);
+}
+
+int
+policy_set_level(const struct policy_set *set, const char *text, size_t len)
+{
+	struct level_names *names = set->levels;
+	for (size_t i = 0; i < names->n; i++)
+		if (strncmp(names->texts[i], text, len) == 0 && names->texts[i][len] == '\0')
+			return (int)i;
+	if (names->n == LEVEL_MAX)
+		return -ENOSPC;
+	char *copy = strndup(text, len);
+	if (copy == NULL)
+		return -ENOMEM;
+	names->texts[names->n] = copy;
+	return (int)names->n++;
 }
 
 struct calendar *

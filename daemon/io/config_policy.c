@@ -137,22 +137,14 @@ allowance_ambiguous(struct loader *loader, const config_setting_t *setting, cons
 static bool
 level_number(struct loader *loader, const config_setting_t *setting, const char *text, uint8_t *ret)
 {
-	struct policy_set *set = loader->set;
-
-	for (size_t i = 0; i < set->n_levels; i++)
-		if (strcmp(set->levels[i], text) == 0) {
-			*ret = (uint8_t)i;
-			return true;
-		}
-	if (set->n_levels == LEVEL_MAX) {
+	int r = policy_set_level(loader->set, text, strlen(text));
+	if (r == -ENOSPC)
 		loader_problem(loader, setting, NULL, "there are more than %d different levels", LEVEL_MAX);
-		return false;
-	}
-	set->levels[set->n_levels] = loader_strdup(loader, text);
-	if (set->levels[set->n_levels] == NULL)
-		return false;
-	*ret = (uint8_t)set->n_levels++;
-	return true;
+	else if (r < 0)
+		loader->error = r;
+	else
+		*ret = (uint8_t)r;
+	return r >= 0;
 }
 
 static void

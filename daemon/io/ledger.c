@@ -399,9 +399,9 @@ put_clock(struct ledger *ledger, const struct engine *engine, const struct ticke
 {
 	char *levels[LEVEL_MAX];
 	size_t n = 0;
-	for (size_t i = 0; i < clock->set->n_levels; i++)
+	for (size_t i = 0; i < clock->set->levels->n; i++)
 		if ((clock->fired >> i & 1) != 0)
-			levels[n++] = clock->set->levels[i];
+			levels[n++] = clock->set->levels->texts[i];
 	struct batch *batch = begin_row(ledger, ticket->id);
 	batch_put_number(batch, C_TICKET, (int64_t)ticket->id);
 	batch_put_text(batch, C_METRIC, metric_names[clock->metric]);

@@ -362,11 +362,15 @@ restore_levels(struct pg_value value, struct clock *clock)
 {
 	struct pg_value levels[LEVEL_MAX];
 	int n = value.data == NULL ? 0 : pg_read_array(value, levels, LEVEL_MAX);
-	for (int i = 0; i < n; i++)
-		for (size_t j = 0; j < clock->set->n_levels; j++)
-			if (strlen(clock->set->levels[j]) == levels[i].len &&
-			    memcmp(clock->set->levels[j], levels[i].data, levels[i].len) == 0)
-				clock->fired |= UINT64_C(1) << j;
+	for (int i = 0; i < n; i++) {
+		if (levels[i].data == NULL)
+			continue;
+		int id = policy_set_level(clock->set, levels[i].data, levels[i].len);
+		if (id == -ENOMEM)
+			return id;
+		if (id >= 0)
+			clock->fired |= UINT64_C(1) << id;
+	}
 	return n < 0 ? n : 0;
 }
 
@@ -505,9 +509,9 @@ row_write_ladder(struct text *text, const struct ticket *ticket)
 static const char *
 find_level(const struct policy_set *set, const char *level)
 {
-	for (size_t i = 0; level != NULL && i < set->n_levels; i++)
-		if (strcmp(set->levels[i], level) == 0)
-			return set->levels[i];
+	for (size_t i = 0; level != NULL && i < set->levels->n; i++)
+		if (strcmp(set->levels->texts[i], level) == 0)
+			return set->levels->texts[i];
 	return NULL;
 }
 

@@ -209,6 +209,12 @@ rule_has_hook(const struct rule *rule)
 	return rule->kind == RULE_HOOK || rule->kind == RULE_HOOK_URL;
 }
 
+/* Distinct level texts by id: those of the configuration first, then what clocks of others have fired and brought along. */
+struct level_names {
+	char *texts[LEVEL_MAX];
+	size_t n;
+};
+
 /* One configuration, as far as the model goes. Calendars are searched, so a policy set belongs to one thread. */
 struct policy_set {
 	struct severity *severities; /* most severe first */
@@ -218,8 +224,7 @@ struct policy_set {
 	struct calendar *always;
 	struct calendar **calendars; /* in order of definition, after their members */
 	size_t n_calendars;
-	char *levels[LEVEL_MAX]; /* distinct level texts by id */
-	size_t n_levels;
+	struct level_names *levels;
 	struct ladder *ladders;
 	size_t n_ladders;
 	struct policy *policies;
@@ -240,6 +245,10 @@ struct calendar *policy_set_calendar(const struct policy_set *set, const char *n
 /* The ladder or policy of that name, or NULL. */
 const struct ladder *policy_set_ladder(const struct policy_set *set, const char *name);
 const struct policy *policy_set_policy(const struct policy_set *set, const char *name);
+
+/* The id of a level's text, which need not end in a NUL; one that is new to the set gets the next. -ENOSPC where there is
+ * none left, or -ENOMEM. */
+int policy_set_level(const struct policy_set *set, const char *text, size_t len);
 
 /* The index of a severity by name or alias, case-blind, or -1. */
 int policy_set_severity(const struct policy_set *set, const char *name);

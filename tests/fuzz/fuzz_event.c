@@ -74,8 +74,8 @@ make_policies(void)
 	set->n_severities = 1;
 	set->policies = &policy;
 	set->n_policies = 1;
-	set->levels[0] = level.text;
-	set->n_levels = 1;
+	set->levels->texts[0] = level.text;
+	set->levels->n = 1;
 	return set;
 }
 

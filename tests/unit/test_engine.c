@@ -574,6 +574,38 @@ Test(engine, reload)
 	}
 }
 
+/* A level that has fired does not fire again where the clock comes back to its configuration from one that lacks it. */
+Test(engine, levels_of_a_former_configuration)
+{
+	static const char former[] = POLICY("{ metric = \"resolution\"; within = \"4h\"; at_risk = [ \"25%\", \"75%\" ]; }");
+	static const char latter[] = POLICY("{ metric = \"resolution\"; within = \"4h\"; at_risk = [ \"50%\" ]; }");
+	struct player p;
+	struct event_line *line;
+	player_open(&p, former);
+	const struct policy_set *first = engine_policies(p.engine);
+	struct config *config = read_config(latter);
+	cr_assert(event_line_new(&line) == 0);
+	play(&p, line, "09:00 " OPENED);
+	play(&p, line, "10:30 \"event\": \"reply\", \"by\": \"customer\"");
+	for (int back = 0; back < 2; back++) {
+		struct instant at = p.ticket.last_at;
+		engine_configure(p.engine, back ? first : config->policies);
+		cr_assert(engine_rematch(p.engine, &p.ticket) == 0);
+		cr_assert(engine_migrate(p.engine, &p.ticket, at) == 0);
+		play(&p, line, back ? "12:30 \"event\": \"reply\", \"by\": \"customer\""
+		                    : "11:30 \"event\": \"reply\", \"by\": \"customer\"");
+	}
+	cr_expect_str_eq(p.out.data, "09:00 resolution.1 started due 13:00\n"
+	                             "10:00 resolution.1 at_risk due 13:00 level 25%\n"
+	                             "10:30 resolution.1 retargeted due 13:00\n"
+	                             "11:00 resolution.1 at_risk due 13:00 level 50%\n"
+	                             "11:30 resolution.1 retargeted due 13:00\n"
+	                             "12:00 resolution.1 at_risk due 13:00 level 75%\n");
+	event_line_free(line);
+	player_close(&p);
+	config_free(config);
+}
+
 /* A ticket whose opening was refused for its severity is opened as of then, once the severity is put right. */
 Test(engine, held)
 {
