@@ -87,8 +87,9 @@ ladder_trigger_clock(struct engine *engine, struct ticket *ticket, struct clock 
 {
 	struct instant since = kind == TRIGGER_BREACHED ? INSTANT_UNSET : instant_min(at, engine->catch_start);
 	ladder_drop_levels(ticket, clock, since);
-	ladder_trigger(engine, ticket, policy_ladder(clock->policy, clock->target),
-	               (struct run){.clock = clock, .kind = kind, .level = level, .trigger_at = at});
+	ladder_trigger(
+	    engine, ticket, policy_ladder(clock->policy, clock->target),
+	    (struct run){.clock = clock, .set = clock->set, .kind = kind, .level = level, .trigger_at = at});
 }
 
 void
@@ -100,13 +101,16 @@ ladder_trigger_ticket(struct engine *engine, struct ticket *ticket, enum trigger
 		if (clock_is_active(clock) && !instant_equal(clock->due_at, INSTANT_NEVER) &&
 		    (nearest == NULL || instant_before(clock->due_at, nearest->due_at)))
 			nearest = clock;
+	const struct policy_set *set = engine->set;
 	const struct ladder *ladder = NULL;
-	if (nearest != NULL)
+	if (nearest != NULL) {
+		set = nearest->set;
 		ladder = policy_ladder(nearest->policy, nearest->target);
-	else if (ticket->policy != NULL)
+	} else if (ticket->policy != NULL) {
 		ladder = ticket->policy->escalation;
+	}
 	ladder_trigger(engine, ticket, ladder,
-	               (struct run){.clock = nearest, .kind = kind, .number = number, .trigger_at = at});
+	               (struct run){.clock = nearest, .set = set, .kind = kind, .number = number, .trigger_at = at});
 }
 
 void

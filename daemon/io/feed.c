@@ -46,9 +46,9 @@ static const char *const phase_sql[] = {
     [PHASE_BEGIN] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_seqscan = on; "
                     "SET LOCAL max_parallel_workers_per_gather TO DEFAULT",
     [PHASE_SNAPSHOT] = "SELECT pg_current_snapshot()::text, clock_timestamp()",
-    [PHASE_CONFIGURATIONS] = "SELECT digest, source FROM sla.configuration WHERE digest <> $1 AND digest IN "
+    [PHASE_CONFIGURATIONS] = "SELECT digest, source FROM sla.configuration WHERE digest <> $1 AND (digest IN "
                              "(SELECT c.configuration FROM sla.clock c JOIN sla.ticket_state s USING (ticket_id) "
-                             "WHERE NOT s.closed)",
+                             "WHERE NOT s.closed) OR digest IN (" LADDER_CONFIGURATIONS("NOT s.closed") "))",
     [PHASE_STATES] = COPY("SELECT " STATE_COLUMNS " FROM sla.ticket_state s WHERE NOT s.closed AND %s"),
     [PHASE_CLOCKS] = COPY("SELECT " CLOCK_COLUMNS " FROM sla.clock c JOIN sla.ticket_state s USING (ticket_id) "
                           "WHERE NOT s.closed AND %s AND (c.ended_at IS NULL OR NOT EXISTS (SELECT FROM sla.clock l "

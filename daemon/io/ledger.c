@@ -463,7 +463,7 @@ put_state(struct ledger *ledger, const struct engine *engine, const struct live_
 	batch_put_instant(batch, S_ACK, opened ? ticket->ack_at : INSTANT_NEVER);
 	ledger->scratch.len = 0;
 	if (opened)
-		row_write_ladder(&ledger->scratch, ticket);
+		row_write_ladder(&ledger->scratch, ticket, ledger->names.digest, ledger->names.arg);
 	batch_put_text(batch, S_LADDER,
 	               ledger->scratch.len > 0 && !ledger->scratch.failed ? ledger->scratch.data : NULL);
 	for (unsigned i = 0; i < ATTRIBUTE_COUNT; i++)

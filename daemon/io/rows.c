@@ -482,7 +482,7 @@ row_read_clock(struct row_reader *reader, const struct pg_value values[static CL
 }
 
 void
-row_write_ladder(struct text *text, const struct ticket *ticket)
+row_write_ladder(struct text *text, const struct ticket *ticket, row_digest_of *digest_of, void *arg)
 {
 	char number[200];
 	bool holds = ticket->hold_at.us != INT64_MIN;
@@ -500,6 +500,10 @@ row_write_ladder(struct text *text, const struct ticket *ticket)
 		text_add_json(text, run->ladder->name);
 		text_add_string(text, ", ");
 		text_add_json(text, run->level);
+		if (run->clock == NULL || run->set != run->clock->set) {
+			text_add_string(text, ", ");
+			text_add_json(text, digest_of(arg, run->set));
+		}
 		text_add_string(text, "]");
 	}
 	text_add_string(text, "]}");
@@ -515,34 +519,52 @@ find_level(const struct policy_set *set, const char *level)
 	return NULL;
 }
 
+/* What is needed to put a ticket's steps back. */
+struct ladder_reader {
+	const struct policy_set *set;
+	row_find_set *find_set;
+	void *arg;
+	struct ticket *ticket;
+	unsigned *lost;
+	char *problem;
+};
+
+/* The configuration of a step, or NULL. */
+static const struct policy_set *
+find_step_set(const struct ladder_reader *reader, const json_t *step, const struct clock *clock)
+{
+	const char *digest = json_string_value(json_array_get(step, 9));
+	if (digest != NULL)
+		return reader->find_set(reader->arg, digest);
+	return clock != NULL ? clock->set : reader->set;
+}
+
 static int
-restore_step(json_t *step, const struct policy_set *set, struct ticket *ticket, struct run **tail, unsigned *ret_lost,
-             char problem[static REFUSAL_SIZE])
+restore_step(const struct ladder_reader *reader, json_t *step)
 {
 	json_t *metric_or_null;
 	json_t *level_or_null;
-	const char *ladder;
+	const char *name;
 	int kind;
 	int number;
 	int repeat;
 	int index;
 	json_int_t trigger_at;
 	json_int_t next_at;
-	/* Unpacking knows optional members of objects only, so what may be null is taken as it is. */
-	if (json_unpack(step, "[oiiiiIIso!]", &metric_or_null, &kind, &number, &repeat, &index, &trigger_at, &next_at,
-	                &ladder, &level_or_null) != 0)
-		return refuse(-EBADMSG, problem, "ladder: a step has another form");
+	/* Unpacking knows optional members of objects only, so what may be null is taken as it is; and so is the last. */
+	if (json_unpack(step, "[oiiiiIIso]", &metric_or_null, &kind, &number, &repeat, &index, &trigger_at, &next_at,
+	                &name, &level_or_null) != 0)
+		return refuse(-EBADMSG, reader->problem, "ladder: a step has another form");
 	const char *metric = json_string_value(metric_or_null);
 	const char *level = json_string_value(level_or_null);
 	int m = metric == NULL ? -1 : name_index(metric_names, METRIC_COUNT, metric);
-	struct clock *clock = m < 0 ? NULL : ticket_clock(ticket, (enum metric)m);
-	if (clock != NULL)
-		set = clock->set;
-	const struct ladder *found = policy_set_ladder(set, ladder);
-	const char *known = find_level(set, level);
-	if (found == NULL || index < 0 || (size_t)index >= found->n_steps || (metric != NULL && clock == NULL) ||
+	struct clock *clock = m < 0 ? NULL : ticket_clock(reader->ticket, (enum metric)m);
+	const struct policy_set *set = find_step_set(reader, step, clock);
+	const struct ladder *ladder = set == NULL ? NULL : policy_set_ladder(set, name);
+	const char *known = set == NULL ? NULL : find_level(set, level);
+	if (ladder == NULL || index < 0 || (size_t)index >= ladder->n_steps || (metric != NULL && clock == NULL) ||
 	    (level != NULL && known == NULL)) {
-		++*ret_lost;
+		++*reader->lost;
 		return 0;
 	}
 	struct run *run = calloc(1, sizeof(*run));
@@ -550,7 +572,8 @@ restore_step(json_t *step, const struct policy_set *set, struct ticket *ticket, 
 		return -ENOMEM;
 	*run = (struct run){
 	    .clock = clock,
-	    .ladder = found,
+	    .set = set,
+	    .ladder = ladder,
 	    .level = known,
 	    .trigger_at = {trigger_at},
 	    .next_at = {next_at},
@@ -559,6 +582,7 @@ restore_step(json_t *step, const struct policy_set *set, struct ticket *ticket, 
 	    .step = (uint16_t)index,
 	    .kind = (uint8_t)kind,
 	};
+	struct run **tail = &reader->ticket->runs;
 	while (*tail != NULL)
 		tail = &(*tail)->next;
 	*tail = run;
@@ -566,9 +590,10 @@ restore_step(json_t *step, const struct policy_set *set, struct ticket *ticket, 
 }
 
 int
-row_restore_ladder(const char *ladder, const struct policy_set *set, struct ticket *ticket, unsigned *ret_lost,
-                   char problem[static REFUSAL_SIZE])
+row_restore_ladder(const char *ladder, const struct policy_set *set, row_find_set *find_set, void *arg,
+                   struct ticket *ticket, unsigned *ret_lost, char problem[static REFUSAL_SIZE])
 {
+	const struct ladder_reader reader = {set, find_set, arg, ticket, ret_lost, problem};
 	json_int_t hold_at;
 	json_int_t hold_until;
 	json_t *steps;
@@ -585,7 +610,7 @@ row_restore_ladder(const char *ladder, const struct policy_set *set, struct tick
 		ticket->hold_until = (struct instant){hold_until};
 	}
 	for (size_t i = 0; r == 0 && i < json_array_size(steps); i++)
-		r = restore_step(json_array_get(steps, i), set, ticket, &ticket->runs, ret_lost, problem);
+		r = restore_step(&reader, json_array_get(steps, i));
 	json_decref(json);
 	return r;
 }

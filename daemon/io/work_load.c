@@ -109,7 +109,8 @@ work_load_ladders(void *arg)
 	char *ladder;
 	unsigned lost = 0;
 	while ((ladder = live_take_ladder(&service->live, &live)) != NULL) {
-		int r = row_restore_ladder(ladder, engine_policies(service->engine), &live->ticket, &lost, problem);
+		int r = row_restore_ladder(ladder, engine_policies(service->engine), find_set, service, &live->ticket, &lost,
+		                           problem);
 		free(ladder);
 		if (r < 0) {
 			service_problem(service, "ladder steps could not be read",

@@ -17,7 +17,8 @@ static const char clocks_sql[] =
 enum { COLUMN_CLOCK = STATE_COLUMN_COUNT, COLUMN_NAME = COLUMN_CLOCK + CLOCK_COLUMN_COUNT, COLUMNS };
 
 static const char configurations_sql[] =
-    "SELECT f.digest, f.source FROM sla.configuration f WHERE f.digest IN (SELECT c.configuration " OPEN_TICKETS ")";
+    "SELECT f.digest, f.source FROM sla.configuration f WHERE f.digest IN (SELECT c.configuration " OPEN_TICKETS ") "
+    "OR f.digest IN (" LADDER_CONFIGURATIONS("s.status <> 'closed'") ")";
 
 static int
 add_former(struct standing *standing, const char *digest, const char *source, size_t len)
@@ -112,8 +113,8 @@ end_ticket(struct reading *reading)
 	if (!reading->has_ticket)
 		return 0;
 	if (reading->ladder != NULL)
-		r = row_restore_ladder(reading->ladder, engine_policies(reading->engine), &reading->ticket, &lost,
-		                       problem);
+		r = row_restore_ladder(reading->ladder, engine_policies(reading->engine), find_set, reading->standing,
+		                       &reading->ticket, &lost, problem);
 	r = r < 0 ? refuse_row(r, problem) : reading->each(reading->arg, reading->name, &reading->ticket);
 	ticket_clear(&reading->ticket);
 	free(reading->ladder);

@@ -6,6 +6,7 @@
 
 #include "slated/engine.h"
 #include "slated/live.h"
+#include "slated/rows.h"
 
 struct ledger;
 struct pg;
@@ -28,7 +29,7 @@ void ledger_clear(struct ledger *ledger);
 /* Whom to notify, and the digests of configurations by their policies; borrowed. */
 struct ledger_names {
 	const struct config *config; /* in force: its channels */
-	const char *(*digest)(void *arg, const struct policy_set *set);
+	row_digest_of *digest;
 	void *arg;
 };
 void ledger_set_names(struct ledger *ledger, const struct ledger_names *names);

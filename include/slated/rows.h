@@ -70,12 +70,21 @@ int row_read_clock(struct row_reader *reader, const struct pg_value values[stati
 
 struct text;
 
-/* The ticket's ladder steps in hand and its hold, as JSON text; nothing where there is nothing to keep. */
-void row_write_ladder(struct text *text, const struct ticket *ticket);
+/* The digest of a configuration, by its policies. */
+typedef const char *row_digest_of(void *arg, const struct policy_set *set);
 
-/* Puts back what row_write_ladder() wrote. Steps that the configurations no longer have are left out and counted in
- * *ret_lost. 0, -EBADMSG, -ENOMEM. */
-int row_restore_ladder(const char *ladder, const struct policy_set *set, struct ticket *ticket, unsigned *ret_lost,
-                       char problem[static REFUSAL_SIZE]) __attribute__((warn_unused_result));
+/* The ticket's ladder steps in hand and its hold, as JSON text; nothing where there is nothing to keep. */
+void row_write_ladder(struct text *text, const struct ticket *ticket, row_digest_of *digest_of, void *arg);
+
+/* The digests that ladders name, of the rows `s` of sla.ticket_state that `condition` takes. */
+#define LADDER_CONFIGURATIONS(condition)                                                                               \
+	"SELECT x.step ->> 9 FROM sla.ticket_state s, json_array_elements(s.ladder::json -> 'steps') AS x (step) "     \
+	"WHERE s.ladder IS NOT NULL AND " condition
+
+/* Puts back what row_write_ladder() wrote. A step that names no configuration is of its clock's, or of `set`. Steps that
+ * the configurations do not have are left out and counted in *ret_lost. 0, -EBADMSG, -ENOMEM. */
+int row_restore_ladder(const char *ladder, const struct policy_set *set, row_find_set *find_set, void *arg,
+                       struct ticket *ticket, unsigned *ret_lost, char problem[static REFUSAL_SIZE])
+    __attribute__((warn_unused_result));
 
 #endif

@@ -80,8 +80,9 @@ enum trigger_kind {
 struct run {
 	struct run *next;    /* in the order in which they were set going */
 	struct clock *clock; /* NULL: the ticket's */
+	const struct policy_set *set; /* the ladder's; the clock, if any, may have gone on to another */
 	const struct ladder *ladder;
-	const char *level; /* TRIGGER_LEVEL: its text, of the clock's configuration */
+	const char *level; /* TRIGGER_LEVEL: its text, of the ladder's configuration */
 	struct instant trigger_at;
 	struct instant next_at; /* when it fires next; an acknowledgement that holds it has moved this */
 	uint32_t number;        /* N of requested:N and reassessed:N */

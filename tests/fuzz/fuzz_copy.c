@@ -70,7 +70,7 @@ read_state(struct row_reader *reader, struct engine *engine, const struct pg_val
 	int r = row_read_state(reader, values, engine, &ticket, &seq, &ladder, problem);
 	demand(r == 0 || problem[0] != '\0');
 	if (r == 0 && ladder != NULL)
-		r = row_restore_ladder(ladder, make_policies(), &ticket, &lost, problem);
+		r = row_restore_ladder(ladder, make_policies(), find_set, make_policies(), &ticket, &lost, problem);
 	demand(r == 0 || problem[0] != '\0');
 	free(ladder);
 	ticket_clear(&ticket);

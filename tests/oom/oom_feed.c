@@ -206,7 +206,8 @@ restore(struct driver *driver)
 	struct live_ticket *live;
 	char *ladder;
 	while (r == 0 && (ladder = live_take_ladder(&driver->live, &live)) != NULL) {
-		r = row_restore_ladder(ladder, driver->config->policies, &live->ticket, &lost, problem);
+		r = row_restore_ladder(ladder, driver->config->policies, find_set, driver, &live->ticket, &lost,
+		                       problem);
 		free(ladder);
 	}
 	return r == 0 && lost > 0 ? -EPROTO : r;

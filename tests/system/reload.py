@@ -32,6 +32,38 @@ def reload(daemon, line):
     return found, daemon.log.lines[since:]
 
 
+def test_steps_in_hand(bench, write):
+    """Steps that were set going go on as their configuration has them, across a reload and a restart."""
+    db = bench.db
+
+    def configure(ladder):
+        text = write(calendar="", level="75%").read_text()
+        text = text.replace('loud = ( { on = "at_risk"; notify = [ "ops" ]; } )', f"loud = ( {ladder} )")
+        # No clock runs at this severity, so the steps are the ticket's own.
+        path.write_text(text.replace('within = "1h";', 'severity = "high"; within = "1h";'))
+
+    path = write()
+    configure('{ on = "requested"; notify = [ "ops" ]; repeat_every = "1s"; }')
+    daemon = bench.daemon(path)
+    ticket = db.insert("ticket", severity="low")
+    db.insert("reply", ticket_id=ticket, author="customer", body="#escalate")
+    fired = f"(SELECT count(*) FROM sla.milestone WHERE ticket_id = {ticket} AND milestone = 'escalated')"
+    db.wait(f"{fired} >= 1")
+    configure('{ on = "breached"; notify = [ "ops" ]; }, { on = "requested"; notify = [ "assignee" ]; }')
+    reload(daemon, "^reloaded")
+    count = db.value(f"SELECT {fired}")
+    db.wait(f"{fired} >= {count} + 2")
+    bench.stopped(daemon)
+    daemon = bench.daemon(path)
+    count = db.value(f"SELECT {fired}")
+    db.wait(f"{fired} >= {count} + 2")
+    bench.equal(db.rows(f"SELECT DISTINCT step, notify::text AS notify FROM sla.milestone WHERE ticket_id = {ticket} "
+                        "AND milestone = 'escalated'"), [{"step": 1, "notify": "{ops}"}],
+                "steps in hand: they go on as they were, across a reload and a restart")
+    db.run(f"UPDATE sla.ticket SET status = 'closed' WHERE id = {ticket}")
+    bench.stopped(daemon)
+
+
 def test(bench):
     db = bench.db
     receiver = bench.receiver()
@@ -140,6 +172,7 @@ def test(bench):
     found, _ = reload(daemon, "^reload refused")
     bench.check('severity \\"low\\"' in found, "a severity that an open ticket has: refused, by name", found)
     bench.stopped(daemon)
+    test_steps_in_hand(bench, write)
     write(within="9s")
     path.write_text(path.read_text() + "nonsense = 1;\n")
     daemon = bench.daemon(path, loaded=False)
