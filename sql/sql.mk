@@ -31,7 +31,8 @@ SQL_MIGRATIONS = \
 	sql/0027_cheaper_triggers.sql \
 	sql/0028_claims.sql \
 	sql/0029_ahead.sql \
-	sql/0030_decisions.sql
+	sql/0030_decisions.sql \
+	sql/0031_overtaken_hooks.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 

@@ -77,6 +77,10 @@ is_overtaken(const struct db_data *data, const struct db_reassessment *r)
 		if (event->ticket == r->ticket && event->event.kind == EVENT_SEVERITY &&
 		    event->event.by != ACTOR_SYSTEM && (event->seq > r->seq || instant_before(r->at, event->event.at)))
 			return true;
+	DB_EACH (const struct db_reassessment, later, data, DB_REASSESSMENTS)
+		if (r->hook && later->ticket == r->ticket && later->id > r->id && !later->hook &&
+		    (later->outcome == NULL || db_same(later->outcome, "applied")))
+			return true;
 	return false;
 }
 

@@ -8,7 +8,7 @@ from harness import run, wait_until, webhook
 
 CONFIG = """
 severities = ( {{ name = "critical"; aliases = [ "S1" ]; }}, {{ name = "high"; }}, {{ name = "low"; }} );
-policies = ( {{ name = "quick"; match = {{ category = "back"; }}; targets = ( {{ metric = "first_response"; within = "2s"; }} ); }},
+policies = ( {{ name = "quick"; match = {{ category = [ "back", "later" ]; }}; targets = ( {{ metric = "first_response"; within = "2s"; }} ); }},
     {{ name = "all"; escalation = "loud"; targets = ( {{ metric = "first_response"; within = "1h"; }},
     {{ metric = "assessment"; within = "1h"; }} ); }} );
 escalations = {{ loud = ( {{ on = "reassessed"; notify = [ "ops" ]; }} ); }};
@@ -40,6 +40,7 @@ exit) echo '{"severity": "critical"}'; exit 1 ;;
 signal) kill -9 $$ ;;
 many) echo + >>many; sleep 0.3; echo - >>many; echo '{}' ;;
 wait) : >waiting; while ! [ -e go ]; do sleep 0.05; done; echo '{"severity": "critical"}' ;;
+later) : >asked; while ! [ -e told ]; do sleep 0.05; done; echo '{"severity": "critical"}' ;;
 crash) echo "$input" >>crash; [ -e crashed ] || { : >crashed; while [ -e crashed ]; do sleep 0.1; done; }; echo '{"severity": "low", "reason": "At last."}' ;;
 esac
 """
@@ -97,7 +98,10 @@ def rules(bench, port):
     found = [rule(name, f'hook = [ "{program}", "{name}" ]') for name in names]
     found += [rule(name, f'hook = [ "{program}", "{name}" ]', timeout="1s") for name in ("slow", "group")]
     found += ['{ name = "graver"; on = "breached"; match = { category = "back"; }; set = "+1"; reason = "Late."; }',
-              rule("back", f'hook = [ "{program}", "back" ]', on="breached")]
+              rule("back", f'hook = [ "{program}", "back" ]', on="breached"), rule("later", f'hook = [ "{program}", "later" ]'),
+              '{ name = "late"; on = "breached"; match = { category = "later"; }; set = "critical"; reason = "Late."; }',
+              '{ name = "lighter"; on = "severity_changed"; match = { category = "later"; severity = "critical"; }; set = "low"; '
+              'reason = "Not that grave."; }']
     found += [rule("disputed", f'hook = [ "{program}", "brief" ]', on="dispute"),
               rule("missing", f'hook = [ "{bench.folder}/nowhere" ]'),
               rule("http-refused", 'hook_url = "http://127.0.0.1:9/"')]
@@ -228,6 +232,25 @@ def test_back(bench):
                 "back: the ticket and the daemon have the same severity")
 
 
+def test_later(bench):
+    """Rules decide after a hook has answered, and all of it is written to the ticket together: the hook's answer is the older."""
+    ticket = open_ticket(bench, "later")
+    writer = bench.session()
+    wait_until("the hook", lambda: (bench.folder / "asked").exists())
+    writer.run(f"BEGIN; SELECT FROM sla.ticket WHERE id = {ticket} FOR UPDATE")
+    (bench.folder / "told").touch()
+    bench.db.wait(f"(SELECT count(severity) FROM sla.reassessment WHERE ticket_id = {ticket}) = 3")
+    writer.run("COMMIT")
+    bench.db.wait(f"NOT EXISTS (SELECT FROM sla.reassessment WHERE ticket_id = {ticket} AND outcome IS NULL)")
+    bench.equal([(r["rule"], r["severity"], r["outcome"]) for r in outcome(bench, ticket)],
+                [("later", "critical", "overtaken"), ("late", "critical", "applied"), ("lighter", "low", "applied")],
+                "later: what rules decide after a hook was asked stands")
+    bench.db.wait_applied(ticket)
+    bench.equal(bench.db.rows("SELECT t.severity AS ticket, s.severity AS daemon FROM sla.ticket t JOIN sla.ticket_state s "
+                              f"ON s.ticket_id = t.id WHERE t.id = {ticket}"), [{"ticket": "low", "daemon": "low"}],
+                "later: on the ticket and in the daemon")
+
+
 def test_crash(bench, daemon, path):
     ticket = open_ticket(bench, "crash")
     wait_until("the hook", lambda: (bench.folder / "crashed").exists())
@@ -270,6 +293,7 @@ def test(bench):
     test_four(bench)
     test_overtaken(bench)
     test_back(bench)
+    test_later(bench)
     daemon = test_crash(bench, daemon, path)
     daemon = test_gone(bench, daemon, path)
     bench.equal(bench.db.value("SELECT count(*) FROM sla.event WHERE refused IS NOT NULL"), 0, "no event was refused")
