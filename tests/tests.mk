@@ -478,7 +478,7 @@ tests_sim_simulate_SOURCES = tests/sim/simulate.c tests/sim/database.c tests/sim
 	tests/sim/wire.c tests/sim/wire.h tests/sim/world.c tests/sim/world.h tests/unit/seed.h \
 	$(history_sources)
 tests_sim_simulate_LDADD = $(slated_LDADD)
-EXTRA_DIST += tests/sim/sim.conf tests/sim/mutate tests/sim/soak
+EXTRA_DIST += tests/sim/sim.conf tests/sim/then.conf tests/sim/mutate tests/sim/soak
 TESTS += tests/sim/seeds
 dist_check_SCRIPTS += tests/sim/seeds
 # Allocations that fail, one after the other.

@@ -22,6 +22,7 @@ static const size_t sizes[DB_TABLES] = {
     [DB_LOG] = sizeof(struct db_delivery),
     [DB_INSTANCES] = sizeof(struct db_instance),
     [DB_REASSESSMENTS] = sizeof(struct db_reassessment),
+    [DB_CONFIGURATIONS] = sizeof(struct db_configuration),
     [DB_OPEN] = sizeof(uint64_t),
 };
 
@@ -112,6 +113,14 @@ void
 database_set_history(struct database *database, struct history *history)
 {
 	database->history = history;
+}
+
+void
+database_configure(struct database *database, const struct policy_set *set)
+{
+	if (database->n_configured == sizeof(database->configured) / sizeof(database->configured[0]))
+		abort();
+	database->configured[database->n_configured++] = (struct db_configured){database_clock(database), set};
 }
 
 void
@@ -268,6 +277,7 @@ database_add_event(struct database *database, struct db_ticket *ticket, const st
 	row->seq = ++ticket->event_seq;
 	row->xid = xid;
 	row->event = *event;
+	row->configuration = database->n_configured;
 	if (event->kind == EVENT_OPENED || event->kind == EVENT_STATUS)
 		ticket->status = event->status;
 	if (event->severity != NULL)
@@ -367,13 +377,27 @@ tell_milestone(struct history *history, const struct db_milestone *row)
 	                      });
 }
 
+/* Events were added in the order in which configurations came into force. */
+static void
+tell_events(const struct database *database, struct history *history)
+{
+	const struct db_configured *next = database->configured;
+	const struct db_configured *end = next + database->n_configured;
+	DB_EACH (const struct db_event, event, &database->data, DB_EVENTS) {
+		for (; next < database->configured + event->configuration; next++)
+			history_add_configuration(history, next->at, next->set);
+		if (!event->refused && !event->by_rule)
+			history_add_event(history, event->ticket, event->seq, &event->event, event->late);
+	}
+	for (; next < end; next++)
+		history_add_configuration(history, next->at, next->set);
+}
+
 void
 database_tell(struct database *database, struct history *history)
 {
 	struct db_data *data = &database->data;
-	DB_EACH (const struct db_event, event, data, DB_EVENTS)
-		if (!event->refused && !event->by_rule)
-			history_add_event(history, event->ticket, event->seq, &event->event, event->late);
+	tell_events(database, history);
 	DB_EACH (const struct db_milestone, row, data, DB_MILESTONES)
 		tell_milestone(history, row);
 	/* In order of position: what waits is younger than what it waits for, and mixed with what has ended. */

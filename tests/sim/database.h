@@ -30,6 +30,7 @@ struct db_event {
 	int64_t seq;
 	uint64_t xid;
 	struct ticket_event event; /* its texts are kept */
+	unsigned configuration;    /* how many had come into force before */
 	bool late;
 	bool refused;
 	bool by_rule; /* what a rule has set; what else the system has is a hook's */
@@ -85,6 +86,10 @@ struct db_reassessment {
 	const char *outcome; /* NULL: still to be written to the ticket */
 };
 
+struct db_configuration {
+	const char *digest, *source;
+};
+
 struct db_lease {
 	const char *owner;
 	const char *nonce;
@@ -116,6 +121,7 @@ enum db_table {
 	DB_LOG,
 	DB_INSTANCES,
 	DB_REASSESSMENTS,
+	DB_CONFIGURATIONS,
 	DB_OPEN, /* numbers of transactions in progress */
 	DB_TABLES
 };
@@ -213,5 +219,7 @@ unsigned database_check_severities(struct database *database, FILE *report);
 
 /* Leases go into it as they change. */
 void database_set_history(struct database *database, struct history *history);
+/* Another configuration comes into force: from now on events come under it. */
+void database_configure(struct database *database, const struct policy_set *set);
 
 #endif

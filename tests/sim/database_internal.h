@@ -4,11 +4,19 @@
 
 #include "database.h"
 
+/* A configuration that has come into force since the beginning. */
+struct db_configured {
+	struct instant at;
+	const struct policy_set *set;
+};
+
 struct database {
 	struct world *world;
 	struct db_data data;
 	struct db_data standby;
 	struct history *history;
+	struct db_configured configured[4];
+	unsigned n_configured;
 	int64_t clock_off;
 	int64_t hinted_at;
 	unsigned epoch;

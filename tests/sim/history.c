@@ -110,12 +110,21 @@ on_milestone(void *arg, struct ticket *ticket, const struct milestone *m)
 		entry->notify[i] = history_keep(scratch, m->notify[i]);
 }
 
+void
+history_add_configuration(struct history *history, struct instant at, const struct policy_set *set)
+{
+	history->configurations =
+	    history_grow(history->configurations, history->n_configurations, sizeof(history->configurations[0]));
+	history->configurations[history->n_configurations++] = (struct configuration){at, set};
+}
+
 struct history *
 history_new(const struct policy_set *set)
 {
 	struct history *history = must(calloc(1, sizeof(*history)));
 	const struct engine_sink sink = {.milestone = on_milestone, .arg = history};
 	history->last_at.us = INT64_MIN;
+	history_add_configuration(history, (struct instant){INT64_MIN}, set);
 	if (engine_new(set, &sink, &history->engine) < 0)
 		abort();
 	return history;
@@ -135,6 +144,7 @@ history_free(struct history *history)
 		free(log->alerts);
 	}
 	HASH_CLEAR(hh, history->alerts);
+	free(history->configurations);
 	free(history->absences);
 	free(history->leases);
 	free(history->model);
@@ -187,7 +197,7 @@ history_add_event(struct history *history, int64_t ticket, int64_t seq, const st
 	assert(log->n_events == 0 || log->events[log->n_events - 1].seq < seq);
 	log->events = history_grow(log->events, log->n_events, sizeof(log->events[0]));
 	struct noted_event *noted = &log->events[log->n_events++];
-	*noted = (struct noted_event){seq, *event, late};
+	*noted = (struct noted_event){seq, *event, history->n_configurations - 1, late};
 	log->has_late |= late;
 	noted->event.severity = history_keep(&history->kept, event->severity);
 	for (unsigned i = 0; i < ATTRIBUTE_COUNT; i++)

@@ -67,7 +67,13 @@ struct entry {
 struct noted_event {
 	int64_t seq;
 	struct ticket_event event;
+	size_t configuration; /* in force, of the history's */
 	bool late;
+};
+
+struct configuration {
+	struct instant from;
+	const struct policy_set *set;
 };
 
 /* A key, known to the database or not. */
@@ -122,6 +128,8 @@ struct chunk {
 
 struct history {
 	struct engine *engine;
+	struct configuration *configurations;
+	size_t n_configurations;
 	struct chunk *kept;
 	struct chunk *scratch; /* of one play */
 	struct ticket_log *tickets;

@@ -25,15 +25,34 @@ struct play {
 	struct instant until;
 	struct instant *after; /* a late event comes after the timers up to this instant; INT64_MIN: after none */
 	struct ticket ticket;
+	size_t configuration; /* in force, of the history's */
 	int64_t refused; /* seq of an event that the model refuses, or 0 */
 	bool in_time;    /* a late event was not late */
 	char refusal[REFUSAL_SIZE];
 };
 
+/* The next configuration comes into force, after the timers that came before. */
 static void
-advance(struct play *play, struct instant until)
+configure_next(struct play *play)
 {
-	if (engine_advance(play->history->engine, &play->ticket, until) < 0)
+	struct engine *engine = play->history->engine;
+	const struct configuration *next = &play->history->configurations[++play->configuration];
+	if (play->ticket.opened && engine_advance(engine, &play->ticket, next->from) < 0)
+		abort();
+	engine_configure(engine, next->set);
+	if (engine_rematch(engine, &play->ticket) < 0)
+		abort();
+}
+
+/* The ticket's timers up to `until`, and the configurations up to that one that come between. */
+static void
+advance(struct play *play, struct instant until, size_t configuration)
+{
+	const struct history *history = play->history;
+	while (play->configuration < configuration &&
+	       history->configurations[play->configuration + 1].from.us <= until.us)
+		configure_next(play);
+	if (engine_advance(history->engine, &play->ticket, until) < 0)
 		abort();
 }
 
@@ -47,13 +66,17 @@ play_events(struct play *play, size_t n)
 	play->in_time = false;
 	history_scratch_reset(play->history);
 	play->history->n_model = 0;
+	play->configuration = 0;
+	engine_configure(play->history->engine, play->history->configurations[0].set);
 	for (size_t i = 0; i < n && play->refused == 0; i++) {
 		const struct noted_event *noted = &play->log->events[i];
 		bool late;
 		if (noted->event.at.us > play->until.us)
 			break;
 		if (noted->late && play->after[i].us > INT64_MIN)
-			advance(play, play->after[i]);
+			advance(play, play->after[i], noted->configuration);
+		while (play->configuration < noted->configuration)
+			configure_next(play);
 		int r = engine_apply(play->history->engine, &play->ticket, &noted->event, &late, play->refusal);
 		if (r == -ENOMEM)
 			abort();
@@ -70,7 +93,7 @@ play_whole(struct play *play)
 {
 	play_events(play, play->log->n_events);
 	if (play->ticket.opened)
-		advance(play, play->until);
+		advance(play, play->until, play->history->n_configurations - 1);
 }
 
 /* Superseded steps ------------------------------------------------------------------------------------------------- */
@@ -253,7 +276,7 @@ list_timers(struct search *s, size_t event, bool strict, struct instant ret[stat
 		ret[n++].us = INT64_MIN;
 	while (n < TIMERS && (next = ticket_next(&play->ticket)).us <= limit.us) {
 		size_t first = play->history->n_model;
-		advance(play, next);
+		advance(play, next, noted->configuration);
 		if (strict && !is_recorded(play, first))
 			break;
 		if (instant_before(noted->event.at, next))

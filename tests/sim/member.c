@@ -8,6 +8,8 @@
 #include "programs.h"
 #include "slated/hook.h"
 
+#define QUIET (3 * US_PER_S)
+
 struct receiver {
 	struct channel channel;
 	struct receivers *receivers;
@@ -37,7 +39,8 @@ struct member {
 	struct world *world;
 	struct wire *wire;
 	struct receivers *receivers;
-	struct config *config;
+	struct config *const *configs;
+	struct config *config; /* that in force */
 	const char *name;
 	bool pooled;
 	struct loop *loop;
@@ -174,11 +177,12 @@ service_notify_loaded(struct service *service)
  */
 
 struct member *
-member_new(struct world *world, struct wire *wire, struct receivers *receivers, struct config *config, const char *name,
-           bool pooled)
+member_new(struct world *world, struct wire *wire, struct receivers *receivers,
+           struct config *const configs[static CONFIGS], const char *name, bool pooled)
 {
 	struct member *member = world_must(calloc(1, sizeof(*member)));
-	*member = (struct member){world, wire, receivers, config, name, pooled, sim_loop_new(world), NULL};
+	*member = (struct member){world,  wire,   receivers,           configs, configs[0],
+	                          name,   pooled, sim_loop_new(world), NULL};
 	return member;
 }
 
@@ -215,7 +219,6 @@ void
 member_start(struct member *member)
 {
 	struct service *service = world_must(calloc(1, sizeof(*service)));
-	struct known_config *known = world_must(calloc(1, sizeof(*known)));
 	struct channel *channels[RECEIVERS];
 	int64_t off = loop_host_clock(member->loop).us - world_now(member->world);
 	world_trace(member->world, "%s starts", member->name);
@@ -224,9 +227,8 @@ member_start(struct member *member)
 	sim_loop_set_clock(member->loop, off);
 	member->service = service;
 	service->loop = member->loop;
-	known->config = member->config;
-	service->configs = known;
-	service->config = known->config;
+	if (work_know_config(service, member->config) < 0)
+		abort();
 	(void)snprintf(service->instance, sizeof(service->instance), "%s", member->name);
 	if (service_metrics_new(service) < 0 || service_life_new(service) < 0)
 		abort();
@@ -246,6 +248,21 @@ member_start(struct member *member)
 	service_begin_life(service);
 }
 
+/* Those that were lent stay; what it had from the database is its own. */
+static void
+let_configs_go(struct member *member)
+{
+	for (struct known_config *known, *next = member->service->configs; (known = next) != NULL;) {
+		next = known->next;
+		bool lent = false;
+		for (unsigned i = 0; i < CONFIGS; i++)
+			lent |= known->config == member->configs[i];
+		if (!lent)
+			config_free(known->config);
+		free(known);
+	}
+}
+
 void
 member_kill(struct member *member)
 {
@@ -261,7 +278,7 @@ member_kill(struct member *member)
 	hooks_free(service->hooks);
 	child_runner_free(service->children);
 	service_metrics_free(service);
-	free(service->configs);
+	let_configs_go(member);
 	free(service);
 	member->service = NULL;
 }
@@ -271,6 +288,15 @@ member_stop(struct member *member)
 {
 	world_trace(member->world, "%s is told to stop", member->name);
 	service_stop(member->service);
+}
+
+void
+member_configure(struct member *member, unsigned which)
+{
+	world_trace(member->world, "%s goes by configuration %u", member->name, which);
+	member->config = member->configs[which];
+	if (member->service != NULL && work_configure(member->service, member->config) < 0)
+		abort();
 }
 
 void
@@ -296,6 +322,13 @@ member_serves(const struct member *member, const char *nonce)
 	const struct service *service = member->service;
 	return service != NULL && service->state == SERVICE_LIVE && !service->catching_up && work_is_done(service) &&
 	       strcmp(service->run, nonce) == 0;
+}
+
+bool
+member_is_quiet(const struct member *member)
+{
+	const struct service *service = member->service;
+	return service == NULL || instant_since(wheel_next(service->wheel), service_now(service)).us > QUIET;
 }
 
 void

@@ -21,9 +21,11 @@ void receivers_set_faults(struct receivers *receivers, const struct receiver_fau
 
 struct member;
 
-/* `config` is lent for good. It does nothing before member_start(). */
-struct member *member_new(struct world *world, struct wire *wire, struct receivers *receivers, struct config *config,
-                          const char *name, bool pooled);
+enum { CONFIGS = 2 };
+
+/* The configurations are lent for good; it goes by the first. It does nothing before member_start(). */
+struct member *member_new(struct world *world, struct wire *wire, struct receivers *receivers,
+                          struct config *const configs[static CONFIGS], const char *name, bool pooled);
 void member_free(struct member *member);
 const char *member_name(const struct member *member);
 bool member_runs(const struct member *member);
@@ -33,11 +35,15 @@ void member_kill(struct member *member);
 /* As SIGTERM does: it ends in good order, but not at once. */
 void member_stop(struct member *member);
 void member_part(struct member *member, int64_t until);
+/* Goes by that one of its configurations from now on: by a reload where it runs, else when it starts. */
+void member_configure(struct member *member, unsigned which);
 void member_set_clock(struct member *member, int64_t off);
 /* To be called after each happening: sees when it has come to its end. */
 void member_look(struct member *member);
 /* Whether it is at work under the lease of that nonce, and all that it knows of is written. */
 bool member_serves(const struct member *member, const char *nonce);
+/* Whether no timer of its tickets is due within seconds. */
+bool member_is_quiet(const struct member *member);
 /* Into the trace. */
 void member_describe(const struct member *member);
 

@@ -138,6 +138,12 @@ on_next(void *arg)
 	world_set(world, &people->next, world_between(world, 1000, 6 * US_PER_S), on_next, people);
 }
 
+void
+people_go_on(struct people *people)
+{
+	world_set(people->world, &people->next, 0, on_next, people);
+}
+
 struct people *
 people_new(struct world *world, struct database *database, unsigned tickets)
 {
@@ -146,7 +152,7 @@ people_new(struct world *world, struct database *database, unsigned tickets)
 	people->database = database;
 	people->left = tickets;
 	LIST_INIT(&people->changes);
-	world_set(world, &people->next, 0, on_next, people);
+	people_go_on(people);
 	return people;
 }
 

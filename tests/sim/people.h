@@ -11,6 +11,7 @@ struct people *people_new(struct world *world, struct database *database, unsign
 void people_free(struct people *people);
 /* Nothing new; what is open comes to its end. */
 void people_stop(struct people *people);
+void people_go_on(struct people *people);
 /* The database has ended all transactions. */
 void people_lose_all(struct people *people);
 

@@ -2,7 +2,9 @@
  *simulated time against a model database, a faulty network and faulty receivers. What a run leaves behind goes to the
  *one checker (history.h). A seed is a run.
  *
- *	simulate [--config FILE] [--from SEED] [--seeds N | --minutes N] [--jobs N] [--first] [--trace]
+ *	simulate --config FILE --config FILE [--from SEED] [--seeds N | --minutes N] [--jobs N] [--first] [--trace]
+ *
+ * Of the two configurations the first is in force to begin with; amid some runs the other one takes its turn.
  *
  * Exit status 0: all runs were right; 1: some were not, the seeds are printed; 2: usage. */
 #include <errno.h>
@@ -35,8 +37,10 @@ struct trial {
 	struct wire *wire;
 	struct receivers *receivers;
 	struct people *people;
+	struct config *const *configs; /* the first is in force to begin with, and the others take their turns */
 	struct member *members[MEMBERS];
 	unsigned n_members;
+	unsigned in_force;
 	struct happening fault;
 	struct happening standby;
 	struct happening weather;
@@ -51,7 +55,8 @@ struct trial {
 static const char *const names[MEMBERS] = {"one", "two", "three", "four", "five"};
 
 struct options {
-	const char *config;
+	const char *configs[CONFIGS];
+	unsigned n_configs;
 	uint64_t from;
 	uint64_t seeds;
 	int64_t minutes;
@@ -302,6 +307,43 @@ go_on(struct trial *trial, int64_t length)
 	while (world_step(trial->world, until));
 }
 
+/* Nothing is on its way or due soon, so that the model knows which event and which timer comes under which configuration. */
+static bool
+is_quiet(struct trial *trial)
+{
+	bool quiet;
+	look(trial);
+	quiet = trial->whole;
+	for (unsigned i = 0; i < trial->n_members && quiet; i++)
+		quiet = member_is_quiet(trial->members[i]);
+	return quiet;
+}
+
+/* All daemons go by the other configuration from now on, some by a reload, some from their next start. */
+static void
+change_configuration(struct trial *trial)
+{
+	struct world *world = trial->world;
+	people_stop(trial->people);
+	restart_server(trial);
+	for (unsigned n = 0; !is_quiet(trial) && n < 600; n++)
+		go_on(trial, US_PER_S);
+	if (is_quiet(trial)) {
+		trial->in_force = (trial->in_force + 1) % CONFIGS;
+		replicate(trial);
+		database_configure(trial->database, trial->configs[trial->in_force]->policies);
+		for (unsigned i = 0; i < trial->n_members; i++) {
+			struct member *member = trial->members[i];
+			if (member_runs(member) && world_chance(world, 500000)) {
+				member_kill(member);
+				revive_later(trial, member);
+			}
+			member_configure(member, trial->in_force);
+		}
+	}
+	people_go_on(trial->people);
+}
+
 static bool
 is_settled(const struct trial *trial)
 {
@@ -314,11 +356,11 @@ is_settled(const struct trial *trial)
 }
 
 static void
-trial_begin(struct trial *trial, struct config *config, uint64_t seed, FILE *trace)
+trial_begin(struct trial *trial, struct config *const configs[static CONFIGS], uint64_t seed, FILE *trace)
 {
-	*trial = (struct trial){.world = world_new(seed, trace)};
+	*trial = (struct trial){.world = world_new(seed, trace), .configs = configs};
 	struct world *world = trial->world;
-	trial->history = history_new(config->policies);
+	trial->history = history_new(configs[0]->policies);
 	trial->database = database_new(world);
 	trial->whole_at = database_clock(trial->database);
 	database_set_history(trial->database, trial->history);
@@ -328,7 +370,7 @@ trial_begin(struct trial *trial, struct config *config, uint64_t seed, FILE *tra
 	trial->n_members = 1 + (unsigned)world_below(world, 2) * (unsigned)world_below(world, MEMBERS);
 	for (unsigned i = 0; i < trial->n_members; i++) {
 		trial->members[i] =
-		    member_new(world, trial->wire, trial->receivers, config, names[i], world_chance(world, 200000));
+		    member_new(world, trial->wire, trial->receivers, configs, names[i], world_chance(world, 200000));
 		if (i == 0)
 			member_start(trial->members[i]);
 		else
@@ -356,11 +398,15 @@ trial_end(struct trial *trial)
 
 /* 0, or how many things were wrong. */
 static unsigned
-simulate(struct config *config, uint64_t seed, FILE *trace)
+simulate(struct config *const configs[static CONFIGS], uint64_t seed, FILE *trace)
 {
 	struct trial trial;
-	trial_begin(&trial, config, seed, trace);
+	trial_begin(&trial, configs, seed, trace);
 	struct world *world = trial.world;
+	for (uint64_t changes = world_below(world, 3); changes > 0; changes--) {
+		go_on(&trial, world_between(world, US_PER_S, 3 * US_PER_MIN));
+		change_configuration(&trial);
+	}
 	go_on(&trial, world_between(world, US_PER_MIN, 6 * US_PER_MIN));
 	calm_down(&trial);
 	int64_t calm_at = world_now(world);
@@ -407,13 +453,14 @@ read_config(const char *path)
 static int
 simulate_all(const struct options *options, unsigned job)
 {
-	struct config *config = read_config(options->config);
+	struct config *configs[CONFIGS] = {0};
 	uint64_t runs = 0, wrong = 0;
 	time_t end = time(NULL) + options->minutes * 60;
-	if (config == NULL)
-		return 255;
+	for (unsigned i = 0; i < CONFIGS; i++)
+		if ((configs[i] = read_config(options->configs[i])) == NULL)
+			return 255;
 	for (uint64_t n = job; options->minutes > 0 ? time(NULL) < end : n < options->seeds; n += options->jobs) {
-		wrong += simulate(config, options->from + n, options->trace ? stderr : NULL) > 0;
+		wrong += simulate(configs, options->from + n, options->trace ? stderr : NULL) > 0;
 		runs++;
 		(void)fflush(stdout);
 		if (wrong >= (options->first ? 1 : 50))
@@ -422,7 +469,8 @@ simulate_all(const struct options *options, unsigned job)
 	(void)printf("job %u: %" PRIu64 " runs from seed %" PRIu64 " on, %" PRIu64 " wrong\n", job, runs,
 	             options->from + job, wrong);
 	(void)fflush(stdout);
-	config_free(config);
+	for (unsigned i = 0; i < CONFIGS; i++)
+		config_free(configs[i]);
 	return wrong > 254 ? 254 : (int)wrong;
 }
 
@@ -453,10 +501,10 @@ main(int argc, char **argv)
 	    {"seeds", required_argument, NULL, 's'},  {"minutes", required_argument, NULL, 'm'},
 	    {"jobs", required_argument, NULL, 'j'},   {"trace", no_argument, NULL, 't'},
 	    {"first", no_argument, NULL, '1'},        {NULL, 0, NULL, 0}};
-	struct options options = {.from = 1, .seeds = 1, .jobs = 1, .config = "sim.conf"};
+	struct options options = {.from = 1, .seeds = 1, .jobs = 1};
 	for (int c; (c = getopt_long(argc, argv, "", words, NULL)) != -1;) {
-		if (c == 'c')
-			options.config = optarg;
+		if (c == 'c' && options.n_configs < CONFIGS)
+			options.configs[options.n_configs++] = optarg;
 		else if (c == 'f')
 			options.from = strtoull(optarg, NULL, 10);
 		else if (c == 's')
@@ -472,6 +520,8 @@ main(int argc, char **argv)
 		else
 			return 2;
 	}
+	if (options.n_configs != CONFIGS)
+		return 2;
 	if (options.jobs == 0)
 		options.jobs = 1;
 	log_set_level(options.trace ? LOG_LEVEL_INFO : (enum log_level)(LOG_LEVEL_ERROR - 1));

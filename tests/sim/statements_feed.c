@@ -124,16 +124,40 @@ statement_snapshot(struct database *database, struct db_session *session, const 
 	return answer;
 }
 
+/* Whether a ticket that is not closed has a clock, or a step in hand, of that configuration. */
+static bool
+is_referred_to(const struct db_data *data, const char *digest)
+{
+	DB_EACH (const struct db_clock, clock, data, DB_CLOCKS) {
+		const struct db_state *state = db_find_state(data, clock->ticket);
+		if (db_same(clock->texts[15], digest) && state != NULL && !db_same(state->texts[3], "closed"))
+			return true;
+	}
+	DB_EACH (const struct db_state, state, data, DB_STATES)
+		if (!db_same(state->texts[3], "closed") && state->texts[9] != NULL && strstr(state->texts[9], digest) != NULL)
+			return true;
+	return false;
+}
+
 struct db_answer
 statement_configurations(struct database *database, struct db_session *session, const char *text,
                          const char *const *params)
 {
 	struct db_answer answer = {0};
+	struct row row;
 	(void)database;
-	(void)session;
 	(void)text;
-	(void)params;
-	db_answer_add(&answer, result_new(2)); /* there is one only, and the daemon knows it */
+	if (session->view == NULL)
+		return db_answer_of(PGRES_FATAL_ERROR); /* its transaction has ended */
+	db_answer_add(&answer, result_new(2));
+	DB_EACH (const struct db_configuration, c, session->view, DB_CONFIGURATIONS) {
+		if (db_same(c->digest, params[0]) || !is_referred_to(session->view, c->digest))
+			continue;
+		row_clear(&row);
+		row_add_text(&row, c->digest);
+		row_add_text(&row, c->source);
+		result_add(answer.results[0], &row);
+	}
 	return answer;
 }
 
