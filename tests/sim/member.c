@@ -325,10 +325,13 @@ member_serves(const struct member *member, const char *nonce)
 }
 
 bool
-member_is_quiet(const struct member *member)
+member_is_quiet(const struct member *member, struct instant now)
 {
 	const struct service *service = member->service;
-	return service == NULL || instant_since(wheel_next(service->wheel), service_now(service)).us > QUIET;
+	if (service == NULL)
+		return true;
+	int64_t off = instant_since(service_now(service), now).us;
+	return off > -US_PER_S && off < US_PER_S && instant_since(wheel_next(service->wheel), now).us > QUIET;
 }
 
 void

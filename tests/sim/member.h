@@ -42,8 +42,8 @@ void member_set_clock(struct member *member, int64_t off);
 void member_look(struct member *member);
 /* Whether it is at work under the lease of that nonce, and all that it knows of is written. */
 bool member_serves(const struct member *member, const char *nonce);
-/* Whether no timer of its tickets is due within seconds. */
-bool member_is_quiet(const struct member *member);
+/* Whether no timer of its tickets is due within seconds, and it knows that the database's clock says `now`. */
+bool member_is_quiet(const struct member *member, struct instant now);
 /* Into the trace. */
 void member_describe(const struct member *member);
 

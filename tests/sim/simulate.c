@@ -315,7 +315,7 @@ is_quiet(struct trial *trial)
 	look(trial);
 	quiet = trial->whole;
 	for (unsigned i = 0; i < trial->n_members && quiet; i++)
-		quiet = member_is_quiet(trial->members[i]);
+		quiet = member_is_quiet(trial->members[i], database_clock(trial->database));
 	return quiet;
 }
 
