@@ -202,20 +202,24 @@ database_commit(struct database *database, uint64_t xid)
 	database->hint(database->hint_arg, "");
 }
 
+static void
+note_event(struct db_ticket *ticket, const struct ticket_event *event)
+{
+	if (event->kind == EVENT_OPENED || event->kind == EVENT_STATUS)
+		ticket->status = event->status;
+	if (event->severity != NULL)
+		ticket->severity = event->severity;
+	ticket->final |= ticket->status == STATUS_CLOSED || event->kind == EVENT_MERGED;
+}
+
 /* What its writers know of a ticket, by the events that are left. */
 static void
 refresh(struct db_data *data, struct db_ticket *ticket)
 {
 	ticket->final = false;
-	DB_EACH (const struct db_event, event, data, DB_EVENTS) {
-		if (event->ticket != ticket->id)
-			continue;
-		if (event->event.kind == EVENT_OPENED || event->event.kind == EVENT_STATUS)
-			ticket->status = event->event.status;
-		if (event->event.severity != NULL)
-			ticket->severity = event->event.severity;
-		ticket->final = ticket->status == STATUS_CLOSED;
-	}
+	DB_EACH (const struct db_event, event, data, DB_EVENTS)
+		if (event->ticket == ticket->id)
+			note_event(ticket, &event->event);
 }
 
 static void
@@ -278,11 +282,7 @@ database_add_event(struct database *database, struct db_ticket *ticket, const st
 	row->xid = xid;
 	row->event = *event;
 	row->configuration = database->n_configured;
-	if (event->kind == EVENT_OPENED || event->kind == EVENT_STATUS)
-		ticket->status = event->status;
-	if (event->severity != NULL)
-		ticket->severity = event->severity;
-	ticket->final = ticket->status == STATUS_CLOSED;
+	note_event(ticket, event);
 }
 
 /* Faults -------------------------------------------------------------------------------------------------------------

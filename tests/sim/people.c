@@ -70,7 +70,7 @@ touch_ticket(struct people *people, struct db_ticket *ticket, uint64_t xid)
 {
 	struct world *world = people->world;
 	struct ticket_event event = {0};
-	switch (world_below(world, 13)) {
+	switch (world_below(world, 15)) {
 	case 0:
 	case 1:
 	case 2:
@@ -96,6 +96,14 @@ touch_ticket(struct people *people, struct db_ticket *ticket, uint64_t xid)
 	case 7:
 		event.kind = EVENT_DISPUTE;
 		event.by = ACTOR_CUSTOMER;
+		break;
+	case 8:
+		event.kind = EVENT_CHANGED;
+		event.set = 1U << ATTRIBUTE_PLAN;
+		event.attributes[ATTRIBUTE_PLAN] = plans[world_below(world, 3)];
+		break;
+	case 9:
+		event.kind = world_chance(world, 200000) ? EVENT_MERGED : EVENT_ASSESSED;
 		break;
 	default:
 		event.kind = EVENT_STATUS;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "slated/render.h"
 #include "slated/rows.h"
 #include "statements.h"
 
@@ -22,8 +23,28 @@ snapshot_text(struct database *database, const struct db_data *data)
 	return world_keep(database->world, text, (size_t)n);
 }
 
+/* The names of the attributes that an event names, as an array's text. */
 static void
-row_add_event(struct row *row, const struct db_event *db)
+row_add_changed(struct row *row, struct world *world, const struct ticket_event *e)
+{
+	struct text names = {0};
+	if (e->kind != EVENT_CHANGED) {
+		row_add_null(row);
+		return;
+	}
+	for (unsigned i = 0; i < ATTRIBUTE_COUNT; i++) {
+		if ((e->set >> i & 1) == 0)
+			continue;
+		text_add_string(&names, names.len == 0 ? "{" : ",");
+		text_add_string(&names, attribute_names[i]);
+	}
+	text_add_string(&names, "}");
+	row_add_array_text(row, world, names.data, false);
+	text_empty(&names);
+}
+
+static void
+row_add_event(struct row *row, struct world *world, const struct db_event *db)
 {
 	const struct ticket_event *e = &db->event;
 	bool replies = e->kind == EVENT_REPLY;
@@ -45,7 +66,7 @@ row_add_event(struct row *row, const struct db_event *db)
 		row_add_int64(row, e->hold.us);
 	else
 		row_add_null(row);
-	row_add_null(row); /* changed */
+	row_add_changed(row, world, e);
 	for (unsigned i = 0; i < ATTRIBUTE_COUNT; i++)
 		row_add_text(row, e->attributes[i]);
 	row_add_null(row); /* attributes */
@@ -308,7 +329,7 @@ statement_copy_events(struct database *database, struct db_session *session, con
 	qsort(found, n, sizeof(found[0]), by_seq);
 	for (size_t i = 0; i < n; i++) {
 		row_clear(&row);
-		row_add_event(&row, found[i]);
+		row_add_event(&row, database->world, found[i]);
 		copy_add(&answer, &row);
 	}
 	free(found);
@@ -350,7 +371,7 @@ statement_poll(struct database *database, struct db_session *session, const char
 		row_add_instant(&row, database_clock(database));
 		row_add_int32(&row, (int32_t)session->pid);
 		if (i < n)
-			row_add_event(&row, found[i]);
+			row_add_event(&row, database->world, found[i]);
 		while (row.n < 3 + EVENT_COLUMN_COUNT)
 			row_add_null(&row);
 		result_add(answer.results[0], &row);
