@@ -375,8 +375,9 @@ clock_withdraw(struct engine *engine, struct ticket *ticket, struct clock *clock
 	    (struct milestone){.kind = MILESTONE_WITHDRAWN, .at = now, .due_at = INSTANT_NEVER, .reason = reason});
 }
 
-/* The fired levels of `clock` as bits of `set`: another configuration numbers its levels otherwise. Those that it does not
- * have are kept, too, as the clock may come back to one that has them; where LEVEL_MAX are taken they are forgotten. */
+/* The fired levels of `clock` as bits of `set`: another configuration numbers its levels otherwise. Those that it does
+ * not have are kept, too, as the clock may come back to one that has them; where LEVEL_MAX are taken they are
+ * forgotten. */
 static uint64_t
 clock_fired_in(struct engine *engine, const struct clock *clock, const struct policy_set *set)
 {

@@ -87,9 +87,8 @@ ladder_trigger_clock(struct engine *engine, struct ticket *ticket, struct clock 
 {
 	struct instant since = kind == TRIGGER_BREACHED ? INSTANT_UNSET : instant_min(at, engine->catch_start);
 	ladder_drop_levels(ticket, clock, since);
-	ladder_trigger(
-	    engine, ticket, policy_ladder(clock->policy, clock->target),
-	    (struct run){.clock = clock, .set = clock->set, .kind = kind, .level = level, .trigger_at = at});
+	ladder_trigger(engine, ticket, policy_ladder(clock->policy, clock->target),
+	               (struct run){.clock = clock, .set = clock->set, .kind = kind, .level = level, .trigger_at = at});
 }
 
 void

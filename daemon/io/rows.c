@@ -551,7 +551,8 @@ restore_step(const struct ladder_reader *reader, json_t *step)
 	int index;
 	json_int_t trigger_at;
 	json_int_t next_at;
-	/* Unpacking knows optional members of objects only, so what may be null is taken as it is; and so is the last. */
+	/* Unpacking knows optional members of objects only, so what may be null is taken as it is; and so is the last.
+	 */
 	if (json_unpack(step, "[oiiiiIIso]", &metric_or_null, &kind, &number, &repeat, &index, &trigger_at, &next_at,
 	                &name, &level_or_null) != 0)
 		return refuse(-EBADMSG, reader->problem, "ladder: a step has another form");

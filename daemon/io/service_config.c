@@ -194,8 +194,7 @@ service_reload(struct service *service)
 			swap_secrets(service->config, config);
 		log_info("reload: the configuration is unchanged", log_text("configuration", config->digest));
 	}
-	if (obstacle == NULL &&
-	    (service_open_channels(service, config) < 0 || work_configure(service, config) < 0))
+	if (obstacle == NULL && (service_open_channels(service, config) < 0 || work_configure(service, config) < 0))
 		obstacle = "a channel cannot be opened";
 	service_count_reload(service, obstacle == NULL ? "success" : *obstacle != '\0' ? "refused" : "unchanged");
 	service->reload_refused = obstacle != NULL && *obstacle != '\0';

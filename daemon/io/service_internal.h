@@ -250,8 +250,8 @@ void work_reset(struct service *service);
 void work_flush(struct service *service);
 /* Sets the timer for the wheel's next instant. */
 void work_arm(struct service *service);
-/* Another configuration comes into force, and belongs to the service from then on: tickets and clocks go by it as it says.
- * 0 or -ENOMEM. */
+/* Another configuration comes into force, and belongs to the service from then on: tickets and clocks go by it as it
+ * says. 0 or -ENOMEM. */
 int work_configure(struct service *service, struct config *config) __attribute__((warn_unused_result));
 /* Brings clocks of former configurations to the one in force, where it says so. */
 void work_migrate(struct service *service);

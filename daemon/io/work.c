@@ -441,8 +441,7 @@ rematch(struct service *service, const struct policy_set *former)
 	for (struct live_ticket *live; r == 0 && (live = live_next(&walk)) != NULL;) {
 		struct ticket *ticket = &live->ticket;
 		if (ticket->opened)
-			ticket->severity =
-			    (uint8_t)policy_set_severity(set, former->severities[ticket->severity].name);
+			ticket->severity = (uint8_t)policy_set_severity(set, former->severities[ticket->severity].name);
 		r = engine_rematch(service->engine, ticket);
 	}
 	return r;

@@ -1,5 +1,5 @@
-/* The configurations that are known, and what a load brings but for the events: former ones of them, tickets' states, their
- * clocks and ladders. */
+/* The configurations that are known, and what a load brings but for the events: former ones of them, tickets' states,
+ * their clocks and ladders. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -109,8 +109,8 @@ work_load_ladders(void *arg)
 	char *ladder;
 	unsigned lost = 0;
 	while ((ladder = live_take_ladder(&service->live, &live)) != NULL) {
-		int r = row_restore_ladder(ladder, engine_policies(service->engine), find_set, service, &live->ticket, &lost,
-		                           problem);
+		int r = row_restore_ladder(ladder, engine_policies(service->engine), find_set, service, &live->ticket,
+		                           &lost, problem);
 		free(ladder);
 		if (r < 0) {
 			service_problem(service, "ladder steps could not be read",

@@ -209,7 +209,8 @@ rule_has_hook(const struct rule *rule)
 	return rule->kind == RULE_HOOK || rule->kind == RULE_HOOK_URL;
 }
 
-/* Distinct level texts by id: those of the configuration first, then what clocks of others have fired and brought along. */
+/* Distinct level texts by id: those of the configuration first, then what clocks of others have fired and brought
+ * along. */
 struct level_names {
 	char *texts[LEVEL_MAX];
 	size_t n;
@@ -246,8 +247,8 @@ struct calendar *policy_set_calendar(const struct policy_set *set, const char *n
 const struct ladder *policy_set_ladder(const struct policy_set *set, const char *name);
 const struct policy *policy_set_policy(const struct policy_set *set, const char *name);
 
-/* The id of a level's text, which need not end in a NUL; one that is new to the set gets the next. -ENOSPC where there is
- * none left, or -ENOMEM. */
+/* The id of a level's text, which need not end in a NUL; one that is new to the set gets the next. -ENOSPC where there
+ * is none left, or -ENOMEM. */
 int policy_set_level(const struct policy_set *set, const char *text, size_t len);
 
 /* The index of a severity by name or alias, case-blind, or -1. */

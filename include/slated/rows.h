@@ -81,8 +81,8 @@ void row_write_ladder(struct text *text, const struct ticket *ticket, row_digest
 	"SELECT x.step ->> 9 FROM sla.ticket_state s, json_array_elements(s.ladder::json -> 'steps') AS x (step) "     \
 	"WHERE s.ladder IS NOT NULL AND " condition
 
-/* Puts back what row_write_ladder() wrote. A step that names no configuration is of its clock's, or of `set`. Steps that
- * the configurations do not have are left out and counted in *ret_lost. 0, -EBADMSG, -ENOMEM. */
+/* Puts back what row_write_ladder() wrote. A step that names no configuration is of its clock's, or of `set`. Steps
+ * that the configurations do not have are left out and counted in *ret_lost. 0, -EBADMSG, -ENOMEM. */
 int row_restore_ladder(const char *ladder, const struct policy_set *set, row_find_set *find_set, void *arg,
                        struct ticket *ticket, unsigned *ret_lost, char problem[static REFUSAL_SIZE])
     __attribute__((warn_unused_result));

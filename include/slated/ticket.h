@@ -78,8 +78,8 @@ enum trigger_kind {
 
 /* One step of a ladder, set going by one trigger and not yet done. */
 struct run {
-	struct run *next;    /* in the order in which they were set going */
-	struct clock *clock; /* NULL: the ticket's */
+	struct run *next;             /* in the order in which they were set going */
+	struct clock *clock;          /* NULL: the ticket's */
 	const struct policy_set *set; /* the ladder's; the clock, if any, may have gone on to another */
 	const struct ladder *ladder;
 	const char *level; /* TRIGGER_LEVEL: its text, of the ladder's configuration */

@@ -81,7 +81,7 @@ struct db_reassessment {
 	bool hook;
 	struct instant at;
 	const char *former_names; /* an array's text */
-	const char *severity; /* NULL: a hook has not answered */
+	const char *severity;     /* NULL: a hook has not answered */
 	int64_t seq;
 	const char *outcome; /* NULL: still to be written to the ticket */
 };

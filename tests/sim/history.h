@@ -41,8 +41,9 @@ void history_free(struct history *history);
  * out, as the model's own rule sets them, and so are refused events. */
 void history_add_event(struct history *history, int64_t ticket, int64_t seq, const struct ticket_event *event,
                        bool late);
-/* From `at` on that configuration is in force, which is lent for good; at first it is that of history_new(). Clocks keep
- * their targets (model.md, section 6). No timer may be near that instant, and events that are added come under the last. */
+/* From `at` on that configuration is in force, which is lent for good; at first it is that of history_new(). Clocks
+ * keep their targets (model.md, section 6). No timer may be near that instant, and events that are added come under the
+ * last. */
 void history_add_configuration(struct history *history, struct instant at, const struct policy_set *set);
 /* In the order of recording. */
 void history_add_milestone(struct history *history, const struct history_milestone *milestone);

@@ -26,8 +26,8 @@ struct play {
 	struct instant *after; /* a late event comes after the timers up to this instant; INT64_MIN: after none */
 	struct ticket ticket;
 	size_t configuration; /* in force, of the history's */
-	int64_t refused; /* seq of an event that the model refuses, or 0 */
-	bool in_time;    /* a late event was not late */
+	int64_t refused;      /* seq of an event that the model refuses, or 0 */
+	bool in_time;         /* a late event was not late */
 	char refusal[REFUSAL_SIZE];
 };
 

@@ -181,8 +181,7 @@ member_new(struct world *world, struct wire *wire, struct receivers *receivers,
            struct config *const configs[static CONFIGS], const char *name, bool pooled)
 {
 	struct member *member = world_must(calloc(1, sizeof(*member)));
-	*member = (struct member){world,  wire,   receivers,           configs, configs[0],
-	                          name,   pooled, sim_loop_new(world), NULL};
+	*member = (struct member){world, wire, receivers, configs, configs[0], name, pooled, sim_loop_new(world), NULL};
 	return member;
 }
 

@@ -307,7 +307,8 @@ go_on(struct trial *trial, int64_t length)
 	while (world_step(trial->world, until));
 }
 
-/* Nothing is on its way or due soon, so that the model knows which event and which timer comes under which configuration. */
+/* Nothing is on its way or due soon, so that the model knows which event and which timer comes under which
+ * configuration. */
 static bool
 is_quiet(struct trial *trial)
 {

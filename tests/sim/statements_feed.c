@@ -155,7 +155,8 @@ is_referred_to(const struct db_data *data, const char *digest)
 			return true;
 	}
 	DB_EACH (const struct db_state, state, data, DB_STATES)
-		if (!db_same(state->texts[3], "closed") && state->texts[9] != NULL && strstr(state->texts[9], digest) != NULL)
+		if (!db_same(state->texts[3], "closed") && state->texts[9] != NULL &&
+		    strstr(state->texts[9], digest) != NULL)
 			return true;
 	return false;
 }

@@ -577,7 +577,8 @@ Test(engine, reload)
 /* A level that has fired does not fire again where the clock comes back to its configuration from one that lacks it. */
 Test(engine, levels_of_a_former_configuration)
 {
-	static const char former[] = POLICY("{ metric = \"resolution\"; within = \"4h\"; at_risk = [ \"25%\", \"75%\" ]; }");
+	static const char former[] =
+	    POLICY("{ metric = \"resolution\"; within = \"4h\"; at_risk = [ \"25%\", \"75%\" ]; }");
 	static const char latter[] = POLICY("{ metric = \"resolution\"; within = \"4h\"; at_risk = [ \"50%\" ]; }");
 	struct player p;
 	struct event_line *line;
@@ -592,8 +593,9 @@ Test(engine, levels_of_a_former_configuration)
 		engine_configure(p.engine, back ? first : config->policies);
 		cr_assert(engine_rematch(p.engine, &p.ticket) == 0);
 		cr_assert(engine_migrate(p.engine, &p.ticket, at) == 0);
-		play(&p, line, back ? "12:30 \"event\": \"reply\", \"by\": \"customer\""
-		                    : "11:30 \"event\": \"reply\", \"by\": \"customer\"");
+		play(&p, line,
+		     back ? "12:30 \"event\": \"reply\", \"by\": \"customer\""
+		          : "11:30 \"event\": \"reply\", \"by\": \"customer\"");
 	}
 	cr_expect_str_eq(p.out.data, "09:00 resolution.1 started due 13:00\n"
 	                             "10:00 resolution.1 at_risk due 13:00 level 25%\n"
