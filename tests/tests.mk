@@ -231,6 +231,7 @@ system_tests = \
 	tests/system/reconnect.py \
 	tests/system/backtest.py \
 	tests/system/dry_run.py \
+	tests/system/left_out.py \
 	tests/system/reload.py \
 	tests/system/report.py \
 	tests/system/roles.py

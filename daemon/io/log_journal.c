@@ -31,6 +31,8 @@ static const struct {
     {"a ticket's state could not be read", "cfea605155584e96be0ef5dd6499d2e9"},
     {"a clock could not be read", "cfea605155584e96be0ef5dd6499d2e9"},
     {"ladder steps could not be read", "cfea605155584e96be0ef5dd6499d2e9"},
+    {"too many tickets would be left out", "cfea605155584e96be0ef5dd6499d2e9"},
+    {"a ticket is left out, as a row of it cannot be read", "e0ab499f7d8942249174d28a17c0bfa2"},
     {"a former configuration, which open clocks need, cannot be read", "58e8c73cfb164d24bc72788954853524"},
     {"configuration", "ad12bbbd08d24bf5b40b00bf6c5a0cb8"},
     {"reload refused, the former configuration stays in force", "121116100d7645fd97ff9a8e39d98d2b"},

@@ -212,6 +212,7 @@ row_read_event(struct row_reader *reader, const struct pg_value values[static EV
 		r = pg_read_int64(values[0], &row.ticket_id);
 	if (r == 0)
 		r = pg_read_int64(values[1], &row.seq);
+	*ret = row;
 	if (r == 0)
 		r = pg_read_instant(values[2], &row.event.at);
 	if (r == 0)
@@ -297,7 +298,7 @@ row_read_state(struct row_reader *reader, const struct pg_value values[static ST
 	ticket->id = (uint64_t)id;
 	ticket->opened = severity != NULL; /* without: its opening was refused, and it is held */
 	if (ticket->opened && index < 0)
-		return refuse(-EBADMSG, problem, "severity \"%.40s\" is not in the configuration", severity);
+		return refuse(-ENOENT, problem, "severity \"%.40s\" is not in the configuration", severity);
 	ticket->severity = (uint8_t)(index < 0 ? 0 : index);
 	ticket->status = (uint8_t)status;
 	ticket->requested = (uint32_t)requested;
@@ -430,7 +431,7 @@ find_target(struct row_reader *reader, const struct pg_value *values, row_find_s
 		return -EBADMSG;
 	clock->set = find_set(arg, digest);
 	if (clock->set == NULL)
-		return refuse(-EBADMSG, problem, "its configuration %.12s is not to be had", digest);
+		return refuse(-ENOENT, problem, "its configuration %.12s is not to be had", digest);
 	clock->policy = policy_set_policy(clock->set, policy);
 	if (clock->policy == NULL || target < 0 || (size_t)target >= clock->policy->n_targets)
 		return refuse(-EBADMSG, problem, "policy \"%.40s\" of configuration %.12s has no target %d", policy,
@@ -471,9 +472,9 @@ row_read_clock(struct row_reader *reader, const struct pg_value values[static CL
 	if (r < 0) {
 		free(clock->spans);
 		free(clock);
-		return r == -ENOMEM         ? r
-		       : problem[0] != '\0' ? -EBADMSG
-		                            : refuse(-EBADMSG, problem, "a value is not of its column's type");
+		return r == -ENOMEM || r == -ENOENT ? r
+		       : problem[0] != '\0'         ? -EBADMSG
+		                                    : refuse(-EBADMSG, problem, "a value is not of its column's type");
 	}
 	clock_restore(clock);
 	link_clock(ticket, clock);

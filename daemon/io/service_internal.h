@@ -106,6 +106,7 @@ struct service {
 	struct duration pause; /* before the next try after a failure */
 	struct duration lag;   /* the worst since the last beat */
 	uint64_t n_refused;
+	unsigned n_left_out; /* tickets whose rows could not be read */
 	char last_error[256];
 	struct instant last_error_at;
 	struct said said[SAID_MAX];

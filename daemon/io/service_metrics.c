@@ -378,6 +378,7 @@ look(struct service *service)
 	bool timers = service->state >= SERVICE_LIVE && !instant_equal(next, INSTANT_NEVER);
 	name_series(service, metrics);
 	metrics_set(metrics, METRICS_TICKETS, NULL, NULL, (double)live_count(&service->live));
+	metrics_set(metrics, METRICS_TICKETS_LEFT_OUT, NULL, NULL, service->n_left_out);
 	for (unsigned state = 0; state < LIVE_CLOCK_STATES; state++)
 		metrics_set(metrics, METRICS_CLOCKS, clock_state_names[state], NULL,
 		            (double)service->live.clocks[state]);

@@ -179,6 +179,15 @@ apply_to_final(struct service *service, const struct event_row *row)
 		note_refusal(service, row, "the ticket is closed or merged: nothing can follow");
 }
 
+/* An event that cannot be read, as `problem` says, is refused like one that makes no sense. */
+static void
+refuse_unread(struct service *service, struct live_ticket *live, const struct event_row *row, const char *problem)
+{
+	live->applied_seq = row->seq;
+	note_refusal(service, row, problem);
+	live_touch(&service->live, live);
+}
+
 static bool
 apply_event(struct service *service, struct live_ticket *live, const struct event_row *row)
 {
@@ -270,7 +279,7 @@ on_event(void *arg, const struct pg_value *values)
 	struct event_row row;
 	char problem[REFUSAL_SIZE];
 	int r = row_read_event(service->reader, values, &row, problem);
-	if (r < 0) {
+	if (r == -ENOMEM || row.seq <= 0) {
 		service_problem(service, "an event could not be read", r == -ENOMEM ? "out of memory" : problem);
 		return false;
 	}
@@ -281,11 +290,13 @@ on_event(void *arg, const struct pg_value *values)
 	}
 	if (live == NULL && (live = live_add(&service->live, row.ticket_id)) == NULL)
 		return false;
-	if (row.seq <= live->applied_seq)
+	if (live->left_out || row.seq <= live->applied_seq)
 		return true;
 	if (row.seq != live->applied_seq + 1 && !pass_gap(service, live, row.seq))
 		return false;
-	if (!apply_event(service, live, &row))
+	if (r < 0)
+		refuse_unread(service, live, &row, problem);
+	else if (!apply_event(service, live, &row))
 		return false;
 	close_full_batch(service);
 	return true;
@@ -306,6 +317,7 @@ work_reset(struct service *service)
 	service_count_anew(service);
 	name_configs(service);
 	service->flushing = false;
+	service->n_left_out = 0;
 	service->catching_up = true;
 	engine_set_absence(service->engine, true);
 }

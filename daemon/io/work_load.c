@@ -22,6 +22,9 @@ work_know_config(struct service *service, struct config *config)
 	return 0;
 }
 
+/* As many tickets are left out at most; more, and something else is wrong. */
+#define LEFT_OUT_MAX 100
+
 static const struct policy_set *
 find_set(void *arg, const char *digest)
 {
@@ -56,6 +59,24 @@ work_load_configuration(void *arg, const char *digest, const char *source)
 	return r == 0;
 }
 
+/* What is wrong with one ticket must not keep the others waiting: nothing is done for it until its rows are mended and
+ * read anew. Where so many are wrong that the cause is hardly the rows, nothing is loaded. Whether to go on. */
+static bool
+leave_out(struct service *service, struct live_ticket *live, const char *what, const char *problem)
+{
+	char text[REFUSAL_SIZE + 100];
+	(void)snprintf(text, sizeof(text), "ticket %" PRId64 ": %s: %s; mend it, and restart slated", live->id, what,
+	               problem);
+	service_problem(service, "a ticket is left out, as a row of it cannot be read", text);
+	ticket_clear(&live->ticket);
+	live->ticket = (struct ticket){.id = (uint64_t)live->id};
+	live->left_out = true;
+	if (++service->n_left_out <= LEFT_OUT_MAX)
+		return true;
+	service_problem(service, "too many tickets would be left out", "nothing is loaded");
+	return false;
+}
+
 bool
 work_load_state(void *arg, const struct pg_value *values)
 {
@@ -69,10 +90,14 @@ work_load_state(void *arg, const struct pg_value *values)
 	if (live == NULL)
 		return false;
 	int r = row_read_state(service->reader, values, service->engine, &live->ticket, &applied_seq, &ladder, problem);
-	if (r == 0 && ladder != NULL)
-		r = live_keep_ladder(&service->live, live, ladder);
-	if (r == 0 && (applied_seq < 0 || applied_seq > LIVE_SEQ_MAX))
+	if (r == 0 && (applied_seq < 0 || applied_seq > LIVE_SEQ_MAX)) {
+		free(ladder);
 		r = refuse(-EBADMSG, problem, "applied_seq %" PRId64 " is no number of an event", applied_seq);
+	} else if (r == 0 && ladder != NULL) {
+		r = live_keep_ladder(&service->live, live, ladder);
+	}
+	if (r == -EBADMSG)
+		return leave_out(service, live, "sla.ticket_state", problem);
 	if (r < 0) {
 		service_problem(service, "a ticket's state could not be read",
 		                r == -ENOMEM ? "out of memory" : problem);
@@ -91,9 +116,11 @@ work_load_clock(void *arg, const struct pg_value *values)
 	if (row_clock_ticket(values, &id) < 0)
 		return false;
 	struct live_ticket *live = live_find(&service->live, id);
-	if (live == NULL)
+	if (live == NULL || live->left_out)
 		return true;
 	int r = row_read_clock(service->reader, values, find_set, service, &live->ticket, problem);
+	if (r == -EBADMSG)
+		return leave_out(service, live, "sla.clock", problem);
 	if (r < 0)
 		service_problem(service, "a clock could not be read", r == -ENOMEM ? "out of memory" : problem);
 	return r == 0;
@@ -109,16 +136,20 @@ work_load_ladders(void *arg)
 	char *ladder;
 	unsigned lost = 0;
 	while ((ladder = live_take_ladder(&service->live, &live)) != NULL) {
-		int r = row_restore_ladder(ladder, engine_policies(service->engine), find_set, service, &live->ticket,
-		                           &lost, problem);
+		int r = live->left_out ? 0
+		                       : row_restore_ladder(ladder, engine_policies(service->engine), find_set, service,
+		                                            &live->ticket, &lost, problem);
 		free(ladder);
-		if (r < 0) {
-			service_problem(service, "ladder steps could not be read",
-			                r == -ENOMEM ? "out of memory" : problem);
+		if (r == -EBADMSG && !leave_out(service, live, "sla.ticket_state", problem))
+			return false;
+		if (r == -ENOMEM) {
+			service_problem(service, "ladder steps could not be read", "out of memory");
 			return false;
 		}
 	}
 	while ((live = live_next(&walk)) != NULL) {
+		if (live->left_out)
+			continue;
 		ticket_prune(&live->ticket);
 		work_plan(service, live);
 	}

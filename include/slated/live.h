@@ -21,6 +21,7 @@ struct live_ticket {
 	uint64_t counts : LIVE_COUNTS *LIVE_COUNT_BITS; /* as counted last, one after the other */
 	bool touched : 1;                               /* awaits the ledger */
 	bool used : 1;                                  /* false: free */
+	bool left_out : 1;                              /* its rows could not be read: nothing is done for it */
 	struct live_ticket *next;                       /* of those that await the ledger, or of the free */
 	struct live_ticket *chain;                      /* the next one of its bucket */
 };

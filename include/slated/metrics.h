@@ -31,6 +31,8 @@ enum metrics_scale {
 	  "How late levels, breaches and ladder steps were recorded: from their instant to the commit.")               \
 	X(CLOCKS, GAUGE, "slated_clocks", NULL, "state", NULL, NONE, "Clocks that have not ended, by state.")          \
 	X(TICKETS, GAUGE, "slated_tickets", NULL, NULL, NULL, NONE, "Tickets in memory: those that are not final.")    \
+	X(TICKETS_LEFT_OUT, GAUGE, "slated_tickets_left_out", NULL, NULL, NULL, NONE,                                  \
+	  "Tickets for which nothing is done, as a row of theirs cannot be read; the log names them.")                 \
 	X(MILESTONES, COUNTER, "slated_milestones", NULL, "milestone", "metric", NONE,                                 \
 	  "Milestones that were recorded.")                                                                            \
 	X(EVENTS, COUNTER, "slated_events", NULL, "kind", NULL, NONE, "Events that were taken in, refused ones too.")  \

@@ -34,7 +34,8 @@ struct event_row {
 	bool by_rule; /* in force already: sla.event.by_rule */
 };
 
-/* 0; -EBADMSG with what is wrong in `problem`; -ENOMEM. */
+/* 0; -EBADMSG with what is wrong in `problem`, then only the ticket's id and seq are given, 0 where they cannot be
+ * read; -ENOMEM. */
 int row_read_event(struct row_reader *reader, const struct pg_value values[static EVENT_COLUMN_COUNT],
                    struct event_row *ret, char problem[static REFUSAL_SIZE]) __attribute__((warn_unused_result));
 
@@ -45,7 +46,8 @@ int row_read_event(struct row_reader *reader, const struct pg_value values[stati
 	"s.team, " ATTRIBUTE_TEXTS("s.attributes")
 enum { STATE_COLUMN_COUNT = 20 };
 
-/* Fills a zeroed ticket; *ret_ladder (may be NULL) is for row_restore_ladder() once the clocks are there. */
+/* Fills a zeroed ticket; *ret_ladder (may be NULL) is for row_restore_ladder() once the clocks are there. 0; with what
+ * is wrong in `problem`, -EBADMSG: the row itself, -ENOENT: the configuration lacks what it names; -ENOMEM. */
 int row_read_state(struct row_reader *reader, const struct pg_value values[static STATE_COLUMN_COUNT],
                    struct engine *engine, struct ticket *ticket, int64_t *ret_applied_seq, char **ret_ladder,
                    char problem[static REFUSAL_SIZE]) __attribute__((warn_unused_result));
@@ -63,7 +65,7 @@ typedef const struct policy_set *row_find_set(void *arg, const char *digest);
 int row_clock_ticket(const struct pg_value values[static CLOCK_COLUMN_COUNT], int64_t *ret)
     __attribute__((warn_unused_result));
 
-/* Adds a clock to its ticket. */
+/* Adds a clock to its ticket. 0, or an error as of row_read_state(). */
 int row_read_clock(struct row_reader *reader, const struct pg_value values[static CLOCK_COLUMN_COUNT],
                    row_find_set *find_set, void *arg, struct ticket *ticket, char problem[static REFUSAL_SIZE])
     __attribute__((warn_unused_result));
@@ -78,8 +80,8 @@ void row_write_ladder(struct text *text, const struct ticket *ticket, row_digest
 
 /* The digests that ladders name, of the rows `s` of sla.ticket_state that `condition` takes. */
 #define LADDER_CONFIGURATIONS(condition)                                                                               \
-	"SELECT x.step ->> 9 FROM sla.ticket_state s, json_array_elements(s.ladder::json -> 'steps') AS x (step) "     \
-	"WHERE s.ladder IS NOT NULL AND " condition
+	"SELECT m.digest[1] FROM sla.ticket_state s, regexp_matches(s.ladder, '\"([0-9a-f]{64})\"', 'g') "             \
+	"AS m (digest) WHERE s.ladder IS NOT NULL AND " condition
 
 /* Puts back what row_write_ladder() wrote. A step that names no configuration is of its clock's, or of `set`. Steps
  * that the configurations do not have are left out and counted in *ret_lost. 0, -EBADMSG, -ENOMEM. */
