@@ -195,9 +195,10 @@ policy_set_level(const struct policy_set *set, const char *text, size_t len)
 			return (int)i;
 	if (names->n == LEVEL_MAX)
 		return -ENOSPC;
-	char *copy = strndup(text, len);
+	char *copy = calloc(1, len + 1);
 	if (copy == NULL)
 		return -ENOMEM;
+	memcpy(copy, text, len);
 	names->texts[names->n] = copy;
 	return (int)names->n++;
 }
