@@ -34,10 +34,13 @@ static const char beat_sql[] =
     "excluded.shards, "
     "  poll_only = excluded.poll_only, tickets = excluded.tickets, next_at = excluded.next_at, lag = excluded.lag, "
     "  refused = excluded.refused, last_error = excluded.last_error, last_error_at = excluded.last_error_at) "
-    "SELECT a.mine, a.r[1], a.r[2], a.r[3], a.had FROM ("
+    "SELECT a.mine, a.r[1], a.r[2], a.r[3], a.had, a.other FROM ("
     "  SELECT CASE WHEN $14 = 'share' THEN (SELECT count(*) FROM sla.lease WHERE owner = $1) END AS had, "
     "  CASE WHEN $14 = 'share' THEN sla.share_lease($1, $2::uuid, $3::interval)::text END AS mine, "
-    "  CASE WHEN $14 = 'renew' THEN sla.renew_lease($1, $2::uuid, $3::interval) END AS r OFFSET 0) AS a";
+    "  CASE WHEN $14 = 'renew' THEN sla.renew_lease($1, $2::uuid, $3::interval) END AS r, "
+    "  (SELECT o.pid FROM sla.instance o WHERE o.name = $1 AND (o.pid, o.started_at) <> ($4::integer, "
+    "    $5::timestamptz) AND o.stopped_at IS NULL AND o.seen_at > clock_timestamp() - $3::interval) AS other "
+    "  OFFSET 0) AS a";
 
 static const char configuration_sql[] = "INSERT INTO sla.configuration (digest, source, instance, tzdata) "
                                         "VALUES ($1, $2, $3, nullif($4, '')) ON CONFLICT (digest) DO NOTHING";
@@ -79,7 +82,15 @@ static void
 compare_share(struct service *service, PGresult *result)
 {
 	unsigned held = (unsigned)result_number(result, 0, 1), fair = (unsigned)result_number(result, 0, 2);
-	if (held < service->shards.n)
+	bool lost = held < service->shards.n;
+	char text[200];
+	if (lost && !PQgetisnull(result, 0, 5)) {
+		(void)snprintf(
+		    text, sizeof(text),
+		    "another daemon, with process id %s, has the same instance.name: give each a name of its own",
+		    PQgetvalue(result, 0, 5));
+		service_begin_anew(service, text);
+	} else if (lost)
 		service_begin_anew(service, "the lease of some shards is lost");
 	else if (service->state == SERVICE_LIVE && (held > fair || (held < fair && result_number(result, 0, 3) > 0)))
 		service_share_anew(service);

@@ -112,10 +112,10 @@ statement_beat(struct database *database, struct db_session *session, const char
 		self = db_add(&database->data.tables[DB_INSTANCES]);
 	*self = (struct db_instance){name, database_clock(database), false};
 	database->data.next_xid++;
-	db_answer_add(&answer,
-	              result_of_texts((const char *[]){mine, renew ? numbers[0] : NULL, renew ? numbers[1] : NULL,
-	                                               renew ? numbers[2] : NULL, mine == NULL ? NULL : numbers[3]},
-	                              5));
+	db_answer_add(&answer, result_of_texts((const char *[]){mine, renew ? numbers[0] : NULL,
+	                                                        renew ? numbers[1] : NULL, renew ? numbers[2] : NULL,
+	                                                        mine == NULL ? NULL : numbers[3], NULL},
+	                                       6));
 	return answer;
 }
 

@@ -160,6 +160,17 @@ def measure_quiet(bench):
         WHERE id > {mark} AND milestone IN ('at_risk', 'breached', 'escalated')""")
 
 
+def test_same_name(bench, config, daemon):
+    """Two daemons of one name take everything from each other again and again: at least they say why."""
+    other = bench.daemon(config, loaded=False)
+    for one, two in ((daemon, other), (other, daemon)):
+        found = one.log.wait("^everything is read anew .*the same instance.name: give each a name of its own")
+        bench.check(f"process id {two.process.pid}," in found, "same name: the other one's process id", found)
+    other.kill()
+    ticket = bench.db.insert("ticket", plan="gold", severity="normal", channel="email")
+    bench.db.wait(f"EXISTS (SELECT FROM sla.clock WHERE ticket_id = {ticket})")
+
+
 def test(bench):
     receiver = bench.receiver()
     config = bench.write_config(CONFIG.format(
@@ -171,6 +182,7 @@ def test(bench):
         rounds.append(measure_quiet(bench))
         bench.note(f"quiet: the latest of its timers was recorded {rounds[-1] / 1000:.1f} ms after its instant")
     bench.check(min(rounds) < LATEST_US, f"quiet: every timer is recorded within {LATEST_US // 1000} ms", rounds)
+    test_same_name(bench, config, daemon)
     bench.stopped(daemon)
 
 
