@@ -40,7 +40,7 @@ row_add_changed(struct row *row, struct world *world, const struct ticket_event 
 	}
 	text_add_string(&names, "}");
 	row_add_array_text(row, world, names.data, false);
-	text_empty(&names);
+	free(names.data);
 }
 
 static void
