@@ -23,6 +23,8 @@ static const struct {
     {"no connection to the database for HTTP requests", "cb23877b8e1b42069f34915b35070337"},
     {"a former primary takes writes", "dcf1224453ec41d8ab2a3588bb4bb06b"},
     {"the lease could not be taken", "6d8500149c884e26a41090a211ca601b"},
+    {"the severities of open tickets could not be read", "6d8500149c884e26a41090a211ca601b"},
+    {"not started: the configuration lacks a severity", "cae83adf6c03414689beafabc4053403"},
     {"the configuration could not be recorded", "6d8500149c884e26a41090a211ca601b"},
     {"other daemons hold all shards; waiting for a share", "5bb6c346f1344265950fa1408bc88889"},
     {"everything is read anew", "b8ba14d2f10c4695a42c040ac55b6a28"},

@@ -45,6 +45,9 @@ static const char beat_sql[] =
 static const char configuration_sql[] = "INSERT INTO sla.configuration (digest, source, instance, tzdata) "
                                         "VALUES ($1, $2, $3, nullif($4, '')) ON CONFLICT (digest) DO NOTHING";
 
+static const char severities_sql[] = "SELECT s.severity, count(*), min(s.ticket_id) FROM sla.ticket_state s "
+                                     "WHERE NOT s.closed AND s.severity IS NOT NULL GROUP BY s.severity";
+
 static void
 note_server_error(struct service *service, const char *what, PGresult *result)
 {
@@ -233,6 +236,48 @@ service_beat(struct service *service)
 		(void)service_use_connection(service);
 }
 
+/* With a configuration that lacks what open tickets need nothing can be loaded. One that has come into force by a
+ * reload has been looked at then; at a start this is asked before any lease is taken, which another daemon may put to
+ * better use. */
+static void
+look_at_severities(struct service *service, const PGresult *result)
+{
+	for (int i = 0; i < PQntuples(result); i++) {
+		char text[200];
+		if (policy_set_severity(service->config->policies, PQgetvalue(result, i, 0)) >= 0)
+			continue;
+		(void)snprintf(text, sizeof(text), "\"%.60s\" is gone, but %s open tickets have it, such as ticket %s",
+		               PQgetvalue(result, i, 0), PQgetvalue(result, i, 1), PQgetvalue(result, i, 2));
+		log_error("not started: the configuration lacks a severity", log_text("error", text));
+		service->exit_status = EXIT_FAILURE;
+	}
+	service->severities_known = service->exit_status == EXIT_SUCCESS;
+	if (!service->severities_known)
+		loop_end(service->loop);
+}
+
+static void
+on_severities_result(void *arg, PGresult *result)
+{
+	struct service *service = arg;
+	if (result != NULL && PQresultStatus(result) != PGRES_TUPLES_OK) {
+		note_server_error(service, "the severities of open tickets could not be read", result);
+		service_begin_anew(service, "the severities of open tickets could not be read");
+	} else if (result != NULL) {
+		look_at_severities(service, result);
+	} else if (service->severities_known && service->state != SERVICE_DOWN && !service_use_connection(service)) {
+		work_flush(service);
+	}
+}
+
+static void
+ask_for_severities(struct service *service)
+{
+	if (pg_send(service->flush_pgs[0],
+	            &(struct pg_query){.text = severities_sql, .result = on_severities_result, .arg = service}) < 0)
+		service_begin_anew(service, "out of memory");
+}
+
 static void
 on_configuration_result(void *arg, PGresult *result)
 {
@@ -266,7 +311,9 @@ service_use_connection(struct service *service)
 {
 	if (service->state == SERVICE_DOWN || !pg_is_idle(service->flush_pgs[0]))
 		return false;
-	if (!service->config_written)
+	if (!service->severities_known)
+		ask_for_severities(service);
+	else if (!service->config_written)
 		write_configuration(service);
 	else if (service->beat_wanted)
 		send_beat(service);

@@ -110,8 +110,9 @@ struct service {
 	char last_error[256];
 	struct instant last_error_at;
 	struct said said[SAID_MAX];
-	bool outbox_failed;  /* a query of it: its next session may do better */
-	bool config_written; /* sla.configuration has the one in force */
+	bool outbox_failed;    /* a query of it: its next session may do better */
+	bool severities_known; /* the configuration has those of open tickets */
+	bool config_written;   /* sla.configuration has the one in force */
 	bool beat_wanted;
 	bool renew_wanted; /* with the lease */
 	bool news;         /* a batch was flushed since the last beat */

@@ -114,6 +114,7 @@ database_execute(struct database *database, struct db_session *session, const ch
 	    {"NOTIFY sla_event", 0, statement_probe},
 	    {"WITH said AS (INSERT INTO sla.instance", 15, statement_beat},
 	    {"WITH said AS (UPDATE sla.instance", 3, statement_leave},
+	    {"SELECT s.severity, count(*)", 0, statement_severities},
 	    {"INSERT INTO sla.configuration", 4, statement_configuration},
 	    {"SELECT * FROM sla.flush(", 87, statement_flush},
 	    {"WITH next AS", 6, statement_claim},

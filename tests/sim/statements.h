@@ -23,6 +23,7 @@ statement statement_probe;
 /* statements_lease.c */
 statement statement_beat;
 statement statement_leave;
+statement statement_severities;
 statement statement_configuration;
 
 /* statements_ledger.c */

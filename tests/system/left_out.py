@@ -93,10 +93,12 @@ def test(bench):
     bench.stopped(daemon)
     path.write_text(path.read_text().replace('{ name = "high"; }, ', ""))
     daemon = bench.daemon(path, loaded=False)
-    daemon.log.wait("^a ticket's state could not be read")
-    bench.check(daemon.log.find('severity \\\\"high\\\\" is not in the configuration'), "a severity that is gone: nothing is loaded",
-                daemon.log.lines)
-    daemon.kill()
+    said = daemon.log.wait("^not started: the configuration lacks a severity")
+    bench.check(f'\\"high\\" is gone, but 1 open tickets have it, such as ticket {open_one}' in said,
+                "a severity that is gone: it says which, and who has it", said)
+    bench.equal(daemon.process.wait(10), 1, "a severity that is gone: exit status 1")
+    bench.equal(db.value("SELECT count(*) FROM sla.lease WHERE expires_at > clock_timestamp()"), 0,
+                "a severity that is gone: it has taken no lease")
 
     path = write("1h")
     daemon = bench.daemon(path)
