@@ -1,4 +1,5 @@
-/* The lease and our word about ourselves, which go together, and the configuration's record. */
+/* The lease and our word about ourselves, which go together, and before them the look at open tickets' severities and
+ * the configuration's record. */
 #include <config.h>
 
 #include <stdio.h>
@@ -38,9 +39,9 @@ static const char beat_sql[] =
     "  SELECT CASE WHEN $14 = 'share' THEN (SELECT count(*) FROM sla.lease WHERE owner = $1) END AS had, "
     "  CASE WHEN $14 = 'share' THEN sla.share_lease($1, $2::uuid, $3::interval)::text END AS mine, "
     "  CASE WHEN $14 = 'renew' THEN sla.renew_lease($1, $2::uuid, $3::interval) END AS r, "
-    "  (SELECT o.pid FROM sla.instance o WHERE o.name = $1 AND (o.pid, o.started_at) <> ($4::integer, "
-    "    $5::timestamptz) AND o.stopped_at IS NULL AND o.seen_at > clock_timestamp() - $3::interval) AS other "
-    "  OFFSET 0) AS a";
+    "  CASE WHEN $14 = 'renew' THEN (SELECT o.pid FROM sla.instance o WHERE o.name = $1 AND (o.pid, o.started_at) <> "
+    "    ($4::integer, $5::timestamptz) AND o.stopped_at IS NULL AND o.seen_at > clock_timestamp() - $3::interval) "
+    "  END AS other OFFSET 0) AS a";
 
 static const char configuration_sql[] = "INSERT INTO sla.configuration (digest, source, instance, tzdata) "
                                         "VALUES ($1, $2, $3, nullif($4, '')) ON CONFLICT (digest) DO NOTHING";
@@ -85,17 +86,15 @@ static void
 compare_share(struct service *service, PGresult *result)
 {
 	unsigned held = (unsigned)result_number(result, 0, 1), fair = (unsigned)result_number(result, 0, 2);
-	bool lost = held < service->shards.n;
-	char text[200];
-	if (lost && !PQgetisnull(result, 0, 5)) {
-		(void)snprintf(
-		    text, sizeof(text),
-		    "another daemon, with process id %s, has the same instance.name: give each a name of its own",
-		    PQgetvalue(result, 0, 5));
+	char text[200] = "the lease of some shards is lost";
+	if (held < service->shards.n) {
+		if (!PQgetisnull(result, 0, 5))
+			(void)snprintf(text, sizeof(text),
+			               "another daemon, with process id %s, has the same instance.name: give each a "
+			               "name of its own",
+			               PQgetvalue(result, 0, 5));
 		service_begin_anew(service, text);
-	} else if (lost)
-		service_begin_anew(service, "the lease of some shards is lost");
-	else if (service->state == SERVICE_LIVE && (held > fair || (held < fair && result_number(result, 0, 3) > 0)))
+	} else if (service->state == SERVICE_LIVE && (held > fair || (held < fair && result_number(result, 0, 3) > 0)))
 		service_share_anew(service);
 }
 
@@ -236,6 +235,14 @@ service_beat(struct service *service)
 		(void)service_use_connection(service);
 }
 
+/* The flush connection has answered: what else waits for it. */
+static void
+go_on(struct service *service)
+{
+	if (service->state != SERVICE_DOWN && !service_use_connection(service))
+		work_flush(service);
+}
+
 /* With a configuration that lacks what open tickets need nothing can be loaded. One that has come into force by a
  * reload has been looked at then; at a start this is asked before any lease is taken, which another daemon may put to
  * better use. */
@@ -265,8 +272,8 @@ on_severities_result(void *arg, PGresult *result)
 		service_begin_anew(service, "the severities of open tickets could not be read");
 	} else if (result != NULL) {
 		look_at_severities(service, result);
-	} else if (service->severities_known && service->state != SERVICE_DOWN && !service_use_connection(service)) {
-		work_flush(service);
+	} else if (service->severities_known) {
+		go_on(service);
 	}
 }
 
@@ -284,11 +291,9 @@ on_configuration_result(void *arg, PGresult *result)
 	struct service *service = arg;
 	if (result != NULL && PQresultStatus(result) != PGRES_COMMAND_OK) {
 		note_server_error(service, "the configuration could not be recorded", result);
-		service->config_written = false;
 		service_begin_anew(service, "the configuration could not be recorded");
 	} else if (result == NULL) {
-		if (service->state != SERVICE_DOWN && !service_use_connection(service))
-			work_flush(service);
+		go_on(service);
 	}
 }
 
