@@ -10,6 +10,9 @@
 #include "slated/log.h"
 #include "slated/rows.h"
 
+/* As many tickets are left out at most; more, and something else is wrong. */
+#define LEFT_OUT_MAX 100
+
 int
 work_know_config(struct service *service, struct config *config)
 {
@@ -21,9 +24,6 @@ work_know_config(struct service *service, struct config *config)
 	service->config = config;
 	return 0;
 }
-
-/* As many tickets are left out at most; more, and something else is wrong. */
-#define LEFT_OUT_MAX 100
 
 static const struct policy_set *
 find_set(void *arg, const char *digest)
@@ -136,13 +136,15 @@ work_load_ladders(void *arg)
 	char *ladder;
 	unsigned lost = 0;
 	while ((ladder = live_take_ladder(&service->live, &live)) != NULL) {
-		int r = live->left_out ? 0
-		                       : row_restore_ladder(ladder, engine_policies(service->engine), find_set, service,
-		                                            &live->ticket, &lost, problem);
+		int r = 0;
+		if (!live->left_out)
+			r = row_restore_ladder(ladder, engine_policies(service->engine), find_set, service,
+			                       &live->ticket, &lost, problem);
 		free(ladder);
-		if (r == -EBADMSG && !leave_out(service, live, "sla.ticket_state", problem))
-			return false;
-		if (r == -ENOMEM) {
+		if (r == -EBADMSG) {
+			if (!leave_out(service, live, "sla.ticket_state", problem))
+				return false;
+		} else if (r < 0) {
 			service_problem(service, "ladder steps could not be read", "out of memory");
 			return false;
 		}
