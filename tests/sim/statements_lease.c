@@ -158,15 +158,13 @@ struct db_answer
 statement_configuration(struct database *database, struct db_session *session, const char *text,
                         const char *const *params)
 {
-	struct world *world = database->world;
-	const char *digest = world_keep(world, params[0], strlen(params[0]));
 	bool known = false;
 	(void)session;
 	(void)text;
 	DB_EACH (const struct db_configuration, c, &database->data, DB_CONFIGURATIONS)
-		known |= c->digest == digest;
+		known |= db_same(c->digest, params[0]);
 	if (!known)
 		*(struct db_configuration *)db_add(&database->data.tables[DB_CONFIGURATIONS]) =
-		    (struct db_configuration){digest, world_keep(world, params[1], strlen(params[1]))};
+		    (struct db_configuration){db_keep(database, params[0]), db_keep(database, params[1])};
 	return db_answer_of(PGRES_COMMAND_OK);
 }
