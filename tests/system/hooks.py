@@ -40,7 +40,6 @@ exit) echo '{"severity": "critical"}'; exit 1 ;;
 signal) kill -9 $$ ;;
 many) echo + >>many; sleep 0.3; echo - >>many; echo '{}' ;;
 wait) : >waiting; while ! [ -e go ]; do sleep 0.05; done; echo '{"severity": "critical"}' ;;
-later) : >asked; while ! [ -e told ]; do sleep 0.05; done; echo '{"severity": "critical"}' ;;
 crash) echo "$input" >>crash; [ -e crashed ] || { : >crashed; while [ -e crashed ]; do sleep 0.1; done; }; echo '{"severity": "low", "reason": "At last."}' ;;
 esac
 """
@@ -98,7 +97,7 @@ def rules(bench, port):
     found = [rule(name, f'hook = [ "{program}", "{name}" ]') for name in names]
     found += [rule(name, f'hook = [ "{program}", "{name}" ]', timeout="1s") for name in ("slow", "group")]
     found += ['{ name = "graver"; on = "breached"; match = { category = "back"; }; set = "+1"; reason = "Late."; }',
-              rule("back", f'hook = [ "{program}", "back" ]', on="breached"), rule("later", f'hook = [ "{program}", "later" ]'),
+              rule("back", f'hook = [ "{program}", "back" ]', on="breached"), rule("later", f'hook = [ "{program}", "wait" ]'),
               '{ name = "late"; on = "breached"; match = { category = "later"; }; set = "critical"; reason = "Late."; }',
               '{ name = "lighter"; on = "severity_changed"; match = { category = "later"; severity = "critical"; }; set = "low"; '
               'reason = "Not that grave."; }']
@@ -234,11 +233,13 @@ def test_back(bench):
 
 def test_later(bench):
     """Rules decide after a hook has answered, and all of it is written to the ticket together: the hook's answer is the older."""
+    for name in "waiting", "go":
+        (bench.folder / name).unlink()
     ticket = open_ticket(bench, "later")
     writer = bench.session()
-    wait_until("the hook", lambda: (bench.folder / "asked").exists())
+    wait_until("the hook", lambda: (bench.folder / "waiting").exists())
     writer.run(f"BEGIN; SELECT FROM sla.ticket WHERE id = {ticket} FOR UPDATE")
-    (bench.folder / "told").touch()
+    (bench.folder / "go").touch()
     bench.db.wait(f"(SELECT count(severity) FROM sla.reassessment WHERE ticket_id = {ticket}) = 3")
     writer.run("COMMIT")
     bench.db.wait(f"NOT EXISTS (SELECT FROM sla.reassessment WHERE ticket_id = {ticket} AND outcome IS NULL)")

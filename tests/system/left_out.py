@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """Rows that cannot be read: the tickets that they belong to are left out, all others are watched. A row is mended as
 doc/operations.md says. What the configuration lacks, or too much at once, keeps the daemon from loading."""
-import pathlib
 import re
 
-from harness import run, webhook
+from harness import HERE, run, webhook
 from metrics import Client
 
 CONFIG = """
@@ -15,11 +14,11 @@ policies = ( {{ name = "all"; escalation = "loud"; targets = (
 channels = {{ {channel} }};
 http = {{ listen = [ "127.0.0.1:0" ]; }};
 """
-GUIDE = pathlib.Path(__file__).resolve().parent.parent.parent / "doc" / "operations.md"
 
 
 def remedy():
-    section = re.search(r"^### SlatedTicketsLeftOut\n(.*?)^### ", GUIDE.read_text(), re.M | re.S).group(1)
+    guide = (HERE.parent.parent / "doc" / "operations.md").read_text()
+    section = re.search(r"^### SlatedTicketsLeftOut\n(.*?)^### ", guide, re.M | re.S).group(1)
     return re.search(r"`(DELETE [^`]*)`", section).group(1)
 
 
@@ -70,9 +69,8 @@ def test(bench):
                 "mended: what came since is caught up with, and nothing is recorded twice")
     bench.equal(left_out(daemon), [], "mended: none is left out any more")
     bench.stopped(daemon)
-    bench.equal(db.value("SELECT count(*) FROM (SELECT key FROM sla.delivery UNION ALL SELECT key FROM sla.delivery_log) AS d"),
-                db.value("SELECT count(DISTINCT key) FROM (SELECT key FROM sla.delivery UNION ALL SELECT key "
-                         "FROM sla.delivery_log) AS d"), "mended: nor told")
+    bench.equal(db.value("SELECT count(*) - count(DISTINCT key) FROM (SELECT key FROM sla.delivery UNION ALL SELECT key "
+                         "FROM sla.delivery_log) AS d"), 0, "mended: nor told")
 
     # An event that cannot be read is refused, and the ticket goes on.
     daemon = bench.daemon(path)
