@@ -53,6 +53,7 @@ libslated_io_a_SOURCES += include/slated/service.h
 libslated_io_a_SOURCES += include/slated/timebase.h
 libslated_io_a_SOURCES += daemon/io/event_json.c
 libslated_io_a_SOURCES += daemon/io/feed.c
+libslated_io_a_SOURCES += daemon/io/ladder_row.c
 libslated_io_a_SOURCES += daemon/io/ledger.c
 libslated_io_a_SOURCES += daemon/io/ledger_batch.c daemon/io/ledger_batch.h
 libslated_io_a_SOURCES += daemon/io/ledger_sql.h
