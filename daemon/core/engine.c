@@ -567,10 +567,15 @@ engine_migrate(struct engine *engine, struct ticket *ticket, struct instant now)
 	engine->too_deep = false;
 	engine->in_event = true;
 	engine->calls = &calls;
-	for (struct clock *clock = ticket->clocks; clock != NULL; clock = clock->next)
-		if (clock_is_active(clock) && clock->set != engine->set)
-			clock_retarget(engine, ticket, clock, engine->set,
-			               policy_set_policy(engine->set, clock->policy->name), now, false);
+	now = instant_max(now, ticket->last_at);
+	for (struct clock *clock = ticket->clocks; clock != NULL; clock = clock->next) {
+		if (!clock_is_active(clock) || clock->set == engine->set)
+			continue;
+		clock_retarget(engine, ticket, clock, engine->set, policy_set_policy(engine->set, clock->policy->name),
+		               now, false);
+		if (!clock_is_active(clock) || clock->set == engine->set)
+			ticket->last_at = now;
+	}
 	engine->calls = NULL;
 	reassess_apply_calls(engine, ticket, &calls, now);
 	engine->in_event = false;

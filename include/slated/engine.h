@@ -121,7 +121,8 @@ void engine_configure(struct engine *engine, const struct policy_set *set);
 int engine_rematch(struct engine *engine, struct ticket *ticket);
 
 /* Puts the ticket's running and paused clocks on the present configuration at once (`migrate`), as a change of severity
- * does. 0 or -ENOMEM. */
+ * does: at `now`, or at the ticket's last instant where that is later. An event that is older than the move is late. 0
+ * or -ENOMEM. */
 int engine_migrate(struct engine *engine, struct ticket *ticket, struct instant now)
     __attribute__((warn_unused_result));
 

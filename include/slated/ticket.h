@@ -107,7 +107,7 @@ struct ticket {
 	bool prunable : 1; /* a clock has ended or been followed since ticket_prune() */
 	struct clock *clocks;
 	struct run *runs;
-	struct instant last_at;      /* of its last event or fired timer */
+	struct instant last_at;      /* of its last event, fired timer or move */
 	const struct policy *policy; /* the one that matches now, or NULL */
 	uint64_t id;
 	struct instant opened_at;

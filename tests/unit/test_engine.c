@@ -581,6 +581,48 @@ Test(engine, reload)
 	}
 }
 
+/* What came before a clock moved and is heard of after it counts as of the move, as it does of a timer; and the move
+ * comes after a timer that fired a moment ahead. */
+Test(engine, late_for_a_move)
+{
+	static const char former[] =
+	    POLICY("{ metric = \"first_response\"; within = \"4h\"; at_risk = [ \"3h\" ]; }, "
+	           "{ metric = \"resolution\"; within = \"4h\"; pause_on = [ \"pending\" ]; }");
+	static const char latter[] = POLICY("{ metric = \"first_response\"; within = \"30m\"; }, "
+	                                    "{ metric = \"resolution\"; within = \"4h\"; }");
+	static const struct {
+		int64_t after_timer;
+		const char *expected;
+	} moves[] = {
+	    {-1, "10:00 first_response.1 retargeted due 09:30\n10:00 first_response.1 breached due 09:30\n"
+	         "10:00 resolution.1 retargeted due 13:50\n10:00 resolution.1 resumed due 13:50\n"
+	         "10:00 first_response.1 met due 09:30 late 1800\n10:00 resolution.1 met due 13:50\n"},
+	    {5 * US_PER_MIN, "10:05 first_response.1 retargeted due 09:30\n10:05 first_response.1 breached due 09:30\n"
+	                     "10:05 resolution.1 retargeted due 13:55\n10:05 resolution.1 resumed due 13:55\n"
+	                     "10:05 first_response.1 met due 09:30 late 2100\n10:05 resolution.1 met due 13:55\n"},
+	};
+	for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
+		struct player p;
+		struct event_line *line;
+		player_open(&p, former);
+		struct config *config = read_config(latter);
+		cr_assert(event_line_new(&line) == 0);
+		play(&p, line, "09:00 " OPENED);
+		play(&p, line, "09:10 \"event\": \"status\", \"status\": \"pending\"");
+		struct instant timer = instant_plus(p.ticket.last_at, (struct duration){50 * US_PER_MIN});
+		cr_assert(engine_advance(p.engine, &p.ticket, timer) == 0);
+		take_configuration(&p, config->policies, false);
+		cr_assert(engine_migrate(p.engine, &p.ticket,
+		                         instant_plus(timer, (struct duration){moves[i].after_timer})) == 0);
+		play(&p, line, "09:40 \"event\": \"reply\", \"by\": \"agent\"");
+		play(&p, line, "09:50 \"event\": \"status\", \"status\": \"solved\"");
+		cr_expect_str_eq(strstr(p.out.data, "level 3h\n") + strlen("level 3h\n"), moves[i].expected);
+		event_line_free(line);
+		player_close(&p);
+		config_free(config);
+	}
+}
+
 /* A level that has fired does not fire again where the clock comes back to its configuration from one that lacks it. */
 Test(engine, levels_of_a_former_configuration)
 {
