@@ -131,6 +131,9 @@ struct service {
 	struct shards shards; /* that are ours */
 	bool reload_refused;  /* the last one */
 	bool migrate_once;    /* running clocks are to move, whatever the configuration says */
+	bool moving;          /* clocks of former configurations to the one in force */
+	struct live_walk moves;
+	size_t n_moved; /* tickets */
 	struct notify notify;
 	int exit_status;
 };
@@ -255,7 +258,8 @@ void work_arm(struct service *service);
 /* Another configuration comes into force, and belongs to the service from then on: tickets and clocks go by it as it
  * says. 0 or -ENOMEM. */
 int work_configure(struct service *service, struct config *config) __attribute__((warn_unused_result));
-/* Brings clocks of former configurations to the one in force, where it says so. */
+/* Begins to bring clocks of former configurations to the one in force, where it says so. They move in parts, since a
+ * million may be there. */
 void work_migrate(struct service *service);
 /* Whether nothing waits for a flush. */
 bool work_is_done(const struct service *service);

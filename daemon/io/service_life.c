@@ -346,6 +346,8 @@ void
 service_stop(struct service *service)
 {
 	bool works = service->state == SERVICE_LIVE || service->coming_back;
+	if (service->migrate_once)
+		log_warning("stopped before all clocks have moved; once slated runs again: slatectl reload --migrate");
 	if (!works) {
 		loop_end(service->loop);
 		return;

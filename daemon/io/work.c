@@ -16,6 +16,9 @@
  * waits for them there (sla.fence()). */
 #define AHEAD ((struct duration){600})
 
+/* So many tickets are looked at in one turn for clocks that are to move: they may all be there, and not one to move. */
+#define MOVES_LOOKED_AT 5000
+
 static bool
 has_room(const struct service *service)
 {
@@ -104,18 +107,81 @@ void
 work_arm(struct service *service)
 {
 	struct instant next = wheel_next(service->wheel);
-	bool idle = instant_equal(next, INSTANT_NEVER) && !service->catching_up;
+	bool idle = instant_equal(next, INSTANT_NEVER) && !service->catching_up && !service->moving;
 	if (service->state != SERVICE_LIVE || idle) {
 		timer_unset(service->timers);
 		return;
 	}
 	int64_t us = instant_since(next, service_now(service)).us - AHEAD.us;
-	if (us < 0 || service->catching_up)
+	if (us < 0 || service->catching_up || service->moving)
 		us = 0;
 	if (us > US_PER_H)
 		us = US_PER_H; /* looked at again by then */
 	timer_set(service->timers, (struct duration){us});
 }
+
+/* Moves ------------------------------------------------------------------------------------------------------------ */
+
+static bool
+is_of_former(const struct service *service, const struct ticket *ticket)
+{
+	for (const struct clock *clock = ticket->clocks; clock != NULL; clock = clock->next)
+		if (clock_is_active(clock) && clock->set != service->config->policies)
+			return true;
+	return false;
+}
+
+static bool
+is_changed(const struct ticket *ticket)
+{
+	bool changed = ticket->dirty;
+	for (const struct clock *clock = ticket->clocks; clock != NULL; clock = clock->next)
+		changed |= clock->dirty;
+	return changed;
+}
+
+/* Moves the clocks of the next tickets: as many as one batch takes, and no more than a turn of the loop has time for.
+ */
+static int
+move_some(struct service *service)
+{
+	struct instant now = service_now(service);
+	struct live_ticket *live = NULL;
+	for (unsigned n = 0; n < MOVES_LOOKED_AT && has_room(service); n++) {
+		live = live_next(&service->moves);
+		if (live == NULL) {
+			service->moving = service->migrate_once = false;
+			if (service->n_moved > 0)
+				log_info("clocks have moved to the configuration in force",
+				         log_number("tickets", (int64_t)service->n_moved));
+			return 0;
+		}
+		if (!is_of_former(service, &live->ticket))
+			continue;
+		int r = engine_advance(service->engine, &live->ticket, now);
+		if (r == 0)
+			r = engine_migrate(service->engine, &live->ticket, now);
+		if (r < 0)
+			return r;
+		if (is_changed(&live->ticket)) { /* a breached clock stays as it is */
+			live_touch(&service->live, live);
+			service->n_moved++;
+		}
+		work_plan(service, live);
+	}
+	return 0;
+}
+
+void
+work_migrate(struct service *service)
+{
+	service->moving = service->state == SERVICE_LIVE && (service->config->migrate || service->migrate_once);
+	service->moves = live_begin(&service->live);
+	service->n_moved = 0;
+	work_arm(service);
+}
+
+/* Turns ------------------------------------------------------------------------------------------------------------ */
 
 /* Writes what a load has brought, which may be more than memory should hold, and has it go on. */
 static void
@@ -150,6 +216,13 @@ on_timers(void *arg)
 	if (node == NULL && has_room(service) && service->catching_up) {
 		service->catching_up = false;
 		engine_set_absence(service->engine, false);
+	}
+	if (service->moving && !service->catching_up) {
+		int r = move_some(service);
+		if (r < 0) {
+			service_begin_anew(service, strerror(-r));
+			return;
+		}
 	}
 	work_flush(service);
 	/* With a full batch the flush's end goes on with the timers. */
@@ -318,6 +391,7 @@ work_reset(struct service *service)
 	name_configs(service);
 	service->flushing = false;
 	service->n_left_out = 0;
+	service->moving = false;
 	service->catching_up = true;
 	engine_set_absence(service->engine, true);
 }
@@ -457,40 +531,6 @@ rematch(struct service *service, const struct policy_set *former)
 		r = engine_rematch(service->engine, ticket);
 	}
 	return r;
-}
-
-static bool
-is_of_former(const struct service *service, const struct ticket *ticket)
-{
-	for (const struct clock *clock = ticket->clocks; clock != NULL; clock = clock->next)
-		if (clock_is_active(clock) && clock->set != service->config->policies)
-			return true;
-	return false;
-}
-
-void
-work_migrate(struct service *service)
-{
-	struct live_walk walk = live_begin(&service->live);
-	struct instant now = service_now(service);
-	if (service->state != SERVICE_LIVE || !(service->config->migrate || service->migrate_once))
-		return;
-	service->migrate_once = false;
-	for (struct live_ticket *live; (live = live_next(&walk)) != NULL;) {
-		if (!is_of_former(service, &live->ticket))
-			continue;
-		int r = engine_advance(service->engine, &live->ticket, now);
-		if (r == 0)
-			r = engine_migrate(service->engine, &live->ticket, now);
-		live_touch(&service->live, live);
-		work_plan(service, live);
-		if (r < 0) {
-			service_begin_anew(service, strerror(-r));
-			return;
-		}
-	}
-	work_flush(service);
-	work_arm(service);
 }
 
 int

@@ -120,7 +120,7 @@ reload_daemon(const char *path, const char *conninfo, const struct config *confi
 	}
 	if (r == 0)
 		printf("reloaded; open clocks %s\n",
-		       migrate || config->migrate ? "are on the new targets" : "keep their targets");
+		       migrate || config->migrate ? "move to the new targets" : "keep their targets");
 	PQclear(daemon);
 	db_close(&db);
 	return r;

@@ -83,7 +83,7 @@ def test(bench):
     config.write_text(keep.read_text())
     bench.equal(reload(bench, "--config", config), (0, "reloaded; open clocks keep their targets\n", ""), "the daemon takes it")
     bench.equal(clocks(bench), before, "and no clock has moved")
-    bench.equal(reload(bench, "--config", config, "--migrate"), (0, "reloaded; open clocks are on the new targets\n", ""), "--migrate")
+    bench.equal(reload(bench, "--config", config, "--migrate"), (0, "reloaded; open clocks move to the new targets\n", ""), "--migrate")
     bench.db.wait("(SELECT count(*) FROM sla.clock WHERE state = 'breached') = 2 AND NOT EXISTS (SELECT FROM sla.clock WHERE state = 'paused')")
     after = clocks(bench)
     for key, move in moves.items():

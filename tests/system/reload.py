@@ -14,6 +14,7 @@ channels = {{ {channels} }};
 """
 BERLIN = 'berlin = { timezone = "Europe/Berlin"; hours = { daily = "00:00-24:00"; }; };'
 ON_BERLIN = 'calendar = "berlin";'
+MANY = 2500
 
 
 def budget(bench, ticket):
@@ -62,6 +63,56 @@ def test_steps_in_hand(bench, write):
                 "steps in hand: they go on as they were, across a reload and a restart")
     db.run(f"UPDATE sla.ticket SET status = 'closed' WHERE id = {ticket}")
     bench.stopped(daemon)
+
+
+def test_many_move(bench, write):
+    """More clocks than a batch takes move to a new configuration: in several, each once, and a stop amid it is told of."""
+    db = bench.db
+    moved = "(SELECT count(*) FROM sla.milestone m JOIN sla.ticket t ON t.id = m.ticket_id WHERE t.source = 'many' " \
+            "AND m.milestone = 'retargeted' AND m.{})"
+
+    def configure(within):
+        write(within=within, level="75%")
+        path.write_text(path.read_text().replace("instance = { ", 'instance = { reload = "migrate"; '))
+
+    path = write()
+    daemon = bench.daemon(path)
+    db.run("INSERT INTO sla.ticket (source, external_id, severity) SELECT 'many', n::text, 'low' "
+           f"FROM generate_series(1, {MANY}) n")
+    db.run("INSERT INTO sla.ticket (source, external_id, severity, opened_at) VALUES ('many', 'late', 'low', "
+           "clock_timestamp() - interval '2 hours')")
+    db.wait(f"(SELECT count(*) FROM sla.clock c JOIN sla.ticket t ON t.id = c.ticket_id WHERE t.source = 'many') = {MANY} + 1")
+    db.wait("EXISTS (SELECT FROM sla.clock WHERE state = 'breached' AND ended_at IS NULL)")
+    configure("6h")
+    reload(daemon, "^clocks have moved to the configuration in force tickets=")
+    db.wait(moved.format("due_at - m.at > '5 hours'") + f" = {MANY}")
+    most = db.value("SELECT max(n) FROM (SELECT count(*) AS n FROM sla.milestone WHERE milestone = 'retargeted' GROUP BY xmin) g")
+    bench.check(most <= 1000, f"{MANY} clocks move in several batches", most)
+
+    # A breached clock keeps its former configuration, and nothing is written for it at each start.
+    stands = "SELECT s.xmin::text FROM sla.ticket_state s JOIN sla.ticket t ON t.id = s.ticket_id WHERE t.external_id = 'late'"
+    before = db.value(stands)
+    bench.stopped(daemon)
+    configure("7h")
+    daemon = bench.daemon(path)
+    db.wait(moved.format("due_at - m.at > '6 hours'") + f" = {MANY}")
+    bench.equal(db.value(stands), before, "a breached clock is not written anew where others move")
+
+    # One that is told to stop as they move.
+    write(within="8h", level="75%")
+    other = bench.session()
+    other.run("BEGIN; LOCK TABLE sla.milestone IN SHARE MODE")
+    since = len(daemon.log.lines)
+    daemon.signal(signal.SIGUSR1)
+    daemon.log.wait("^reloaded", since)
+    db.wait("EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'slated ledger' AND wait_event_type = 'Lock')")
+    daemon.signal(signal.SIGTERM)
+    daemon.log.wait("^stopped before all clocks have moved; once slated runs again: slatectl reload --migrate", since)
+    other.run("COMMIT")
+    other.close()
+    bench.stopped(daemon)
+    some = db.value("SELECT " + moved.format("due_at - m.at > '7 hours'"))
+    bench.check(0 < some < MANY, "stopped as clocks move: what was in hand is written, the rest stays", some)
 
 
 def test(bench):
@@ -173,6 +224,7 @@ def test(bench):
     bench.check('severity \\"low\\"' in found, "a severity that an open ticket has: refused, by name", found)
     bench.stopped(daemon)
     test_steps_in_hand(bench, write)
+    test_many_move(bench, write)
     write(within="9s")
     path.write_text(path.read_text() + "nonsense = 1;\n")
     daemon = bench.daemon(path, loaded=False)
