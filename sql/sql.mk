@@ -32,7 +32,8 @@ SQL_MIGRATIONS = \
 	sql/0028_claims.sql \
 	sql/0029_ahead.sql \
 	sql/0030_decisions.sql \
-	sql/0031_overtaken_hooks.sql
+	sql/0031_overtaken_hooks.sql \
+	sql/0032_reassess_in_parts.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 

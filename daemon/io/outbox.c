@@ -428,6 +428,8 @@ on_reassessed(void *arg, PGresult *result)
 	if (result != NULL) {
 		if (PQresultStatus(result) != PGRES_TUPLES_OK)
 			note_error(outbox, result);
+		else if (PQntuples(result) > 0 && strcmp(PQgetvalue(result, 0, 0), "0") != 0)
+			outbox->reassess = true; /* there may be more */
 		return;
 	}
 	if (ended_well(outbox))

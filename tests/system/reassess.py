@@ -4,6 +4,7 @@ import signal
 
 from harness import run, webhook
 
+MANY = 1000
 CONFIG = """
 severities = ( {{ name = "critical"; aliases = [ "S1" ]; }}, {{ name = "high"; aliases = [ "S2" ]; }}, {{ name = "low"; }} );
 escalations = {{ loud = ( {{ on = "reassessed"; notify = [ "ops" ]; }}, {{ on = "at_risk"; notify = [ "ops" ]; }} ); }};
@@ -153,6 +154,16 @@ def test_order(bench, daemon):
                 "order: the second is in force")
 
 
+def test_many(bench):
+    """As after an outage: they are written in parts, so that no ticket is held for long."""
+    db = bench.db
+    db.run("INSERT INTO sla.ticket (source, external_id, severity, category) SELECT 'many', n::text, 'S1', 'billing' "
+           f"FROM generate_series(1, {MANY}) n")
+    db.wait(f"(SELECT count(*) FROM sla.ticket WHERE source = 'many' AND severity = 'high') = {MANY}")
+    most = db.value("SELECT max(n) FROM (SELECT count(*) AS n FROM sla.ticket WHERE source = 'many' GROUP BY xmin) AS g")
+    bench.check(most <= 200, f"many: {MANY} severities are written in several transactions", most)
+
+
 def test(bench):
     receiver = bench.receiver()
     path = bench.write_config(CONFIG.format(channels=webhook("ops", receiver.url())))
@@ -160,6 +171,7 @@ def test(bench):
     test_rules(bench, receiver)
     test_lock(bench)
     test_order(bench, daemon)
+    test_many(bench)
     bench.equal(bench.db.value("SELECT count(*) FROM sla.event WHERE refused IS NOT NULL"), 0, "no event was refused")
     bench.stopped(daemon)
 
