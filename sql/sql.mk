@@ -34,7 +34,8 @@ SQL_MIGRATIONS = \
 	sql/0030_decisions.sql \
 	sql/0031_overtaken_hooks.sql \
 	sql/0032_reassess_in_parts.sql \
-	sql/0033_deliveries_by_age.sql
+	sql/0033_deliveries_by_age.sql \
+	sql/0034_silences.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 

@@ -171,6 +171,10 @@ def test_silence(bench, people):
     people.says(0, "no silences", "silence", "--list", what="no silences")
 
     people.ctl("silence", "--match", "external_id=hushed*", "--for", "1h", "--reason", "x")
+    bench.equal(db.value(f"SELECT ended_at = until FROM sla.silence WHERE id = {short}"), True,
+                "one that has run out leaves the index of those in force once another is made")
+    bench.equal([(row["state"], "ended_at" in row) for row in people.lines("silence", "--list", "--all")][:2],
+                [("ended", True), ("expired", False)], "silence --list --all still says so")
     hushed = db.insert("ticket", external_id="hushed", plan="loud", severity="S1")
     loudest = db.insert("ticket", external_id="hushed-2", plan="alarm", severity="S1")
     db.wait(f"{steps(hushed)} >= 1 AND {steps(loudest)} >= 1")
