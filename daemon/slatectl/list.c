@@ -17,6 +17,9 @@ struct list_options {
 	struct duration within;                 /* negative: not asked */
 };
 
+/* A million clocks would take gigabytes of memory, beside a server perhaps, and minutes. */
+static const char default_limit[] = "10000";
+
 const struct table_column list_columns[COLUMN_COUNT] = {
     [COLUMN_TICKET] = {"TICKET", TABLE_TRUNC, 0},
     [COLUMN_ORG] = {"ORG", TABLE_TRUNC, 0},
@@ -54,6 +57,17 @@ write_list(const struct report *report, const PGresult *rows)
 		r = write_row(&json, report, rows, row);
 	jsonw_clear(&json);
 	return r;
+}
+
+/* What the default limit leaves out must not be missed by a program that reads the rest. */
+static void
+warn_of_more(const struct list_options *options, const PGresult *rows)
+{
+	int64_t all = PQntuples(rows) > 0 ? result_number(rows, 0, CLOCK_LIST_ALL) : 0;
+	if (options->filters[CLOCK_LIST_LIMIT] == default_limit && PQntuples(rows) < all)
+		fprintf(stderr,
+		        "slatectl: there are %" PRId64 " such clocks, the first %d are listed: --limit sets how many\n",
+		        all, PQntuples(rows));
 }
 
 const char *
@@ -206,6 +220,8 @@ run_list(void *into)
 		fputs("slatectl: out of memory\n", stderr);
 	if (rows != NULL && (options->report.json ? write_list(&report, rows) : show_list(&report, rows)) == 0)
 		status = 0;
+	if (rows != NULL)
+		warn_of_more(options, rows);
 	for (int i = 0; i < CLOCK_LIST_PARAMS; i++)
 		free(values[i]);
 	PQclear(rows);
@@ -226,7 +242,7 @@ static const struct command_row rows[] = {
     {"org", "NAME", "by the ticket's organisation, in the same way", VALUE_TEXT, FILTER_AT(CLOCK_LIST_ORG)},
     {"within", "TIME", "due within so much time, as in 30m or 2h, or overdue", VALUE_DURATION,
      offsetof(struct list_options, within)},
-    {"limit", "N", "at most so many", VALUE_COUNT, FILTER_AT(CLOCK_LIST_LIMIT)},
+    {"limit", "N", "at most so many; 10000 where it is left out", VALUE_COUNT, FILTER_AT(CLOCK_LIST_LIMIT)},
     REPORT_JSON(offsetof(struct list_options, report)),
     REPORT_COLOR(offsetof(struct list_options, report)),
     REPORT_CONFIG(offsetof(struct list_options, report)),
@@ -234,7 +250,7 @@ static const struct command_row rows[] = {
     {0},
 };
 
-static const struct list_options initial = {.within = {-1}};
+static const struct list_options initial = {.filters[CLOCK_LIST_LIMIT] = default_limit, .within = {-1}};
 
 const struct command command_list = {
     .name = "list",

@@ -6,8 +6,10 @@ open for an hour, with a few writers at work.
 """
 import os
 import pathlib
+import subprocess
 import time
 
+import harness
 from harness import run, webhook
 from history import CONFIG, History
 
@@ -52,6 +54,14 @@ def test_bulk(bench, history, daemon):
     if not LONG:
         bench.check((late or 0) < 5, "bulk load: others' deadlines are kept within 5 s", late)
     bench.check(peak_memory(daemon) < MEMORY_MIB, "bulk load: memory is bounded", f"{peak_memory(daemon):.0f} MiB")
+
+
+def test_list(bench, path):
+    """slatectl list lists a part of very many clocks, and says so."""
+    done = subprocess.run([harness.BUILD / "slatectl", "list", "--json", "--config", path], capture_output=True, text=True,
+                          check=False, env=bench.server.environment)
+    bench.equal((done.returncode, len(done.stdout.splitlines())), (0, 10_000), "list: 10,000 clocks")
+    bench.check("the first 10000 are listed: --limit sets how many" in done.stderr, "list: and says that there are more", done.stderr)
 
 
 def test_shared(bench):
@@ -141,6 +151,9 @@ def test(bench):
     other, begin = test_open(bench, history)
     with history.away():
         test_bulk(bench, history, daemon)
+    bench.db.run("INSERT INTO sla.ticket (plan, severity, source, external_id) VALUES ('slow', 'normal', 'bulk', 'one more')")
+    bench.db.wait(f"(SELECT count(*) FROM sla.clock WHERE ended_at IS NULL) > {TICKETS}")
+    test_list(bench, path)
     history.stop_writers()
     with history.away():
         test_shared(bench)
