@@ -116,11 +116,12 @@ database_set_history(struct database *database, struct history *history)
 }
 
 void
-database_configure(struct database *database, const struct policy_set *set)
+database_configure(struct database *database, const struct policy_set *set, bool migrates)
 {
 	if (database->n_configured == sizeof(database->configured) / sizeof(database->configured[0]))
 		abort();
-	database->configured[database->n_configured++] = (struct db_configured){database_clock(database), set};
+	database->configured[database->n_configured++] =
+	    (struct db_configured){database_clock(database), set, migrates};
 }
 
 void
@@ -385,12 +386,12 @@ tell_events(const struct database *database, struct history *history)
 	const struct db_configured *end = next + database->n_configured;
 	DB_EACH (const struct db_event, event, &database->data, DB_EVENTS) {
 		for (; next < database->configured + event->configuration; next++)
-			history_add_configuration(history, next->at, next->set);
+			history_add_configuration(history, next->at, next->set, next->migrates);
 		if (!event->refused && !event->by_rule)
 			history_add_event(history, event->ticket, event->seq, &event->event, event->late);
 	}
 	for (; next < end; next++)
-		history_add_configuration(history, next->at, next->set);
+		history_add_configuration(history, next->at, next->set, next->migrates);
 }
 
 void

@@ -219,7 +219,8 @@ unsigned database_check_severities(struct database *database, FILE *report);
 
 /* Leases go into it as they change. */
 void database_set_history(struct database *database, struct history *history);
-/* Another configuration comes into force: from now on events come under it. */
-void database_configure(struct database *database, const struct policy_set *set);
+/* Another configuration comes into force: from now on events come under it, and clocks move to it where it `migrates`.
+ */
+void database_configure(struct database *database, const struct policy_set *set, bool migrates);
 
 #endif

@@ -8,6 +8,7 @@
 struct db_configured {
 	struct instant at;
 	const struct policy_set *set;
+	bool migrates;
 };
 
 struct database {

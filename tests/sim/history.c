@@ -111,11 +111,11 @@ on_milestone(void *arg, struct ticket *ticket, const struct milestone *m)
 }
 
 void
-history_add_configuration(struct history *history, struct instant at, const struct policy_set *set)
+history_add_configuration(struct history *history, struct instant at, const struct policy_set *set, bool migrates)
 {
 	history->configurations =
 	    history_grow(history->configurations, history->n_configurations, sizeof(history->configurations[0]));
-	history->configurations[history->n_configurations++] = (struct configuration){at, set};
+	history->configurations[history->n_configurations++] = (struct configuration){at, set, migrates};
 }
 
 struct history *
@@ -124,7 +124,7 @@ history_new(const struct policy_set *set)
 	struct history *history = must(calloc(1, sizeof(*history)));
 	const struct engine_sink sink = {.milestone = on_milestone, .arg = history};
 	history->last_at.us = INT64_MIN;
-	history_add_configuration(history, (struct instant){INT64_MIN}, set);
+	history_add_configuration(history, (struct instant){INT64_MIN}, set, false);
 	if (engine_new(set, &sink, &history->engine) < 0)
 		abort();
 	return history;

@@ -42,9 +42,9 @@ void history_free(struct history *history);
 void history_add_event(struct history *history, int64_t ticket, int64_t seq, const struct ticket_event *event,
                        bool late);
 /* From `at` on that configuration is in force, which is lent for good; at first it is that of history_new(). Clocks
- * keep their targets (model.md, section 6). No timer may be near that instant, and events that are added come under the
- * last. */
-void history_add_configuration(struct history *history, struct instant at, const struct policy_set *set);
+ * keep their targets (model.md, section 6), or, where it `migrates`, move to it at some instant after that, those of a
+ * ticket together. No timer may be near that instant, and events that are added come under the last. */
+void history_add_configuration(struct history *history, struct instant at, const struct policy_set *set, bool migrates);
 /* In the order of recording. */
 void history_add_milestone(struct history *history, const struct history_milestone *milestone);
 void history_add_delivery(struct history *history, const struct history_delivery *delivery);

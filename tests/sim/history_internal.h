@@ -74,6 +74,7 @@ struct noted_event {
 struct configuration {
 	struct instant from;
 	const struct policy_set *set;
+	bool migrates;
 };
 
 /* A key, known to the database or not. */

@@ -1,9 +1,11 @@
 /* What was recorded against the model: a fresh engine that is fed with the ticket's events.
  *
- * A severity that a rule has set is no event here; the model's own rule sets it. Two things are the daemon's to decide,
- * and are accounted for:
+ * A severity that a rule has set is no event here; the model's own rule sets it. Three things are the daemon's to
+ * decide, and are accounted for:
  * - An event that reached it after a timer of the ticket which came later than the event's instant is late: it counts
  * at that timer's instant, but after the timer. One of the timers that it can have been must explain all that followed.
+ * - Clocks move to a new configuration (migrate) when a daemon comes to it. One instant must explain what a ticket's
+ * clocks wrote.
  * - After downtime only the gravest of a clock's alerts sets a ladder going (model.md, section 8). */
 #include "history_internal.h"
 
@@ -15,6 +17,10 @@
 /* Plays of one ticket with late events, before it is given up; and timers that are tried for one event. */
 #define TRIES  2000
 #define TIMERS 100
+/* Instants that are tried for a move to another configuration. */
+#define MOVES 20
+/* A daemon's clock may be so far from the database's as the configuration changes. */
+#define MOVES_BEFORE ((struct duration){-US_PER_S})
 /* Tickets of which all is told. */
 #define TOLD 2
 
@@ -24,18 +30,41 @@ struct play {
 	const struct ticket_log *log;
 	struct instant until;
 	struct instant *after; /* a late event comes after the timers up to this instant; INT64_MIN: after none */
+	struct instant *moves; /* by configuration: when the ticket's clocks move to it; INSTANT_NEVER: they do not */
 	struct ticket ticket;
 	size_t configuration; /* in force, of the history's */
+	bool moved;           /* the clocks, to that one */
 	int64_t refused;      /* seq of an event that the model refuses, or 0 */
 	bool in_time;         /* a late event was not late */
 	char refusal[REFUSAL_SIZE];
 };
+
+/* When the clocks are still to move to the configuration in force. */
+static struct instant
+next_move(const struct play *play)
+{
+	return play->moved ? INSTANT_NEVER : play->moves[play->configuration];
+}
+
+static void
+move_clocks(struct play *play)
+{
+	struct engine *engine = play->history->engine;
+	struct instant at = next_move(play);
+	play->moved = true;
+	if (play->ticket.opened &&
+	    (engine_advance(engine, &play->ticket, at) < 0 || engine_migrate(engine, &play->ticket, at) < 0))
+		abort();
+}
 
 /* The next configuration comes into force, after the timers that came before. */
 static void
 configure_next(struct play *play)
 {
 	struct engine *engine = play->history->engine;
+	if (instant_is_finite(next_move(play)))
+		move_clocks(play);
+	play->moved = false;
 	const struct configuration *next = &play->history->configurations[++play->configuration];
 	if (play->ticket.opened && engine_advance(engine, &play->ticket, next->from) < 0)
 		abort();
@@ -44,14 +73,21 @@ configure_next(struct play *play)
 		abort();
 }
 
-/* The ticket's timers up to `until`, and the configurations up to that one that come between. */
+/* The ticket's timers up to `until`, and the configurations up to that one and moves to them that come between. */
 static void
 advance(struct play *play, struct instant until, size_t configuration)
 {
 	const struct history *history = play->history;
-	while (play->configuration < configuration &&
-	       history->configurations[play->configuration + 1].from.us <= until.us)
-		configure_next(play);
+	while (true) {
+		bool configures = play->configuration < configuration &&
+		                  history->configurations[play->configuration + 1].from.us <= until.us;
+		if (next_move(play).us <= until.us)
+			move_clocks(play);
+		else if (configures)
+			configure_next(play);
+		else
+			break;
+	}
 	if (engine_advance(history->engine, &play->ticket, until) < 0)
 		abort();
 }
@@ -67,6 +103,7 @@ play_events(struct play *play, size_t n)
 	history_scratch_reset(play->history);
 	play->history->n_model = 0;
 	play->configuration = 0;
+	play->moved = false;
 	engine_configure(play->history->engine, play->history->configurations[0].set);
 	for (size_t i = 0; i < n && play->refused == 0; i++) {
 		const struct noted_event *noted = &play->log->events[i];
@@ -77,6 +114,8 @@ play_events(struct play *play, size_t n)
 			advance(play, play->after[i], noted->configuration);
 		while (play->configuration < noted->configuration)
 			configure_next(play);
+		if (instant_before(next_move(play), noted->event.at))
+			move_clocks(play);
 		int r = engine_apply(play->history->engine, &play->ticket, &noted->event, &late, play->refusal);
 		if (r == -ENOMEM)
 			abort();
@@ -255,8 +294,8 @@ is_recorded(const struct play *play, size_t first)
 	return true;
 }
 
-/* The instants of the timers that a late event can have come after, with what is before it settled; `strict`: only as
- * long as all of that was recorded. */
+/* The instants of the timers and moves that a late event can have come after, with what is before it settled; `strict`:
+ * only as long as all of that was recorded. */
 static size_t
 list_timers(struct search *s, size_t event, bool strict, struct instant ret[static TIMERS])
 {
@@ -269,12 +308,14 @@ list_timers(struct search *s, size_t event, bool strict, struct instant ret[stat
 	play_events(play, event);
 	if (strict && (play->refused != 0 || play->in_time || !is_recorded(play, 0)))
 		return 0;
+	while (play->configuration < noted->configuration)
+		configure_next(play);
 	for (size_t i = event + 1; i < play->log->n_events; i++)
 		if (!play->log->events[i].late)
 			limit = instant_min(limit, play->log->events[i].event.at);
 	if (instant_before(noted->event.at, play->ticket.last_at))
 		ret[n++].us = INT64_MIN;
-	while (n < TIMERS && (next = ticket_next(&play->ticket)).us <= limit.us) {
+	while (n < TIMERS && (next = instant_min(ticket_next(&play->ticket), next_move(play))).us <= limit.us) {
 		size_t first = play->history->n_model;
 		advance(play, next, noted->configuration);
 		if (strict && !is_recorded(play, first))
@@ -351,6 +392,83 @@ play_late(struct play *play)
 	return found;
 }
 
+/* Moves ------------------------------------------------------------------------------------------------------------ */
+
+/* Plays the whole life; whether some timers explain the late events. */
+static bool
+play_once(struct play *play)
+{
+	if (play->log->has_late)
+		return play_late(play);
+	play_whole(play);
+	return true;
+}
+
+static bool
+explains_recorded(struct play *play)
+{
+	struct pairs pairs;
+	if (!play_once(play) || play->refused != 0)
+		return false;
+	pair_entries(play->history, play->log, &pairs);
+	pairs_clear(&pairs);
+	return pairs.differences == 0;
+}
+
+/* Whether a milestone looks like what a move writes. */
+static bool
+tells_of_move(const struct entry *entry)
+{
+	return entry->kind == MILESTONE_RETARGETED ||
+	       (entry->kind == MILESTONE_WITHDRAWN && strcmp(entry->texts[TEXT_REASON], "no target") == 0);
+}
+
+/* When the ticket's clocks can have moved to a configuration: at the instant of something recorded under it, or, where
+ * that wrote nothing, at once. The likeliest first. */
+static size_t
+list_moves(const struct play *play, size_t configuration, struct instant ret[static MOVES])
+{
+	const struct history *history = play->history;
+	struct instant from = instant_plus(history->configurations[configuration].from, MOVES_BEFORE), to = play->until;
+	size_t n = 0;
+	if (configuration + 1 < history->n_configurations)
+		to = history->configurations[configuration + 1].from;
+	for (int likely = 1; likely >= 0; likely--) {
+		for (size_t i = 0; i < play->log->n_recorded && n < MOVES - 1; i++) {
+			const struct entry *entry = &play->log->recorded[i];
+			bool listed = false;
+			for (size_t k = 0; k < n; k++)
+				listed |= instant_equal(ret[k], entry->at);
+			if (!listed && tells_of_move(entry) == (likely == 1) && from.us <= entry->at.us &&
+			    entry->at.us < to.us)
+				ret[n++] = entry->at;
+		}
+		if (likely == 1)
+			ret[n++] = from;
+	}
+	return n;
+}
+
+/* Tries when the clocks moved to a configuration, and for each of these instants those of the next ones. */
+static bool
+explain_moves(struct play *play, size_t configuration)
+{
+	const struct history *history = play->history;
+	struct instant moves[MOVES];
+	if (configuration == history->n_configurations)
+		return explains_recorded(play);
+	if (!history->configurations[configuration].migrates)
+		return explain_moves(play, configuration + 1);
+	size_t n = list_moves(play, configuration, moves);
+	for (size_t i = 0; i < n; i++) {
+		play->moves[configuration] = moves[i];
+		if (explain_moves(play, configuration + 1))
+			return true;
+	}
+	play->moves[configuration] = moves[0];
+	return false;
+}
+
 /* The check -------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -402,14 +520,18 @@ was_reached(const struct ticket_log *log, struct instant at)
 }
 
 /* A timer's must not be recorded before its time has come. An event's stands at the event's instant, or a late one's
- * at the ticket's last, an event's or a timer's, which a clock that was set back may come to later. */
+ * at the ticket's last, an event's or a timer's, which a clock that was set back may come to later. A move is at the
+ * daemon's instant. */
 static bool
-is_early(const struct ticket_log *log, const struct entry *entry)
+is_early(const struct ticket_log *log, const struct entry *entry, const struct play *play)
 {
 	bool fired =
 	    entry->kind == MILESTONE_AT_RISK || entry->kind == MILESTONE_BREACHED || entry->kind == MILESTONE_ESCALATED;
 	if (!fired || !instant_before(entry->recorded_at, entry->at))
 		return false;
+	for (size_t i = 0; i < play->history->n_configurations; i++)
+		if (instant_equal(play->moves[i], entry->at))
+			return false;
 	for (size_t i = 0; i < log->n_events; i++) {
 		const struct noted_event *noted = &log->events[i];
 		if (instant_equal(noted->event.at, entry->at) ||
@@ -420,13 +542,13 @@ is_early(const struct ticket_log *log, const struct entry *entry)
 }
 
 static void
-check_recorded(struct history *history, const struct ticket_log *log)
+check_recorded(struct history *history, const struct ticket_log *log, const struct play *play)
 {
 	char text[ENTRY_TEXT_SIZE];
 	char at[INSTANT_TEXT_SIZE];
 	for (size_t i = 0; i < log->n_recorded; i++) {
 		const struct entry *entry = &log->recorded[i];
-		if (is_early(log, entry)) {
+		if (is_early(log, entry, play)) {
 			(void)instant_format(entry->recorded_at, at);
 			history_blame(history, CHECK_EARLY, "ticket %" PRId64 ": early, at %s: %s", log->ticket, at,
 			              entry_describe(entry, text));
@@ -445,18 +567,17 @@ history_check_model(struct history *history, const struct ticket_log *log, struc
 {
 	struct play play = {.history = history, .log = log, .until = until};
 	struct pairs pairs;
-	bool explained = true;
 	play.after = calloc(log->n_events + 1, sizeof(play.after[0]));
-	if (play.after == NULL)
+	play.moves = calloc(history->n_configurations, sizeof(play.moves[0]));
+	if (play.after == NULL || play.moves == NULL)
 		abort();
+	for (size_t i = 0; i < history->n_configurations; i++)
+		play.moves[i] = INSTANT_NEVER;
 	for (size_t i = 0; i < log->n_events; i++) {
 		play.after[i].us = INT64_MIN;
 		history->n_late += log->events[i].late;
 	}
-	if (log->has_late)
-		explained = play_late(&play);
-	else
-		play_whole(&play);
+	bool explained = explain_moves(&play, 0) || play_once(&play);
 	pair_entries(history, log, &pairs);
 	history->n_recorded += log->n_recorded;
 	history->n_superseded += pairs.superseded;
@@ -473,6 +594,7 @@ history_check_model(struct history *history, const struct ticket_log *log, struc
 	tell_differences(history, log, &pairs);
 	pairs_clear(&pairs);
 	ticket_clear(&play.ticket);
+	check_recorded(history, log, &play);
 	free(play.after);
-	check_recorded(history, log);
+	free(play.moves);
 }

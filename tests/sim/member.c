@@ -319,8 +319,8 @@ bool
 member_serves(const struct member *member, const char *nonce)
 {
 	const struct service *service = member->service;
-	return service != NULL && service->state == SERVICE_LIVE && !service->catching_up && work_is_done(service) &&
-	       strcmp(service->run, nonce) == 0;
+	return service != NULL && service->state == SERVICE_LIVE && !service->catching_up && !service->moving &&
+	       work_is_done(service) && strcmp(service->run, nonce) == 0;
 }
 
 bool

@@ -332,7 +332,8 @@ change_configuration(struct trial *trial)
 	if (is_quiet(trial)) {
 		trial->in_force = (trial->in_force + 1) % CONFIGS;
 		replicate(trial);
-		database_configure(trial->database, trial->configs[trial->in_force]->policies);
+		const struct config *config = trial->configs[trial->in_force];
+		database_configure(trial->database, config->policies, config->migrate);
 		for (unsigned i = 0; i < trial->n_members; i++) {
 			struct member *member = trial->members[i];
 			if (member_runs(member) && world_chance(world, 500000)) {
@@ -361,6 +362,9 @@ trial_begin(struct trial *trial, struct config *const configs[static CONFIGS], u
 {
 	*trial = (struct trial){.world = world_new(seed, trace), .configs = configs};
 	struct world *world = trial->world;
+	bool migrate = world_chance(world, 400000);
+	for (unsigned i = 0; i < CONFIGS; i++)
+		configs[i]->migrate = migrate;
 	trial->history = history_new(configs[0]->policies);
 	trial->database = database_new(world);
 	trial->whole_at = database_clock(trial->database);
