@@ -33,9 +33,8 @@ static const char restore_sql[] =
     "SELECT " DELIVERY_COLUMNS "FROM (SELECT ticket_id, status FROM sla.ticket_state WHERE NOT closed "
     "  AND ($2::integer[] IS NULL OR ticket_id % 256 = ANY ($2)) OFFSET 0) AS s "
     "CROSS JOIN LATERAL (SELECT * FROM sla.delivery_log l WHERE l.ticket_id = s.ticket_id "
-    "  AND l.channel = ANY ($1::text[]) AND l.state = 'delivered' AND l.kind IN ('escalated', 'acknowledged') OFFSET "
-    "0) "
-    "AS c WHERE CASE WHEN c.metric IS NULL THEN s.status NOT IN ('solved', 'closed') ELSE NOT EXISTS ("
+    "  AND l.channel = ANY ($1::text[]) AND l.state = 'delivered' AND l.kind IN ('escalated', 'acknowledged') "
+    "  OFFSET 0) AS c WHERE CASE WHEN c.metric IS NULL THEN s.status NOT IN ('solved', 'closed') ELSE NOT EXISTS ("
     "  SELECT FROM sla.clock k WHERE (k.ticket_id, k.metric, k.cycle) = (c.ticket_id, c.metric, c.cycle) "
     "  AND k.ended_at IS NOT NULL) END "
     "ORDER BY c.position";

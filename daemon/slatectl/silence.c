@@ -160,14 +160,14 @@ enum {
 };
 
 /* Only somebody's end is told: those that have run out are given one by the server. */
+#define ENDED "CASE WHEN ended_at < until THEN ended_at END"
+
 static const char list_sql[] =
     "SELECT id, match::text, reason, by, " RESULT_US("created_at") ", " RESULT_US("until") ", " RESULT_US(
-        "ended") ", state, (SELECT string_agg(key || '=' || value, ', ' ORDER BY key) FROM jsonb_each_text(match)) "
-                 "FROM ("
-                 "SELECT *, CASE WHEN ended_at < until THEN ended_at END AS ended, CASE WHEN ended_at < until THEN "
-                 "'ended' "
-                 "WHEN until <= clock_timestamp() THEN 'expired' ELSE 'in force' END AS state FROM sla.silence) AS s "
-                 "WHERE $1::boolean OR state = 'in force' ORDER BY id";
+        ENDED) ", state, (SELECT string_agg(key || '=' || value, ', ' ORDER BY key) FROM jsonb_each_text(match)) "
+               "FROM (SELECT *, CASE WHEN ended_at < until THEN 'ended' WHEN until <= clock_timestamp() THEN 'expired' "
+               "ELSE 'in force' END AS state FROM sla.silence) AS s WHERE $1::boolean OR state = 'in force' ORDER BY "
+               "id";
 
 static int
 write_list(const PGresult *rows)
