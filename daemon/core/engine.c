@@ -559,6 +559,17 @@ engine_open_held(struct engine *engine, struct ticket *ticket, const struct tick
 	return r;
 }
 
+/* Moves one clock to the present configuration, at the ticket's last instant where that is later than `now`. */
+static void
+migrate_clock(struct engine *engine, struct ticket *ticket, struct clock *clock, struct instant now)
+{
+	struct instant at = instant_max(now, ticket->last_at);
+	clock_retarget(engine, ticket, clock, engine->set, policy_set_policy(engine->set, clock->policy->name), at,
+	               false);
+	if (!clock_is_active(clock) || clock->set == engine->set) /* a breached one stays where it is */
+		ticket->last_at = at;
+}
+
 int
 engine_migrate(struct engine *engine, struct ticket *ticket, struct instant now)
 {
@@ -567,17 +578,11 @@ engine_migrate(struct engine *engine, struct ticket *ticket, struct instant now)
 	engine->too_deep = false;
 	engine->in_event = true;
 	engine->calls = &calls;
-	now = instant_max(now, ticket->last_at);
-	for (struct clock *clock = ticket->clocks; clock != NULL; clock = clock->next) {
-		if (!clock_is_active(clock) || clock->set == engine->set)
-			continue;
-		clock_retarget(engine, ticket, clock, engine->set, policy_set_policy(engine->set, clock->policy->name),
-		               now, false);
-		if (!clock_is_active(clock) || clock->set == engine->set)
-			ticket->last_at = now;
-	}
+	for (struct clock *clock = ticket->clocks; clock != NULL; clock = clock->next)
+		if (clock_is_active(clock) && clock->set != engine->set)
+			migrate_clock(engine, ticket, clock, now);
 	engine->calls = NULL;
-	reassess_apply_calls(engine, ticket, &calls, now);
+	reassess_apply_calls(engine, ticket, &calls, instant_max(now, ticket->last_at));
 	engine->in_event = false;
 	return engine->error;
 }
