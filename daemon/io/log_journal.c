@@ -72,6 +72,8 @@ static const struct {
     {"alerts could not be sent again", "34ccabba971f4f35b8f4757c6b165976"},
     {"an alert cannot be restored", "34ccabba971f4f35b8f4757c6b165976"},
     {"stopping without waiting any longer", "c5d1787fde1b4e99a5520093347f0d8e"},
+    {"stopped before all clocks have moved; once slated runs again: slatectl reload --migrate",
+     "49d1fed89d1c4ed188a417f713d8befc"},
 };
 
 const char *
