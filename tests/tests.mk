@@ -456,7 +456,8 @@ coverage:
 	$(srcdir)/tests/coverage
 # The checker of histories.
 history_sources = tests/sim/history.c tests/sim/history.h tests/sim/history_entry.c tests/sim/history_internal.h \
-	tests/sim/history_model.c tests/sim/history_sent.c
+	tests/sim/history_model.c tests/sim/history_pairs.c tests/sim/history_play.c tests/sim/history_play.h \
+	tests/sim/history_search.c tests/sim/history_sent.c
 if HAVE_CRITERION
 check_PROGRAMS += tests/sim/test_history
 TESTS += tests/sim/test_history
