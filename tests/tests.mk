@@ -133,11 +133,15 @@ endif
 
 # The engine by scenarios.
 if HAVE_CRITERION
-check_PROGRAMS += tests/unit/test_engine
-TESTS += tests/unit/test_engine
-tests_unit_test_engine_SOURCES = tests/unit/test_engine.c
+check_PROGRAMS += tests/unit/test_engine tests/unit/test_engine_reload
+TESTS += tests/unit/test_engine tests/unit/test_engine_reload
+engine_player_sources = tests/unit/engine_player.c tests/unit/engine_player.h
+tests_unit_test_engine_SOURCES = tests/unit/test_engine.c $(engine_player_sources)
 tests_unit_test_engine_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_unit_test_engine_LDADD = $(CONFIG_LIBS) $(JANSSON_LIBS) $(CRITERION_LIBS)
+tests_unit_test_engine_reload_SOURCES = tests/unit/test_engine_reload.c $(engine_player_sources)
+tests_unit_test_engine_reload_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_unit_test_engine_reload_LDADD = $(CONFIG_LIBS) $(JANSSON_LIBS) $(CRITERION_LIBS)
 endif
 
 # The token that asks for an escalation.

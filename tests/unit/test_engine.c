@@ -1,23 +1,9 @@
-/* The engine by scenarios: a policy, events, and what must come of them. Each expected line is
- * "TIME METRIC.CYCLE MILESTONE [due TIME] [level L] [extra]" with times as HH:MM[:SS] of Monday 2026-03-02 in UTC, or
- * DD HH:MM for a later day of that month. */
+/* The engine by scenarios: a policy, events, and what must come of them. */
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "slated/config.h"
-#include "slated/engine.h"
-#include "slated/event_json.h"
-#include "slated/render.h"
-
-#define DAY "2026-03-02T"
-
-static const char prelude[] =
-    "severities = ({ name = \"critical\"; aliases = [ \"S1\" ]; }, { name = \"high\"; }, { name = \"low\"; });\n"
-    "calendars = { office = { timezone = \"UTC\"; hours = { weekdays = \"09:00-17:00\"; }; day_length = \"8h\"; }; };\n"
-    "channels = { chat = { type = \"exec\"; command = [ \"/bin/true\" ]; }; "
-    "pager = { type = \"exec\"; command = [ \"/bin/true\" ]; }; };\n";
+#include "engine_player.h"
 
 struct scenario {
 	const char *name;
@@ -29,171 +15,25 @@ struct scenario {
 	bool absence;        /* what comes after the last event is caught up with */
 };
 
-/* One ticket's events, played as the simulator does. */
-struct player {
-	struct config *config;
-	struct engine *engine;
-	struct ticket ticket;
-	struct text out;
-	bool names_channels;
-};
-
-static void
-add_time(struct text *out, struct instant at)
-{
-	char text[INSTANT_TEXT_SIZE];
-	(void)instant_format(at, text);
-	text[strlen(text) - 1] = '\0';
-	if (strncmp(text, DAY, strlen(DAY)) != 0) {
-		text_add(out, text + 8, 2);
-		text_add_string(out, " ");
-	}
-	char *clock = text + strlen(DAY);
-	if (strlen(clock) == 8 && strcmp(clock + 5, ":00") == 0)
-		clock[5] = '\0';
-	text_add_string(out, clock);
-}
-
-static void
-add_field(struct text *out, const char *name, const char *value)
-{
-	if (value == NULL)
-		return;
-	text_add_string(out, name);
-	text_add_string(out, value);
-}
-
-static void
-on_milestone(void *arg, struct ticket *ticket, const struct milestone *m)
-{
-	struct player *p = arg;
-	char number[48];
-	(void)ticket;
-	add_time(&p->out, m->at);
-	if (m->metric == METRIC_COUNT)
-		text_add_string(&p->out, " -");
-	else {
-		(void)snprintf(number, sizeof(number), " %s.%u", metric_names[m->metric], m->cycle);
-		text_add_string(&p->out, number);
-	}
-	add_field(&p->out, " ", milestone_names[m->kind]);
-	if (!instant_equal(m->due_at, INSTANT_NEVER)) {
-		text_add_string(&p->out, " due ");
-		add_time(&p->out, m->due_at);
-	}
-	add_field(&p->out, " level ", m->level);
-	add_field(&p->out, " reason ", m->reason);
-	if (m->late_by.us > 0) {
-		text_add_string(&p->out, " late ");
-		text_add_seconds(&p->out, m->late_by);
-	}
-	if (m->by_reassessment)
-		text_add_string(&p->out, " by_reassessment");
-	if (m->kind == MILESTONE_ESCALATED) {
-		(void)snprintf(number, sizeof(number), " %s step %u repeat %u", m->trigger, m->step, m->repeat);
-		text_add_string(&p->out, number);
-		if (p->names_channels)
-			add_field(&p->out, " to ", m->n_notify > 0 ? m->notify[0] : NULL);
-		add_field(&p->out, " ", m->always ? "always" : NULL);
-	}
-	text_add_string(&p->out, "\n");
-}
-
-static void
-on_problem(void *arg, struct ticket *ticket, const char *text)
-{
-	struct player *p = arg;
-	(void)ticket;
-	add_field(&p->out, "problem: ", text);
-	text_add_string(&p->out, "\n");
-}
-
-static struct config *
-read_config(const char *config)
-{
-	struct config_problems problems = {0};
-	struct config *ret = NULL;
-	struct text source = {0};
-	char head[64];
-	size_t size = strlen(prelude) + strlen(config);
-	(void)snprintf(head, sizeof(head), "@file config %zu test.conf\n", size);
-	text_add_string(&source, head);
-	text_add_string(&source, prelude);
-	text_add_string(&source, config);
-	text_add_string(&source, "\n");
-	int r = config_load_text(source.data, source.len, (struct instant){INT64_C(1772409600) * US_PER_S}, &problems,
-	                         &ret);
-	config_problems_print(&problems, stderr);
-	config_problems_clear(&problems);
-	free(source.data);
-	cr_assert(r == 0, "the scenario's configuration is wrong");
-	return ret;
-}
-
-static void
-player_open(struct player *p, const char *config)
-{
-	*p = (struct player){.config = read_config(config)};
-	const struct engine_sink sink = {.milestone = on_milestone, .problem = on_problem, .arg = p};
-	cr_assert(engine_new(p->config->policies, &sink, &p->engine) == 0);
-}
-
-static void
-player_close(struct player *p)
-{
-	ticket_clear(&p->ticket);
-	engine_free(p->engine);
-	config_free(p->config);
-	free(p->out.data);
-}
-
-/* An event is written {TIME, rest of the JSON object}: "09:00 \"event\": \"opened\", ...". */
-static void
-play(struct player *p, struct event_line *line, const char *short_form)
-{
-	char json[512];
-	char refusal[REFUSAL_SIZE];
-	struct ticket_event event;
-	const char *name;
-	bool late;
-	const char *rest = strchr(short_form, ' ');
-	int n = (int)(rest - short_form);
-	(void)snprintf(json, sizeof(json), "{\"at\": \"" DAY "%.*s%sZ\", \"ticket\": \"T\", %s}", n, short_form,
-	               n == 5 ? ":00" : "", rest);
-	cr_assert(event_line_parse(line, json, strlen(json), &name, &event, refusal) == 0, "%s: %s", json, refusal);
-	int r = engine_apply(p->engine, &p->ticket, &event, &late, refusal);
-	if (r == 0)
-		return;
-	add_field(&p->out, "refused: ", refusal);
-	text_add_string(&p->out, "\n");
-}
-
 static void
 run_scenario(const struct scenario *s)
 {
 	struct player p;
-	struct event_line *line;
 	struct instant until;
 	char text[64];
 	player_open(&p, s->config);
 	p.names_channels = s->names_channels;
-	cr_assert(event_line_new(&line) == 0);
 	for (size_t i = 0; s->events[i] != NULL; i++)
-		play(&p, line, s->events[i]);
-	(void)snprintf(text, sizeof(text), "%s%s%s", strlen(s->until) == 5 ? DAY : "", s->until,
+		player_play(&p, s->events[i]);
+	(void)snprintf(text, sizeof(text), "%s%s%s", strlen(s->until) == 5 ? PLAYER_DAY : "", s->until,
 	               strlen(s->until) == 5 ? ":00Z" : "");
 	cr_assert(instant_parse(text, strlen(text), &until) == 0);
 	engine_set_absence(p.engine, s->absence);
 	cr_assert(engine_advance(p.engine, &p.ticket, until) == 0);
 	cr_expect(strcmp(p.out.data == NULL ? "" : p.out.data, s->expected) == 0, "%s:\n--- expected\n%s--- got\n%s",
 	          s->name, s->expected, p.out.data == NULL ? "" : p.out.data);
-	event_line_free(line);
 	player_close(&p);
 }
-
-#define OPENED          "\"event\": \"opened\", \"severity\": \"critical\""
-#define POLICY(targets) "policies = ({ name = \"p\"; match = {}; targets = (" targets "); });"
-#define FIRST           "{ metric = \"first_response\"; within = \"1h\"; at_risk = [ \"50%\", \"15m\" ]; }"
 
 static const struct scenario clocks[] = {
     {"levels, breach, late answer",
@@ -540,143 +380,4 @@ Test(engine, absence)
 {
 	for (size_t i = 0; i < sizeof(absences) / sizeof(absences[0]); i++)
 		run_scenario(&absences[i]);
-}
-
-/* Another configuration comes into force, and all clocks migrate or keep their targets. */
-static void
-take_configuration(struct player *p, const struct policy_set *set, bool migrate)
-{
-	struct instant at = p->ticket.last_at;
-	engine_configure(p->engine, set);
-	cr_assert(engine_rematch(p->engine, &p->ticket) == 0);
-	if (migrate)
-		cr_assert(engine_migrate(p->engine, &p->ticket, at) == 0);
-}
-
-/* A new configuration: a running clock keeps its target until an event of its ticket changes it, or all migrate. */
-Test(engine, reload)
-{
-	static const char former[] = POLICY("{ metric = \"resolution\"; severity = \"critical\"; within = \"2h\"; }, "
-	                                    "{ metric = \"resolution\"; within = \"4h\"; }");
-	static const char latter[] = POLICY("{ metric = \"resolution\"; severity = \"critical\"; within = \"6h\"; }, "
-	                                    "{ metric = \"resolution\"; within = \"8h\"; }");
-	for (int migrate = 0; migrate < 2; migrate++) {
-		struct player p;
-		struct event_line *line;
-		player_open(&p, former);
-		struct config *config = read_config(latter);
-		cr_assert(event_line_new(&line) == 0);
-		play(&p, line, "09:00 " OPENED);
-		take_configuration(&p, config->policies, migrate);
-		play(&p, line, "09:10 \"event\": \"status\", \"status\": \"pending\"");
-		play(&p, line, "09:20 \"event\": \"severity\", \"severity\": \"low\", \"by\": \"agent\"");
-		cr_expect_str_eq(p.out.data, migrate ? "09:00 resolution.1 started due 11:00\n"
-		                                       "09:00 resolution.1 retargeted due 15:00\n"
-		                                       "09:20 resolution.1 retargeted due 17:00\n"
-		                                     : "09:00 resolution.1 started due 11:00\n"
-		                                       "09:20 resolution.1 retargeted due 17:00\n");
-		event_line_free(line);
-		player_close(&p);
-		config_free(config);
-	}
-}
-
-/* What came before a clock moved and is heard of after it counts as of the move, as it does of a timer; and the move
- * comes after a timer that fired a moment ahead. */
-Test(engine, late_for_a_move)
-{
-	static const char former[] =
-	    POLICY("{ metric = \"first_response\"; within = \"4h\"; at_risk = [ \"3h\" ]; }, "
-	           "{ metric = \"resolution\"; within = \"4h\"; pause_on = [ \"pending\" ]; }");
-	static const char latter[] = POLICY("{ metric = \"first_response\"; within = \"30m\"; }, "
-	                                    "{ metric = \"resolution\"; within = \"4h\"; }");
-	static const struct {
-		int64_t after_timer;
-		const char *expected;
-	} moves[] = {
-	    {-1, "10:00 first_response.1 retargeted due 09:30\n10:00 first_response.1 breached due 09:30\n"
-	         "10:00 resolution.1 retargeted due 13:50\n10:00 resolution.1 resumed due 13:50\n"
-	         "10:00 first_response.1 met due 09:30 late 1800\n10:00 resolution.1 met due 13:50\n"},
-	    {5 * US_PER_MIN, "10:05 first_response.1 retargeted due 09:30\n10:05 first_response.1 breached due 09:30\n"
-	                     "10:05 resolution.1 retargeted due 13:55\n10:05 resolution.1 resumed due 13:55\n"
-	                     "10:05 first_response.1 met due 09:30 late 2100\n10:05 resolution.1 met due 13:55\n"},
-	};
-	for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
-		struct player p;
-		struct event_line *line;
-		player_open(&p, former);
-		struct config *config = read_config(latter);
-		cr_assert(event_line_new(&line) == 0);
-		play(&p, line, "09:00 " OPENED);
-		play(&p, line, "09:10 \"event\": \"status\", \"status\": \"pending\"");
-		struct instant timer = instant_plus(p.ticket.last_at, (struct duration){50 * US_PER_MIN});
-		cr_assert(engine_advance(p.engine, &p.ticket, timer) == 0);
-		take_configuration(&p, config->policies, false);
-		cr_assert(engine_migrate(p.engine, &p.ticket,
-		                         instant_plus(timer, (struct duration){moves[i].after_timer})) == 0);
-		play(&p, line, "09:40 \"event\": \"reply\", \"by\": \"agent\"");
-		play(&p, line, "09:50 \"event\": \"status\", \"status\": \"solved\"");
-		cr_expect_str_eq(strstr(p.out.data, "level 3h\n") + strlen("level 3h\n"), moves[i].expected);
-		event_line_free(line);
-		player_close(&p);
-		config_free(config);
-	}
-}
-
-/* A level that has fired does not fire again where the clock comes back to its configuration from one that lacks it. */
-Test(engine, levels_of_a_former_configuration)
-{
-	static const char former[] =
-	    POLICY("{ metric = \"resolution\"; within = \"4h\"; at_risk = [ \"25%\", \"75%\" ]; }");
-	static const char latter[] = POLICY("{ metric = \"resolution\"; within = \"4h\"; at_risk = [ \"50%\" ]; }");
-	struct player p;
-	struct event_line *line;
-	player_open(&p, former);
-	const struct policy_set *first = engine_policies(p.engine);
-	struct config *config = read_config(latter);
-	cr_assert(event_line_new(&line) == 0);
-	play(&p, line, "09:00 " OPENED);
-	play(&p, line, "10:30 \"event\": \"reply\", \"by\": \"customer\"");
-	take_configuration(&p, config->policies, true);
-	play(&p, line, "11:30 \"event\": \"reply\", \"by\": \"customer\"");
-	take_configuration(&p, first, true);
-	play(&p, line, "12:30 \"event\": \"reply\", \"by\": \"customer\"");
-	cr_expect_str_eq(p.out.data, "09:00 resolution.1 started due 13:00\n"
-	                             "10:00 resolution.1 at_risk due 13:00 level 25%\n"
-	                             "10:30 resolution.1 retargeted due 13:00\n"
-	                             "11:00 resolution.1 at_risk due 13:00 level 50%\n"
-	                             "11:30 resolution.1 retargeted due 13:00\n"
-	                             "12:00 resolution.1 at_risk due 13:00 level 75%\n");
-	event_line_free(line);
-	player_close(&p);
-	config_free(config);
-}
-
-/* A ticket whose opening was refused for its severity is opened as of then, once the severity is put right. */
-Test(engine, held)
-{
-	struct player p;
-	struct event_line *line;
-	struct ticket_event event;
-	char refusal[REFUSAL_SIZE];
-	const char *name;
-	bool late;
-	static const char opened[] = "{\"at\": \"" DAY "09:00:00Z\", \"ticket\": \"T\", \"event\": \"opened\", "
-	                             "\"severity\": \"zork\", \"plan\": \"gold\"}";
-	static const char mended[] = "{\"at\": \"" DAY "10:30:00Z\", \"ticket\": \"T\", \"event\": \"severity\", "
-	                             "\"severity\": \"S1\", \"by\": \"agent\"}";
-	player_open(&p, "policies = ({ name = \"p\"; match = { plan = \"gold\"; }; targets = (" FIRST "); });");
-	cr_assert(event_line_new(&line) == 0);
-	cr_assert(event_line_parse(line, opened, strlen(opened), &name, &event, refusal) == 0);
-	cr_assert(engine_apply(p.engine, &p.ticket, &event, &late, refusal) < 0);
-	engine_hold(p.engine, &p.ticket, &event);
-	cr_assert(event_line_parse(line, mended, strlen(mended), &name, &event, refusal) == 0);
-	cr_assert(engine_open_held(p.engine, &p.ticket, &event, refusal) == 0);
-	cr_assert(engine_advance(p.engine, &p.ticket, event.at) == 0);
-	cr_expect_str_eq(p.out.data, "09:00 first_response.1 started due 10:00\n"
-	                             "09:30 first_response.1 at_risk due 10:00 level 50%\n"
-	                             "09:45 first_response.1 at_risk due 10:00 level 15m\n"
-	                             "10:00 first_response.1 breached due 10:00\n");
-	event_line_free(line);
-	player_close(&p);
 }
