@@ -3,8 +3,9 @@
  *	libevent: socket ready | timer --> curl_multi_socket_action() --> messages: transfers that ended --> done()
  *	curl: socket_watch(), timer_set() --> event_add(), event_del()
  *
- * A transfer that has ended is kept for the next request: to make curl's handle and give it its rules anew takes longer
- * than to send with it.
+ * Between two requests curl watches a connection's socket no more, but its event stays: to take it from epoll and put
+ * it back takes as long as to receive the answer. A transfer that has ended is kept for the next request, too: to make
+ * curl's handle and give it its rules anew takes longer than to send with it.
  */
 #include "slated/http_client.h"
 
@@ -18,6 +19,10 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
 
 #define CONNECT_TIMEOUT_MS 5000
 #define TIMEOUT_MS         15000
@@ -42,10 +47,22 @@ struct http_transfer {
 	char error[CURL_ERROR_SIZE];
 };
 
+/* A socket of curl's. Those of its resolver's threads come and go by socket_watch() alone. */
+struct watched_socket {
+	struct http_client *client;
+	struct event *event; /* or NULL */
+	short flags;         /* the event's */
+	bool in_use;         /* curl wants to be told */
+	bool opened;         /* by socket_open(), so socket_close() ends it */
+	int fd;
+	UT_hash_handle hh;
+};
+
 struct http_client {
 	struct event_base *base;
 	CURLM *multi;
 	struct event *timer;
+	struct watched_socket *sockets;
 	LIST_HEAD(, http_transfer) transfers;
 	size_t count;
 	LIST_HEAD(, http_transfer) idle; /* nothing of a request is left in them but its URL */
@@ -131,12 +148,6 @@ client_act(struct http_client *client, curl_socket_t fd, int what)
 }
 
 static void
-on_socket(evutil_socket_t fd, short what, void *arg)
-{
-	client_act(arg, fd, (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0));
-}
-
-static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
@@ -144,30 +155,85 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	client_act(arg, CURL_SOCKET_TIMEOUT, 0);
 }
 
-/* curl's CURLMOPT_SOCKETFUNCTION. The event is made anew at each change, since the number of a socket that curl closed
- * may come back as another socket. */
+static void
+socket_unwatch(struct watched_socket *watched)
+{
+	if (watched->event)
+		event_free(watched->event);
+	watched->event = NULL;
+	watched->flags = 0;
+}
+
+static void
+socket_forget(struct watched_socket *watched)
+{
+	socket_unwatch(watched);
+	HASH_DEL(watched->client->sockets, watched);
+	free(watched);
+}
+
+static struct watched_socket *
+socket_note(struct http_client *client, int fd)
+{
+	struct watched_socket *watched = calloc(1, sizeof(*watched));
+	if (!watched)
+		return NULL;
+	watched->client = client;
+	watched->fd = fd;
+	HASH_ADD_INT(client->sockets, fd, watched);
+	if (watched->hh.tbl)
+		return watched;
+	free(watched);
+	return NULL;
+}
+
+/* Of a connection that waits for its next request: what comes there is the end, or nothing that matters. curl looks
+ * when it takes the connection again. */
+static void
+on_socket(evutil_socket_t fd, short what, void *arg)
+{
+	struct watched_socket *watched = arg;
+	if (watched->in_use)
+		client_act(watched->client, fd,
+		           (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0));
+	else
+		socket_unwatch(watched);
+}
+
+/* curl's CURLMOPT_SOCKETFUNCTION. */
 static int
 socket_watch(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
 {
 	(void)easy;
+	(void)socket_arg;
 	struct http_client *client = arg;
-	struct event *event = socket_arg;
-	if (event)
-		event_free(event);
-	(void)curl_multi_assign(client->multi, fd, NULL);
-	if (what == CURL_POLL_REMOVE)
+	struct watched_socket *watched;
+	HASH_FIND_INT(client->sockets, &fd, watched);
+	if (what == CURL_POLL_REMOVE) {
+		if (watched)
+			watched->in_use = false;
+		if (watched && !watched->opened)
+			socket_forget(watched);
 		return 0;
+	}
+	if (!watched)
+		watched = socket_note(client, fd);
+	if (!watched)
+		return -1;
+	watched->in_use = true;
 	short flags = EV_PERSIST;
 	flags |= what & CURL_POLL_IN ? EV_READ : 0;
 	flags |= what & CURL_POLL_OUT ? EV_WRITE : 0;
-	event = event_new(client->base, fd, flags, on_socket, client);
-	if (!event)
-		return -1;
-	if (event_add(event, NULL) < 0) {
-		event_free(event);
+	if (flags == watched->flags)
+		return 0;
+	socket_unwatch(watched);
+	watched->event = event_new(client->base, fd, flags, on_socket, watched);
+	if (!watched->event || event_add(watched->event, NULL) < 0) {
+		socket_unwatch(watched);
 		return -1;
 	}
-	return curl_multi_assign(client->multi, fd, event) == CURLM_OK ? 0 : -1;
+	watched->flags = flags;
+	return 0;
 }
 
 /* curl's CURLMOPT_TIMERFUNCTION. */
@@ -186,9 +252,29 @@ timer_set(CURLM *multi, long ms, void *arg)
 static curl_socket_t
 socket_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
-	(void)arg;
 	(void)purpose;
-	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	if (fd < 0)
+		return CURL_SOCKET_BAD;
+	struct watched_socket *watched = socket_note(arg, fd);
+	if (!watched) {
+		(void)close(fd);
+		return CURL_SOCKET_BAD;
+	}
+	watched->opened = true;
+	return fd;
+}
+
+/* The number may come back as another socket, so the event goes first. */
+static int
+socket_close(void *arg, curl_socket_t fd)
+{
+	struct http_client *client = arg;
+	struct watched_socket *watched;
+	HASH_FIND_INT(client->sockets, &fd, watched);
+	if (watched)
+		socket_forget(watched);
+	return close(fd);
 }
 
 static size_t
@@ -337,6 +423,9 @@ transfer_set_rules(struct http_transfer *transfer)
 	code |= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
 	code |= curl_easy_setopt(easy, CURLOPT_USERAGENT, PACKAGE_NAME "/" PACKAGE_VERSION);
 	code |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, socket_open);
+	code |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer->client);
+	code |= curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, socket_close);
+	code |= curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, transfer->client);
 	code |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, body_take);
 	code |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
 	code |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);

@@ -22,6 +22,8 @@ struct world {
 	struct http_client *client;
 	unsigned port;
 	int requests;
+	struct evhttp_connection *connection; /* the last request's */
+	int connections;
 	enum evhttp_cmd_type method;
 	char header[128], body[128];
 	char url[64];
@@ -48,6 +50,9 @@ on_request(struct evhttp_request *request, void *arg)
 	world->body[n > 0 ? n : 0] = '\0';
 	world->method = evhttp_request_get_command(request);
 	world->requests++;
+	if (evhttp_request_get_connection(request) != world->connection)
+		world->connections++;
+	world->connection = evhttp_request_get_connection(request);
 	const char *path = evhttp_request_get_uri(request) + 1;
 	if (strcmp(path, "late") == 0)
 		return;
@@ -211,6 +216,30 @@ Test(http_client, time_limit)
 	cr_assert_eq(http_client_send(world.client, &request, on_answer, &end, NULL), 0);
 	world_wait(&world, &end.times, 1);
 	cr_expect(end.error != 0 && end.status == 0);
+	world_close(&world);
+}
+
+/* A connection serves the next request; one that the server has closed meanwhile is not waited for in vain, and its
+ * socket's number may be the next connection's. */
+Test(http_client, connections_kept)
+{
+	struct world world;
+	world_open(&world);
+	for (int i = 1; i <= 5; i++) {
+		for (int j = 0; j < 3; j++) {
+			struct end end = {0};
+			world_get(&world, "5", &end);
+			world_wait(&world, &end.times, 1);
+			cr_expect(end.error == 0 && end.n_body == 5, "connection %d, request %d", i, j);
+		}
+		cr_expect_eq(world.connections, i, "%d connections for %d times 3 requests", world.connections, i);
+		int events = event_base_get_num_events(world.base, EVENT_BASE_COUNT_ADDED);
+		evhttp_connection_free(world.connection);
+		world.connection = NULL;
+		event_base_loop(world.base, EVLOOP_ONCE);
+		cr_expect_leq(event_base_get_num_events(world.base, EVENT_BASE_COUNT_ADDED), events - 2,
+		              "the server's event and the client's");
+	}
 	world_close(&world);
 }
 
