@@ -1,4 +1,4 @@
-"""Deliveries: webhooks to a receiver on this machine, beside wrk posting as much to the same receiver."""
+"""Deliveries: webhooks to a receiver on this machine, beside wrk and hey posting as much to the same receiver."""
 import contextlib
 import os
 import re
@@ -34,21 +34,26 @@ NOTES = """
 - Breaches: from the first delivery's row to the last outcome's commit, so the burst that makes them goes on meanwhile.
   Solved: from the change to the last outcome's. Waiting: all rows are there when the daemon starts, so nothing but
   deliveries is done; from the first outcome to the last.
-- wrk posts bodies of that length over 16 connections and writes nothing down. slated claims each delivery, and moves it to
-  the log with its outcome.
+- wrk and hey post bodies of {bytes:,} bytes over {connections} connections for {seconds} s and write nothing down.
+  slated claims each delivery, and moves it to the log with its outcome.
 - In disorder: messages of a ticket whose outcome came before that of an earlier one.
 """
+# As long as what slated sends of a breach.
+BYTES = 1400
+CONNECTIONS = 16
+RATE = re.compile(r"Requests/sec:\s+([0-9.]+)")
 
 
 def run(bench):
     count = 400 if bench.quick else 50000
-    half = count // 2
+    half, seconds = count // 2, 1 if bench.quick else 5
     with contextlib.ExitStack() as stack:
         bench.make("bench/http_sink")
         sink = subprocess.Popen([bench.build / "bench" / "http_sink"], stdout=subprocess.PIPE, text=True)
         stack.callback(sink.wait)
         stack.callback(sink.terminate)
         port = int(sink.stdout.readline())
+        url = f"http://127.0.0.1:{port}/"
         data = Database(bench, stack, port)
         data.start()
         runs = iter(range(1000))
@@ -78,25 +83,30 @@ def run(bench):
             return numbers
 
         def wrk():
-            said = output("wrk", "-t", 1, "-c", 16, "-d", "1s" if bench.quick else "5s", "-s", HERE / "post.lua",
-                          f"http://127.0.0.1:{port}/", env=os.environ | {"BENCH_BYTES": "1400"})
-            return {"rate": float(re.search(r"Requests/sec:\s+([0-9.]+)", said).group(1))}
+            said = output("wrk", "-t", 1, "-c", CONNECTIONS, "-d", f"{seconds}s", "-s", HERE / "post.lua", url,
+                          env=os.environ | {"BENCH_BYTES": str(BYTES)})
+            return {"rate": float(RATE.search(said).group(1))}
 
-        peers = {"slated": slated}
-        if bench.has("wrk", look_for_wrk):
-            peers["wrk"] = wrk
-        took = in_turn(bench.rounds, peers)
-        mine, bare = took["slated"], took.get("wrk", {}).get("rate", [])
-        rows = [["wrk, bare posts", cell(bare), "1", "-", "-"]] if bare else []
+        def hey():
+            said = output("hey", "-z", f"{seconds}s", "-c", CONNECTIONS, "-m", "POST", "-T",
+                          "application/cloudevents+json; charset=utf-8", "-d", "x" * BYTES, url)
+            return {"rate": float(RATE.search(said).group(1))}
+
+        bare = {peer.__name__: peer for peer in (wrk, hey) if bench.has(peer.__name__, lambda: look_for(peer.__name__))}
+        took = in_turn(bench.rounds, {"slated": slated} | bare)
+        mine = took["slated"]
+        rows = [[f"{name}, bare posts", cell(took[name]["rate"]), *("1" if name == other else "-" for other in bare), "-", "-"]
+                for name in bare]
         for what in ("breached", "solved", "waiting"):
-            shares = [rate / least for rate, least in zip(mine[what], bare)]
-            rows.append([f"slated, {what}", cell(mine[what]), cell(shares), cell(mine["disorder"]), cell(mine["dead"])])
-        text = "\n" + table(["", "a second", "of bare", "in disorder", "not delivered"], rows)
-        text += NOTES.format(count=count, half=half, size=round(mine["size"][0]))
+            shares = [[rate / least for rate, least in zip(mine[what], took[name]["rate"])] for name in bare]
+            rows.append([f"slated, {what}", cell(mine[what]), *map(cell, shares), cell(mine["disorder"]), cell(mine["dead"])])
+        text = "\n" + table(["", "a second", *(f"of {name}" for name in bare), "in disorder", "not delivered"], rows)
+        text += NOTES.format(count=count, half=half, size=round(mine["size"][0]), bytes=BYTES, connections=CONNECTIONS,
+                             seconds=seconds)
         bench.report("deliveries", "Webhooks to a receiver on the same machine", text,
-                     data.versions() + ([f"wrk {package('wrk')}"] if bare else []))
+                     data.versions() + [f"{name} {package(name)}" for name in bare])
 
 
-def look_for_wrk():
-    if shutil.which("wrk") is None:
-        raise Missing("package wrk is not installed")
+def look_for(name):
+    if shutil.which(name) is None:
+        raise Missing(f"package {name} is not installed")

@@ -23,7 +23,7 @@ setup_test_packages=(libcriterion-dev postgresql-15 python3 python3-jsonschema p
 	request-tracker5 rt5-db-postgresql rt5-standalone dbconfig-no-thanks msmtp-mta
 	redmine redmine-pgsql)
 # Peers of bench/run.
-setup_bench_packages=(libuv1-dev libev-dev libbusiness-hours-perl postgresql-15 nodejs npm wrk)
+setup_bench_packages=(libuv1-dev libev-dev libbusiness-hours-perl postgresql-15 nodejs npm wrk hey)
 setup_deb_packages=(debhelper dpkg-dev git)
 setup_box_packages=(lintian mmdebstrap systemd-container)
 
