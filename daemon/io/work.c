@@ -322,8 +322,6 @@ close_full_batch(struct service *service)
 	ledger_close_batch(service->ledger);
 	if (service->state == SERVICE_LIVE)
 		work_flush(service);
-	else /* a flush that fails ends the connection whose COPY hands out its rows just now */
-		timer_set(service->timers, (struct duration){0});
 }
 
 /* Events before `seq` did not come. A poll may have missed them, so everything is read anew, and anew once more where a
@@ -372,6 +370,10 @@ on_event(void *arg, const struct pg_value *values)
 	else if (!apply_event(service, live, &row))
 		return false;
 	close_full_batch(service);
+	/* From here on the feed of a load waits for a flush. Not now: one that fails ends the connection whose COPY hands out
+	 * its rows. */
+	if (service->state == SERVICE_LOADING && !has_room(service))
+		timer_set(service->timers, (struct duration){0});
 	return true;
 }
 
