@@ -10,7 +10,8 @@
  *	  "late_by": 3600.5 }                                                             where it comes late
  *
  * A test's has { "test": { "by" } }, an acknowledgement's { "ack": { "by", "until" } }, a digest's
- * { "messages": [ { "key", "kind", "payload" }, ... ] }.
+ * { "messages": [ { "key", "kind", "payload" }, ... ] }. That of what was overdue when a system was attached has
+ * { "attached": "helpdesk", "overdue": 1200 } beside them, where not all are among the messages.
  */
 #include "slated/message.h"
 #include "slated/policy.h"
@@ -301,6 +302,22 @@ add_facts(struct letter *letter, const json_t *payload)
 		letter_fact(letter, "Told late by", letter_length(letter, late));
 }
 
+/* Of what was overdue when a system was attached. Whether the digest is of that. */
+static bool
+letter_attached(struct letter *letter, const json_t *payload)
+{
+	struct message *message = &letter->message;
+	const char *system = letter_text(letter, payload, "attached");
+	json_int_t overdue = json_integer_value(json_object_get(payload, "overdue"));
+	if (!system)
+		return false;
+	bool whole = overdue <= (json_int_t)message->n_items;
+	const char *rest = whole ? "" : letter_print(letter, "; the %zu longest overdue follow", message->n_items);
+	message->title = letter_print(letter, "%" JSON_INTEGER_FORMAT " overdue already when %s was attached%s",
+	                              overdue, system, rest);
+	return true;
+}
+
 static int
 word_digest(struct letter *letter, const json_t *payload, const struct delivery *delivery, struct instant now)
 {
@@ -340,6 +357,8 @@ word_digest(struct letter *letter, const json_t *payload, const struct delivery 
 	}
 	size_t overdue = counts[MESSAGE_ERROR] + counts[MESSAGE_CRITICAL];
 	size_t others = counts[MESSAGE_INFO] + counts[MESSAGE_WARNING];
+	if (letter_attached(letter, payload))
+		return 0;
 	const char *others_heard = acknowledged > 0 ? letter_print(letter, ", %zu acknowledged", acknowledged) : "";
 	message->title =
 	    letter_print(letter, "%zu alerts at once: %zu overdue, %zu at risk or asked about, %zu resolved%s",

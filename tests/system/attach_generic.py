@@ -51,7 +51,7 @@ def milestones(bench, number):
 
 
 def test_before(bench):
-    """What is there before slated: an answered ticket, one that was never answered, a solved one."""
+    """What is there before slated: an answered ticket, one that was never answered, a solved one; many that nobody looked at."""
     bench.db.run(tables())
     bench.db.run("""
         ALTER TABLE ticket OWNER TO helpdesk; ALTER TABLE message OWNER TO helpdesk;
@@ -62,7 +62,9 @@ def test_before(bench):
             (1, 'staff', true, 'looks bad', now() - interval '3 h' + interval '5 min'),
             (1, 'staff', false, 'on it', now() - interval '3 h' + interval '10 min'),
             (1, 'kestrel@example.com', false, 'please #escalate', now() - interval '3 h' + interval '20 min'),
-            (3, 'staff', false, 'done', now() - interval '4 h' + interval '10 min')""")
+            (3, 'staff', false, 'done', now() - interval '4 h' + interval '10 min');
+        INSERT INTO ticket (id, customer, created_at)
+            SELECT 1000 + n, 'Many', now() - interval '90 min' + n * interval '1 s' FROM generate_series(1, 30) AS n""")
     sql = attach(bench, "--print")
     bench.check("CREATE OR REPLACE TRIGGER" in sql and "sla.reply" not in sql, "--print shows the SQL", sql)
     bench.equal(bench.db.value("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'slated%'"), 0, "--print changes nothing")
@@ -71,7 +73,7 @@ def test_before(bench):
     refused(bench)
     bench.equal(bench.db.value("SELECT count(*) FROM sla.adapter"), 0, "and nothing in schema sla")
     text = attach(bench)
-    bench.check("taken over: 3 tickets, 7 changes" in text, "attach takes over what is there", text)
+    bench.check("taken over: 33 tickets, 37 changes" in text, "attach takes over what is there", text)
     bench.equal(events(bench, 1), (["opened open critical gold", "reply agent note", "reply agent", "reply customer escalate"],
                                    [0, 300, 600, 1200]), "its history, at the product's times")
     bench.equal(events(bench, 3)[0], ["opened solved low basic", "reply agent"], "a ticket that is over")
@@ -88,16 +90,18 @@ def refused(bench):
 
 
 def test_past(bench, receiver):
-    bench.db.wait("(SELECT count(*) FROM sla.milestone WHERE milestone = 'escalated') = 1")
+    bench.db.wait("(SELECT count(*) FROM sla.milestone WHERE milestone = 'escalated') = 31")
     bench.equal(milestones(bench, 1), "first_response started, resolution started, first_response met",
                 "the past gives the milestones that it would have given")
     bench.equal(bench.db.rows("SELECT m.told, t.external_id FROM sla.milestone m JOIN sla.ticket t ON t.id = m.ticket_id "
-                              "WHERE milestone = 'escalated'"), [{"told": [], "external_id": "2"}],
+                              "WHERE milestone = 'escalated' AND org <> 'Many'"), [{"told": [], "external_id": "2"}],
                 "the ladder step that is older than attach is recorded, and tells nobody")
     requests = receiver.wait("the digest", lambda requests: [r for r in requests if r["verified"]] and requests)
-    messages = requests[0]["data"]["messages"]
-    bench.equal((len(requests), [(m["kind"], m["payload"]["ticket"]["external_id"], m["payload"]["clock"]["state"]) for m in messages]),
-                (1, [("escalated", "2", "breached")]), "what is overdue is told in one digest")
+    digest = requests[0]["data"]
+    told = [(m["kind"], m["payload"]["ticket"]["external_id"], m["payload"]["clock"]["state"]) for m in digest["messages"]]
+    bench.equal((len(requests), digest["attached"], digest["overdue"]), (1, "helpdesk", 31), "what is overdue is told in one digest")
+    bench.equal(told, [("escalated", number, "breached") for number in ["2", *map(str, range(1001, 1025))]],
+                "and of that, what has been for longest")
 
 
 def test_live(bench, receiver):
@@ -177,13 +181,13 @@ def test_again(bench):
     text = attach(bench, "--check")
     bench.check("all is as attach left it" in text, "--check: all is well", text)
     status = subprocess.run([BUILD / "slatectl", "status", "--config", bench.config], capture_output=True, text=True, check=False)
-    bench.check("attached    helpdesk (generic): followed, 7 tickets, 0 changes wait" in status.stdout, "slatectl status shows it",
+    bench.check("attached    helpdesk (generic): followed, 37 tickets, 0 changes wait" in status.stdout, "slatectl status shows it",
                 status.stdout + status.stderr)
 
 
 def test_detach(bench, before):
     text = slatectl(bench, "detach", "helpdesk", "--source-db", bench.server.conninfo())
-    bench.check("kept in schema sla: 7 tickets" in text, "detach says what it keeps", text)
+    bench.check("kept in schema sla: 37 tickets" in text, "detach says what it keeps", text)
     bench.equal(catalogue(bench), before, "and leaves nothing behind")
     bench.session("helpdesk").run("UPDATE ticket SET state = 'done'")
     left = "SELECT attached_at, detached_at, backfilled_at FROM sla.adapter"

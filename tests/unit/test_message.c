@@ -17,6 +17,11 @@
 #define RESPONSE(trigger) "\"milestone\":{\"metric\":\"first_response\",\"trigger\":\"" trigger "\"}"
 #define DUE(at)           "\"clock\":{\"state\":\"at_risk\",\"due_at\":\"" at "\"}"
 
+#define ATTACHED(overdue)                                                                                              \
+	"{\"attached\":\"rt\",\"overdue\":" overdue                                                                    \
+	",\"messages\":[{\"key\":\"a\",\"kind\":\"escalated\",\"payload\":" ONE(                                       \
+	    "\"alert\":{\"severity\":\"error\"}") "}]}"
+
 static struct instant
 instant_of(const char *text)
 {
@@ -124,7 +129,11 @@ Test(message, titles)
 	                                                                                  "\"payload\":" ONE(
 	                                                                                      "\"milestone\":{}") "}]}",
 	     "3 alerts at once: 1 overdue, 1 at risk or asked about, 1 resolved", MESSAGE_DIGEST, MESSAGE_ERROR},
+	    {"digest", ATTACHED("1"), "1 overdue already when rt was attached", MESSAGE_DIGEST, MESSAGE_ERROR},
+	    {"digest", ATTACHED("1200"), "1200 overdue already when rt was attached; the 1 longest overdue follow",
+	     MESSAGE_DIGEST, MESSAGE_ERROR},
 	    /* What is missing, of another type, or unknown. */
+	    {"digest", ATTACHED("\"many\""), "0 overdue already when rt was attached", MESSAGE_DIGEST, MESSAGE_ERROR},
 	    {"escalated", "{\"ticket\":{\"id\":17}}", "#17: escalated", MESSAGE_ALERT, MESSAGE_INFO},
 	    {"escalated", "{\"ticket\":{\"id\":17,\"external_id\":\"\",\"org\":\"\",\"plan\":\"\",\"severity\":\"\"}}",
 	     "#17: escalated", MESSAGE_ALERT, MESSAGE_INFO},
