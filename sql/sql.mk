@@ -36,7 +36,8 @@ SQL_MIGRATIONS = \
 	sql/0032_reassess_in_parts.sql \
 	sql/0033_deliveries_by_age.sql \
 	sql/0034_silences.sql \
-	sql/0035_one_digest.sql
+	sql/0035_one_digest.sql \
+	sql/0036_plans.sql
 EXTRA_DIST += $(SQL_MIGRATIONS)
 EXTRA_DIST += sql/embed.sh
 
