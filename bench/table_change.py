@@ -29,6 +29,11 @@ MANY = """
 UPDATE sla.ticket SET status = CASE status WHEN 'open' THEN 'pending' ELSE 'open' END
 WHERE id BETWEEN {least} AND {most}
 """
+# What happens to a ticket, one after the other. Each is an event, whatever the rounds before have left.
+CONVERSATION = [
+    "UPDATE sla.ticket SET assignee = CASE assignee WHEN 'ann' THEN 'bob' ELSE 'ann' END WHERE id BETWEEN {least} AND {most}",
+    "INSERT INTO sla.reply (ticket_id, author) SELECT id, 'agent' FROM sla.ticket WHERE id BETWEEN {least} AND {most}", MANY,
+    "INSERT INTO sla.reply (ticket_id, author) SELECT id, 'customer' FROM sla.ticket WHERE id BETWEEN {least} AND {most}", MANY]
 BEHIND = """
 SELECT count(*) FROM sla.ticket t JOIN sla.ticket_state s ON s.ticket_id = t.id
 WHERE t.id BETWEEN {least} AND {most} AND t.event_seq > s.applied_seq
@@ -51,9 +56,10 @@ NOTES = """
 """
 MANY_NOTES = """
 - Sustained: {rate:,} changes a second for {seconds} s, {each:,} in a statement; from the first until the last was taken in, by its
-  commit. Backlog: {backlog:,} changes while the daemon was away; from its start until the last was taken in, by its commit; the
-  load included, and without as long as a load without them took just before. VACUUM follows, or autovacuum would be amid what
-  is measured next.
+  commit. Backlog: {backlog:,} events while the daemon was away; from its start until the last was taken in, by its commit; the
+  load included, and without as long as a load without them took just before. One for each ticket pauses or resumes its clocks.
+  Five: an assignee, an answer, a pause, the customer's answer, the end of the pause. VACUUM follows, or autovacuum would be
+  amid what is measured next.
 - Of the core: the daemon's processor time by the time that passed. Idle: over {idle} s in which nothing is due.
 """
 
@@ -143,13 +149,15 @@ class Loaded:
         used, end = data.processor() - used, self.last_commit(spans)
         return {"rate": rate * seconds / (end - begin), "core": used / (end - begin), "gap": watch.longest * 1000}
 
-    def backlog(self, count):
-        """What came is written while it is read, so the load by itself is that of a start before."""
-        data, span = self.data, self.span(count)
+    def backlog(self, count, acts):
+        """`count` events, as many for a ticket as there are acts. What came is written while it is read, so the load by itself is
+        that of a start before."""
+        data, span = self.data, self.span(count // len(acts))
         data.stop()
         load = data.start()
         data.stop()
-        data.db.run(MANY.format(**span))
+        for act in acts:
+            data.db.run(act.format(**span))
         begin = time.time()
         data.start()
         self.caught_up(span)
@@ -189,16 +197,18 @@ def run(bench):
         took = in_turn(bench.rounds, {
             "idle": lambda: loaded.idle(idle), "LISTEN alone": loaded.listen, "a lone change": loaded.change(10 if quick else 3),
             "200 changes a second": loaded.change(200), "a deadline that moves nearer, 50 a second": loaded.nearer,
-            "sustained": lambda: loaded.sustained(rate, seconds, each), "backlog": lambda: loaded.backlog(backlog)})
+            "sustained": lambda: loaded.sustained(rate, seconds, each), "backlog": lambda: loaded.backlog(backlog, [MANY]),
+            "conversations": lambda: loaded.backlog(backlog, CONVERSATION)})
         names = ["LISTEN alone", "a lone change", "200 changes a second", "a deadline that moves nearer, 50 a second"]
         rows = [[name, *(cell(took[name].get(what, [])) for what in ("half", "most", "gap"))] for name in names]
         text = "\n" + table(["milliseconds", "half of all", "99 of 100", "not listening"], rows)
         text += NOTES.format(tickets=bench.tickets, clocks=clocks)
-        many, late, rest = took["sustained"], took["backlog"], took["idle"]
+        many, rest = took["sustained"], took["idle"]
         text += "\n" + table(["many changes", "events a second", "of the core", "not listening, ms"], [
             [f"sustained, {number(rate)} a second written", cell(many["rate"]), cell(many["core"]), cell(many["gap"])],
-            ["backlog, with the load", cell(late["rate"]), cell(late["core"]), "-"],
-            ["backlog, without the load", cell(late["after"]), "-", "-"]])
+            *([f"backlog, {what}{load}", cell(took[name][rate_of]), cell(took[name]["core"]) if rate_of == "rate" else "-", "-"]
+              for what, name in (("one event for each ticket", "backlog"), ("five for each", "conversations"))
+              for load, rate_of in ((", with the load", "rate"), (", without", "after")))])
         text += "\n" + table(["idle", "per cent of a core"], [
             ["the daemon", cell(rest["core"])], ["its sessions in the server", cell(rest["sessions"])]])
         text += MANY_NOTES.format(rate=rate, seconds=seconds, each=each, backlog=backlog, idle=idle)

@@ -18,9 +18,9 @@ ROWS = {
                rf"the engine from memory, conf/policies/neon.conf \| {FIGURE} \| - \| [0-9,]+"],
     "writes": [rf"sla.ticket, with the daemon \| {FIGURE} \| {FIGURE}"],
     "start": [rf"slated, until it has loaded \| {FIGURE} \| {FIGURE}"],
-    "change": [rf"a lone change \| {FIGURE} \| {FIGURE} \| {FIGURE}", rf"backlog, with the load \| {FIGURE}",
+    "change": [rf"a lone change \| {FIGURE} \| {FIGURE} \| {FIGURE}", rf"backlog, one event for each ticket, with the load \| {FIGURE}",
                # Less what the load takes: below 0 where the two, a few changes each, are as good as the same.
-               rf"backlog, without the load \| -?{FIGURE}"],
+               rf"backlog, five for each, without \| -?{FIGURE}"],
     "burst": [rf"slated \| {FIGURE} \| {FIGURE} \| {FIGURE}", rf"the same rows alone \| {FIGURE}"],
     "growth": [rf"a change of many at once, us \| {FIGURE} \| {FIGURE} \| {FIGURE}"],
     "month": [rf"sla.clock \| {FIGURE} .* \| {FIGURE} % \| {FIGURE}"],
