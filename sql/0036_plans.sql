@@ -4,16 +4,20 @@
 
 SET LOCAL ROLE sla_owner;
 
--- As it was, but for the plans. sla.planned_for is the session's own: how large the tables were, in bytes.
+-- As it was, but for the plans. They are looked to with large batches only, which are of many shards: tables do not grow
+-- fast by small ones. sla.planned_for is the session's own: how large sla.ticket_state was, in bytes.
 CREATE OR REPLACE FUNCTION sla.fence(run uuid, shards integer[], latest timestamptz) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	held integer;
-	size bigint := pg_relation_size('sla.ticket_state') + pg_relation_size('sla.clock');
+	size bigint;
 BEGIN
-	IF size > 2 * coalesce(nullif(current_setting('sla.planned_for', true), ''), '0')::bigint THEN
-		PERFORM set_config('sla.planned_for', size::text, false);
-		DISCARD PLANS;
+	IF cardinality(shards) >= 32 THEN
+		size := pg_relation_size('sla.ticket_state');
+		IF size > 2 * coalesce(nullif(current_setting('sla.planned_for', true), ''), '0')::bigint THEN
+			PERFORM set_config('sla.planned_for', size::text, false);
+			DISCARD PLANS;
+		END IF;
 	END IF;
 	PERFORM FROM sla.lease l WHERE l.shard = ANY (shards) AND l.nonce = run ORDER BY l.shard FOR SHARE;
 	GET DIAGNOSTICS held = ROW_COUNT;
