@@ -204,11 +204,11 @@ def run(bench):
         text = "\n" + table(["milliseconds", "half of all", "99 of 100", "not listening"], rows)
         text += NOTES.format(tickets=bench.tickets, clocks=clocks)
         many, rest = took["sustained"], took["idle"]
-        text += "\n" + table(["many changes", "events a second", "of the core", "not listening, ms"], [
-            [f"sustained, {number(rate)} a second written", cell(many["rate"]), cell(many["core"]), cell(many["gap"])],
-            *([f"backlog, {what}{load}", cell(took[name][rate_of]), cell(took[name]["core"]) if rate_of == "rate" else "-", "-"]
-              for what, name in (("one event for each ticket", "backlog"), ("five for each", "conversations"))
-              for load, rate_of in ((", with the load", "rate"), (", without", "after")))])
+        rows = [[f"sustained, {number(rate)} a second written", cell(many["rate"]), cell(many["core"]), cell(many["gap"])]]
+        for what, late in ("one event for each ticket", took["backlog"]), ("five for each", took["conversations"]):
+            rows += [[f"backlog, {what}, with the load", cell(late["rate"]), cell(late["core"]), "-"],
+                     [f"backlog, {what}, without", cell(late["after"]), "-", "-"]]
+        text += "\n" + table(["many changes", "events a second", "of the core", "not listening, ms"], rows)
         text += "\n" + table(["idle", "per cent of a core"], [
             ["the daemon", cell(rest["core"])], ["its sessions in the server", cell(rest["sessions"])]])
         text += MANY_NOTES.format(rate=rate, seconds=seconds, each=each, backlog=backlog, idle=idle)

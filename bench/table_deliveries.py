@@ -2,11 +2,10 @@
 import contextlib
 import os
 import re
-import shutil
 import subprocess
 import time
 
-from bench import HERE, Missing, cell, in_turn, output, package, table
+from bench import HERE, cell, in_turn, output, package, table
 from database import Database
 from table_burst import FORGET, OPENED
 
@@ -92,7 +91,7 @@ def run(bench):
                           "application/cloudevents+json; charset=utf-8", "-d", "x" * BYTES, url)
             return {"rate": float(RATE.search(said).group(1))}
 
-        bare = {peer.__name__: peer for peer in (wrk, hey) if bench.has(peer.__name__, lambda: look_for(peer.__name__))}
+        bare = {peer.__name__: peer for peer in (wrk, hey) if bench.has(peer.__name__, lambda: package(peer.__name__))}
         took = in_turn(bench.rounds, {"slated": slated} | bare)
         mine = took["slated"]
         rows = [[f"{name}, bare posts", cell(took[name]["rate"]), *("1" if name == other else "-" for other in bare), "-", "-"]
@@ -105,8 +104,3 @@ def run(bench):
                              seconds=seconds)
         bench.report("deliveries", "Webhooks to a receiver on the same machine", text,
                      data.versions() + [f"{name} {package(name)}" for name in bare])
-
-
-def look_for(name):
-    if shutil.which(name) is None:
-        raise Missing(f"package {name} is not installed")
