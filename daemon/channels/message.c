@@ -11,7 +11,7 @@
  *
  * A test's has { "test": { "by" } }, an acknowledgement's { "ack": { "by", "until" } }, a digest's
  * { "messages": [ { "key", "kind", "payload" }, ... ] }. That of what was overdue when a system was attached has
- * { "attached": "helpdesk", "overdue": 1200 } beside them, where not all are among the messages.
+ * { "attached": "helpdesk", "overdue": 1200 } beside them: how many there were, of which the messages are the first.
  */
 #include "slated/message.h"
 #include "slated/policy.h"
@@ -302,9 +302,9 @@ add_facts(struct letter *letter, const json_t *payload)
 		letter_fact(letter, "Told late by", letter_length(letter, late));
 }
 
-/* Of what was overdue when a system was attached. Whether the digest is of that. */
+/* Whether the digest is of what was overdue when a system was attached; it has its title then. */
 static bool
-letter_attached(struct letter *letter, const json_t *payload)
+word_attached(struct letter *letter, const json_t *payload)
 {
 	struct message *message = &letter->message;
 	const char *system = letter_text(letter, payload, "attached");
@@ -355,10 +355,10 @@ word_digest(struct letter *letter, const json_t *payload, const struct delivery 
 		if (item->severity > message->severity)
 			message->severity = item->severity;
 	}
+	if (word_attached(letter, payload))
+		return 0;
 	size_t overdue = counts[MESSAGE_ERROR] + counts[MESSAGE_CRITICAL];
 	size_t others = counts[MESSAGE_INFO] + counts[MESSAGE_WARNING];
-	if (letter_attached(letter, payload))
-		return 0;
 	const char *others_heard = acknowledged > 0 ? letter_print(letter, ", %zu acknowledged", acknowledged) : "";
 	message->title =
 	    letter_print(letter, "%zu alerts at once: %zu overdue, %zu at risk or asked about, %zu resolved%s",
