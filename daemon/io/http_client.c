@@ -187,8 +187,8 @@ socket_note(struct http_client *client, int fd)
 	return NULL;
 }
 
-/* Of a connection that waits for its next request: what comes there is the end, or nothing that matters. curl looks
- * when it takes the connection again. */
+/* What comes between two requests is the connection's end, or nothing that matters: curl looks when it takes it again.
+ */
 static void
 on_socket(evutil_socket_t fd, short what, void *arg)
 {
