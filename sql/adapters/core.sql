@@ -145,33 +145,39 @@ BEGIN
 END
 $slated$;
 
--- Tickets that changed and have been quiet for a while, or have not been for five times as long; of the oldest `room`
--- changes. That counts from when a change was first seen: the trigger runs long before its transaction's end. `ids` and
--- `error_ids` are for done(), once what was read has been written down. Those in `hurry` are due soon: an answer in time is
--- not to come after the deadline because of us.
+-- At most `room` tickets that changed and have been quiet for a while, or have not been for five times as long; of the
+-- oldest changes, ten times as many. That counts from when a change was first seen: the trigger runs long before its
+-- transaction's end. All are seen at once, however many came, so that they are quiet together. `ids` and `error_ids` are for
+-- done(), once what was read has been written down. Those in `hurry` are due soon, so they are first and need not be quiet:
+-- an answer in time is not to come after the deadline because of us, nor of others that wait.
 DROP FUNCTION IF EXISTS {{own}}.take(interval, bigint);
 CREATE OR REPLACE FUNCTION {{own}}.take(quiet interval, room bigint, hurry text[], OUT ids bigint[], OUT documents jsonb,
 	OUT error_ids bigint[], OUT errors jsonb, OUT waiting bigint, OUT more boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET jit = off AS $slated$
 DECLARE
 	keys {{key}}[];
-	n bigint;
 BEGIN
 	IF quiet > interval '0' THEN
-		UPDATE {{own}}.change c SET seen_at = clock_timestamp()
-		WHERE c.seen_at IS NULL AND c.id = ANY (ARRAY(SELECT o.id FROM {{own}}.change o ORDER BY o.id LIMIT room));
+		UPDATE {{own}}.change c SET seen_at = clock_timestamp() WHERE c.id = ANY (ARRAY(
+			SELECT o.id FROM {{own}}.change o WHERE o.seen_at IS NULL ORDER BY o.id LIMIT 50 * room));
 	END IF;
-	SELECT coalesce(array_agg(s.id), '{}'), array_agg(DISTINCT s.ticket), max(s.n) INTO ids, keys, n FROM (
-		SELECT c.id, c.ticket, count(*) OVER () AS n, quiet = interval '0' OR c.ticket::text = ANY (hurry)
-			OR max(coalesce(c.seen_at, 'infinity')) OVER (PARTITION BY c.ticket) <= clock_timestamp() - quiet
-			OR min(c.seen_at) OVER (PARTITION BY c.ticket) <= clock_timestamp() - 5 * quiet AS settled
-		FROM (SELECT * FROM {{own}}.change ORDER BY id LIMIT room) AS c) AS s
-	WHERE s.settled;
+	WITH looked AS MATERIALIZED (
+		(SELECT c.id, c.ticket, c.seen_at, c.ticket::text = ANY (hurry) AS hurried FROM {{own}}.change c ORDER BY c.id LIMIT 10 * room)
+		UNION
+		SELECT c.id, c.ticket, c.seen_at, true FROM {{own}}.change c WHERE hurry <> '{}' AND c.ticket::text = ANY (hurry)),
+	ready AS (
+		SELECT l.ticket FROM looked l GROUP BY l.ticket
+		HAVING quiet = interval '0' OR bool_or(l.hurried)
+			OR max(coalesce(l.seen_at, 'infinity')) <= clock_timestamp() - quiet
+			OR min(l.seen_at) <= clock_timestamp() - 5 * quiet
+		ORDER BY bool_or(l.hurried) DESC, min(l.id) LIMIT room)
+	SELECT coalesce(array_agg(l.id), '{}'), array_agg(DISTINCT l.ticket) INTO ids, keys
+	FROM looked l WHERE l.ticket IN (SELECT r.ticket FROM ready r);
 	SELECT coalesce(array_agg(e.id), '{}'),
 		coalesce(jsonb_agg(jsonb_build_object('message', e.origin || ': ' || e.message)), '[]')
 	INTO error_ids, errors FROM (SELECT * FROM {{own}}.error ORDER BY id LIMIT 100) AS e;
 	documents := CASE WHEN keys IS NULL THEN '[]' ELSE {{own}}.documents(keys) END;
-	more := coalesce(n, 0) = room;
+	more := coalesce(cardinality(keys), 0) = room;
 	waiting := (SELECT count(*) FROM (SELECT FROM {{own}}.change LIMIT 100000) AS c);
 END
 $slated$;

@@ -197,13 +197,15 @@ def test_detach(bench, before):
 
 
 def test_soon(bench):
-    """An answer in time, but nearer to the deadline than a ticket must be quiet."""
-    number = bench.db.run("INSERT INTO ticket (customer, created_at) VALUES ('Soon', now() - interval '1 h' + interval '10 s') RETURNING id")
-    bench.config.write_text(bench.config.read_text().replace("helpdesk = {", "soon = {").replace('sweep = "1s"', 'settle = "6s"'))
+    """An answer in time, but nearer to the deadline than a ticket must be quiet, and behind many that wait."""
+    bench.db.run("INSERT INTO ticket (id, customer) SELECT 2000 + n, 'Edited' FROM generate_series(1, 1000) AS n")
+    number = bench.db.run("INSERT INTO ticket (customer, created_at) VALUES ('Soon', now() - interval '1 h' + interval '12 s') RETURNING id")
+    bench.config.write_text(bench.config.read_text().replace("helpdesk = {", "soon = {").replace('sweep = "1s"', 'settle = "30s"'))
     attach(bench)
     daemon = bench.daemon(bench.config)
     due = f"(SELECT created_at + interval '1 h' FROM ticket WHERE id = {number})"
-    bench.db.wait(f"clock_timestamp() > {due} - interval '3 s'")
+    bench.db.wait(f"clock_timestamp() > {due} - interval '5 s'")
+    bench.db.run("UPDATE ticket SET owner = 'ann' WHERE customer = 'Edited'")
     bench.db.run(f"INSERT INTO message (ticket_id, sender) VALUES ({number}, 'staff')")
     bench.db.wait(f"clock_timestamp() > {due} + interval '100 ms'")
     bench.db.wait(f"""(SELECT state FROM sla.clock c JOIN sla.ticket t ON t.id = c.ticket_id WHERE t.source = 'soon'
@@ -211,6 +213,8 @@ def test_soon(bench):
     bench.equal(bench.db.value(f"""SELECT count(*) FROM sla.milestone m JOIN sla.ticket t ON t.id = m.ticket_id
         WHERE t.source = 'soon' AND t.external_id = '{number}' AND m.milestone = 'breached'"""), 0,
                 "an answer just before the deadline is no breach")
+    bench.equal(bench.db.rows("SELECT count(*), count(seen_at) AS seen FROM slated_soon.change"), [{"count": 1000, "seen": 1000}],
+                "what is not due soon waits until it is quiet, all from the moment when it came")
     slatectl(bench, "detach", "soon", "--source-db", bench.server.conninfo())
     bench.stopped(daemon)
 
