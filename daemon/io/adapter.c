@@ -3,6 +3,7 @@
  *   REST -> TURN (ours: is it our turn?) -> TAKE (theirs) -> APPLY (ours) -> DONE (theirs) -> TAKE ... -> REST
  *                                                 and while tickets are compared: SLICE (theirs) -> COMPARE (ours)
  *                                                 or for what is written back: WANTED (ours) -> REQUESTS -> WRITE
+ * While deadlines wait for it, WAITING (theirs) comes before the first round and at the end of each.
  *
  * A reading is forgotten there only once it has been written down here; should that be lost, it comes again and adds
  * nothing. */
@@ -21,7 +22,7 @@
 /* How often to look for what is to be written back; and a look takes this part of the time at most. */
 #define LOOK_EACH_US US_PER_S
 #define LOOK_PART    20
-#define ROOM         "200"
+#define ROOM         200
 #define SQL_SIZE     300
 
 static void
@@ -47,6 +48,7 @@ void
 adapter_rest(struct adapter *a, struct duration for_)
 {
 	a->step = STEP_REST;
+	a->round = false;
 	reading_clear(&a->reading);
 	timer_set(a->timer, for_);
 }
@@ -63,7 +65,8 @@ tell_error(struct adapter *a, const PGresult *result)
 {
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	char text[RESULT_ERROR_SIZE];
-	bool theirs = a->step == STEP_TAKE || a->step == STEP_DONE || a->step == STEP_SLICE || a->step == STEP_REQUESTS;
+	bool theirs = a->step == STEP_WAITING || a->step == STEP_TAKE || a->step == STEP_DONE ||
+	              a->step == STEP_SLICE || a->step == STEP_REQUESTS;
 
 	if (theirs && state != NULL && (strcmp(state, "3F000") == 0 || strcmp(state, "42883") == 0))
 		(void)snprintf(text, sizeof(text), "it is not attached: run slatectl attach %s --name %s",
@@ -126,6 +129,9 @@ static void
 note(struct adapter *a, const PGresult *result)
 {
 	switch (a->step) {
+	case STEP_WAITING:
+		adapter_note_waiting(a, result_number(result, 0, 0), result_number(result, 0, 1));
+		break;
 	case STEP_TURN:
 		note_turn(a, result);
 		break;
@@ -153,6 +159,14 @@ note(struct adapter *a, const PGresult *result)
 
 static void go_on(struct adapter *a);
 
+/* Nothing is attached yet, so there is nothing that deadlines would have to wait for. */
+static bool
+is_to_be_attached(const struct adapter *a, const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	return a->step == STEP_WAITING && state != NULL && strcmp(state, "3F000") == 0;
+}
+
 static void
 on_result(void *arg, PGresult *result)
 {
@@ -161,7 +175,10 @@ on_result(void *arg, PGresult *result)
 	if (result == NULL) {
 		go_on(a);
 	} else if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {
+		a->answered_at = loop_ticks(a->all->loop);
 		note(a, result);
+	} else if (is_to_be_attached(a, result)) {
+		adapter_end_wait(a);
 	} else {
 		tell_error(a, result);
 		a->failed = true;
@@ -179,29 +196,37 @@ send(struct adapter *a, enum adapter_step step, struct pg *pg, const char *sql, 
 		adapter_rest(a, REST_TROUBLE); /* its loss has been told */
 }
 
-/* The tickets whose next deadline is so near that a change before it cannot wait to settle: what the turn's time
- * brings, and the settling itself. */
+static void
+send_waiting(struct adapter *a)
+{
+	char sql[SQL_SIZE];
+	(void)snprintf(sql, sizeof(sql), "SELECT first, last FROM slated_%s.waiting()", a->settings->name);
+	send(a, STEP_WAITING, a->theirs, sql, 0, NULL);
+}
+
+/* The tickets whose next deadline is so near that a change before it can wait neither to settle nor for others: what
+ * the turn's time brings, and the settling itself. */
 #define HURRY_SQL                                                                                                      \
 	"(SELECT array_agg(DISTINCT k.key) FROM sla.clock c JOIN sla.adapter_ticket k ON k.ticket_id = c.ticket_id "   \
-	"WHERE k.adapter = $1 AND c.ended_at IS NULL AND c.state = 'running' AND c.due_at BETWEEN "                    \
-	"clock_timestamp() - interval '1 s' AND clock_timestamp() + interval '5 s' + $7::bigint * interval '1 "        \
-	"microsecond')"
+	"WHERE k.adapter = $1 AND c.ended_at IS NULL AND c.state = 'running' AND c.due_at < clock_timestamp() + "      \
+	"interval '5 s' + $7::bigint * interval '1 microsecond')"
 
 static void
 send_turn(struct adapter *a)
 {
 	char waiting[24], sweep[24], settle[24];
+	bool hurry = a->settings->settle.us > 0 || a->waiting > ROOM || a->behind;
 	(void)snprintf(settle, sizeof(settle), "%" PRId64, a->settings->settle.us);
 	(void)snprintf(waiting, sizeof(waiting), "%" PRId64, a->waiting);
 	(void)snprintf(sweep, sizeof(sweep), "%" PRId64, a->settings->sweep.us);
 	const char *const params[] = {a->settings->name, a->all->instance, waiting, sweep,
-	                              a->all->told.data, a->all->link,     settle};
+	                              a->all->told.data, a->all->link,     settle,  hurry ? "t" : "f"};
 	send(
 	    a, STEP_TURN, a->ours,
 	    "SELECT mine, compare, after, since, keys, CASE WHEN mine THEN sla.adapter_digest($1, $5::text[], $6) END, "
-	    "CASE WHEN mine AND $7::bigint > 0 THEN " HURRY_SQL " END "
+	    "CASE WHEN mine AND $8::boolean THEN " HURRY_SQL " END "
 	    "FROM sla.adapter_turn($1, $2, $3::bigint, $4::bigint * interval '1 microsecond')",
-	    7, params);
+	    8, params);
 }
 
 static void
@@ -211,8 +236,8 @@ send_take(struct adapter *a)
 	(void)snprintf(settle, sizeof(settle), "%" PRId64, a->settings->settle.us);
 	(void)snprintf(sql, sizeof(sql),
 	               "SELECT ids, documents, error_ids, errors, waiting, more FROM slated_%s.take("
-	               "$1::bigint * interval '1 microsecond', " ROOM ", $2::text[])",
-	               a->settings->name);
+	               "$1::bigint * interval '1 microsecond', %d, $2::text[])",
+	               a->settings->name, ROOM);
 	const char *const params[] = {settle, a->hurry != NULL ? a->hurry : "{}"};
 	send(a, STEP_TAKE, a->theirs, sql, 2, params);
 }
@@ -246,9 +271,8 @@ send_slice(struct adapter *a)
 	if (a->keys != NULL)
 		(void)snprintf(sql, sizeof(sql), "SELECT '', slated_%s.named($1::text[])", a->settings->name);
 	else
-		(void)snprintf(sql, sizeof(sql),
-		               "SELECT last, documents FROM slated_%s.slice($1, $2::timestamptz, " ROOM ")",
-		               a->settings->name);
+		(void)snprintf(sql, sizeof(sql), "SELECT last, documents FROM slated_%s.slice($1, $2::timestamptz, %d)",
+		               a->settings->name, ROOM);
 	send(a, STEP_SLICE, a->theirs, sql, a->keys != NULL ? 1 : 2, params);
 }
 
@@ -301,10 +325,25 @@ took_something(const struct adapter *a)
 	return strcmp(a->reading.ids, "{}") != 0 || strcmp(a->reading.error_ids, "{}") != 0;
 }
 
-/* What was waiting has been taken: compares a slice, if that is under way, or looks what is to be written back. */
+static void
+begin_round(struct adapter *a)
+{
+	a->round = true;
+	if (a->mine && a->turn_at != 0 && loop_ticks(a->all->loop) - a->turn_at < TURN_LASTS_US)
+		send_take(a);
+	else
+		send_turn(a);
+}
+
+/* What was waiting has been taken: compares a slice, if that is under way, or looks what is to be written back; both
+ * wait where deadlines do. */
 static void
 look_further(struct adapter *a)
 {
+	if (a->behind) {
+		send_waiting(a);
+		return;
+	}
 	bool look = a->writer != NULL && a->set.len > 0 && loop_ticks(a->all->loop) >= a->look_at;
 	if (!a->compare && !look) {
 		adapter_rest(a, ADAPTER_REST);
@@ -327,13 +366,23 @@ go_on(struct adapter *a)
 	if (a->failed) {
 		a->failed = false;
 		a->turn_at = 0;
+		if (a->step == STEP_WAITING)
+			adapter_end_wait(a); /* why has been told */
 		adapter_rest(a, REST_TROUBLE);
 		return;
 	}
 	switch (a->step) {
+	case STEP_WAITING:
+		if (a->round)
+			adapter_rest(a, ADAPTER_REST);
+		else
+			begin_round(a);
+		break;
 	case STEP_TURN:
 		if (a->mine)
 			send_take(a);
+		else if (a->behind)
+			send_waiting(a); /* another daemon reads them */
 		else
 			adapter_rest(a, ADAPTER_REST);
 		break;
@@ -381,8 +430,8 @@ adapter_on_timer(void *arg)
 		return;
 	if (!pg_is_ready(a->ours) || !pg_is_ready(a->theirs) || !pg_is_idle(a->ours) || !pg_is_idle(a->theirs))
 		adapter_rest(a, ADAPTER_REST);
-	else if (a->mine && a->turn_at != 0 && loop_ticks(a->all->loop) - a->turn_at < TURN_LASTS_US)
-		send_take(a);
+	else if (a->behind && !a->marked)
+		send_waiting(a);
 	else
-		send_turn(a);
+		begin_round(a);
 }

@@ -1,4 +1,5 @@
-/* What the files of the adapters share: adapter.c goes through a round, adapter_life.c makes and ends them. */
+/* What the files of the adapters share: adapter.c goes through a round, adapter_life.c makes and ends them,
+ * adapter_catch_up.c waits for what was there before deadlines go on. */
 #ifndef SLATED_IO_ADAPTER_INTERNAL_H
 #define SLATED_IO_ADAPTER_INTERNAL_H
 
@@ -12,6 +13,7 @@
 
 enum adapter_step {
 	STEP_REST,
+	STEP_WAITING,
 	STEP_TURN,
 	STEP_TAKE,
 	STEP_APPLY,
@@ -52,11 +54,16 @@ struct adapter {
 	char *keys;
 	char *hurry; /* tickets that are due soon, an array's text, or NULL */
 	int64_t waiting;
-	char *writer;     /* the channel that writes to its tickets, or NULL */
-	struct text set;  /* what follows the clocks there, an array's text */
-	char *tag;        /* the field for it, or NULL */
-	int64_t look_at;  /* ticks: when to look what is to be written */
-	int64_t asked_at; /* ticks */
+	bool round;          /* one is under way */
+	bool behind;         /* deadlines wait for it */
+	bool marked;         /* and for these changes: */
+	int64_t mark;        /* the last one that was there */
+	int64_t answered_at; /* ticks: the last answer that was no error */
+	char *writer;        /* the channel that writes to its tickets, or NULL */
+	struct text set;     /* what follows the clocks there, an array's text */
+	char *tag;           /* the field for it, or NULL */
+	int64_t look_at;     /* ticks: when to look what is to be written */
+	int64_t asked_at;    /* ticks */
 	struct adapter *next;
 };
 
@@ -65,8 +72,11 @@ struct adapters {
 	struct loop *loop;
 	const char *instance;
 	struct adapters_hooks hooks;
-	struct text told; /* the channels that are told what was overdue at attach, an array's text */
-	const char *link; /* the template of tickets' links, or NULL */
+	struct text told;       /* the channels that are told what was overdue at attach, an array's text */
+	const char *link;       /* the template of tickets' links, or NULL */
+	bool catching_up;       /* deadlines wait */
+	int64_t behind_since;   /* ticks */
+	struct timer *patience; /* looks whether that still makes sense */
 	struct adapter *first;
 };
 
@@ -80,5 +90,20 @@ void adapter_tell(struct adapter *a, const char *text);
 
 /* Begins a round; the timer's. */
 void adapter_on_timer(void *arg);
+
+/* Where deadlines wait for it: `first` and `last` are the changes that there are now, 0 where there are none. */
+void adapter_note_waiting(struct adapter *a, int64_t first, int64_t last);
+
+/* Deadlines wait for it no longer. */
+void adapter_end_wait(struct adapter *a);
+
+/* One that has just been made, in place of others that deadlines may wait for. */
+void adapter_join(struct adapter *a);
+
+/* The timer's: gives up those that cannot be read. */
+void adapters_on_patience(void *arg);
+
+/* Ends the waiting where no adapter is behind any more. */
+void adapters_look(struct adapters *adapters);
 
 #endif

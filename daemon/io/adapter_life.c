@@ -109,6 +109,7 @@ adapter_new(struct adapters *all, const struct config *config, const struct adap
 	pg_start(a->theirs);
 	pg_start(a->ours);
 	timer_set(a->timer, ADAPTER_REST);
+	adapter_join(a);
 	*ret = a;
 	return 0;
 }
@@ -121,6 +122,11 @@ adapters_new(struct event_base *base, struct loop *loop, const char *instance, c
 	if (all == NULL)
 		return -ENOMEM;
 	*all = (struct adapters){.base = base, .loop = loop, .instance = instance, .hooks = *hooks};
+	int r = timer_new(loop, adapters_on_patience, all, &all->patience);
+	if (r < 0) {
+		free(all);
+		return r;
+	}
 	*ret = all;
 	return 0;
 }
@@ -165,6 +171,7 @@ adapters_configure(struct adapters *all, const struct config *config)
 		a->next = all->first;
 		all->first = a;
 	}
+	adapters_look(all); /* there may be none any more */
 	return 0;
 }
 
@@ -174,6 +181,7 @@ adapters_free(struct adapters *all)
 	if (all == NULL)
 		return;
 	free_all(all);
+	timer_free(all->patience);
 	free(all->told.data);
 	free(all);
 }

@@ -186,6 +186,7 @@ nodist_libslated_io_a_SOURCES = web/web_files.c
 # Adapters.
 libslated_io_a_SOURCES += include/slated/adapter.h
 libslated_io_a_SOURCES += daemon/io/adapter.c
+libslated_io_a_SOURCES += daemon/io/adapter_catch_up.c
 libslated_io_a_SOURCES += daemon/io/adapter_internal.h
 libslated_io_a_SOURCES += daemon/io/adapter_life.c
 libslated_io_a_SOURCES += daemon/io/config_adapter.c

@@ -182,7 +182,8 @@ on_adapter_problem(void *arg, const char *adapter, const char *text)
 static int
 make_adapters(struct service *service)
 {
-	const struct adapters_hooks hooks = {connect_adapter, on_adapter_problem, service_count_adapter, service};
+	const struct adapters_hooks hooks = {connect_adapter, on_adapter_problem, service_count_adapter,
+	                                     service_adapters_caught_up, service};
 	int r = adapters_new(service->base, service->loop, service->instance, &hooks, &service->adapters);
 	if (r == 0)
 		r = adapters_configure(service->adapters, service->config);

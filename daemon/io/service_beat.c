@@ -120,6 +120,22 @@ on_beat_answer(struct service *service, PGresult *result)
 }
 
 static void
+begin_load(struct service *service)
+{
+	feed_load(service->feed, service->config->digest, &service->shards);
+}
+
+void
+service_adapters_caught_up(void *arg)
+{
+	struct service *service = arg;
+	if (service->state != SERVICE_LOADING || !service->awaits_adapters)
+		return;
+	service->awaits_adapters = false;
+	begin_load(service);
+}
+
+static void
 on_beat_result(void *arg, PGresult *result)
 {
 	struct service *service = arg;
@@ -129,7 +145,9 @@ on_beat_result(void *arg, PGresult *result)
 	}
 	if (service->state == SERVICE_LEASING && service->config_written) {
 		service->state = SERVICE_LOADING;
-		feed_load(service->feed, service->config->digest, &service->shards);
+		service->awaits_adapters = adapters_catch_up(service->adapters);
+		if (!service->awaits_adapters)
+			begin_load(service);
 	}
 	work_flush(service);
 	if (service->state == SERVICE_STOPPING)

@@ -123,6 +123,7 @@ struct service {
 	int64_t written_at;  /* ticks: when the database last took something from us; 0: never */
 	bool flushing;
 	bool part; /* the batch on its way is followed by others that are full */
+	bool awaits_adapters; /* before it loads */
 	bool catching_up;
 	bool gap_met;         /* by a load that was given up for it */
 	bool leaving;         /* the lease is being given back */
@@ -183,6 +184,8 @@ struct instant service_clock(void *service);
 /* service_beat.c */
 /* To be called each second: renews the lease when that is due, and tells of us. */
 void service_beat(struct service *service);
+/* The adapters' hook: what has changed in the products is in the database, so that all can be loaded. */
+void service_adapters_caught_up(void *service);
 
 /* service_config.c */
 /* Logs all problems. 0 or negative errno. */

@@ -139,6 +139,7 @@ go_down(struct service *service)
 	if (service->coming_back)
 		come_back(service);
 	service->state = SERVICE_DOWN;
+	service->awaits_adapters = false;
 	outbox_close(service->outbox);
 	feed_stop(service->feed);
 	timer_unset(service->timers);

@@ -78,7 +78,10 @@ describe(const struct service *service, char *text, size_t size)
 		(void)snprintf(text, size, "taking the lease");
 		break;
 	case SERVICE_LOADING:
-		(void)snprintf(text, size, "loading: %zu tickets so far", live_count(&service->live));
+		if (service->awaits_adapters)
+			(void)snprintf(text, size, "reading what has changed in the attached systems");
+		else
+			(void)snprintf(text, size, "loading: %zu tickets so far", live_count(&service->live));
 		break;
 	case SERVICE_LIVE:
 		describe_live(service, text, size);

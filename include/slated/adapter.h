@@ -28,6 +28,8 @@ struct adapters_hooks {
 	/* What of an adapter could not be taken over. */
 	void (*problem)(void *arg, const char *adapter, const char *text);
 	void (*counted)(void *arg, const char *adapter, const struct adapter_counts *counts);
+	/* What adapters_catch_up() waited for is over. */
+	void (*caught_up)(void *arg);
 	void *arg;
 };
 
@@ -37,6 +39,11 @@ int adapters_new(struct event_base *base, struct loop *loop, const char *instanc
 
 /* Those of the configuration, which must last, in place of the present ones. 0 or negative errno. */
 int adapters_configure(struct adapters *adapters, const struct config *config) __attribute__((warn_unused_result));
+
+/* Deadlines are about to go on: what has changed in the products until now is to be taken over first, since it may keep
+ * a clock from them. Whether there is anything to wait for; if so, `caught_up` is called once it is over: all has been
+ * taken over, or could not be, which `problem` has told. Two minutes at most. Takes NULL, which has no adapters. */
+bool adapters_catch_up(struct adapters *adapters);
 
 /* Takes NULL. */
 void adapters_free(struct adapters *adapters);

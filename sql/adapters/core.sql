@@ -182,6 +182,12 @@ BEGIN
 END
 $slated$;
 
+-- The first and the last change that have not been read; 0 where there are none.
+CREATE OR REPLACE FUNCTION {{own}}.waiting(OUT first bigint, OUT last bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $slated$
+	SELECT coalesce(min(c.id), 0), coalesce(max(c.id), 0) FROM {{own}}.change c
+$slated$;
+
 CREATE OR REPLACE FUNCTION {{own}}.done(ids bigint[], error_ids bigint[]) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $slated$
 	DELETE FROM {{own}}.change c WHERE c.id = ANY (ids);
