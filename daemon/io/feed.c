@@ -84,11 +84,14 @@ struct feed {
 	bool failed; /* the query in hand: why */
 	char error[RESULT_ERROR_SIZE];
 	int64_t sent;         /* ticks */
+	int64_t read_at;      /* ticks: all that was committed by then has been handed out */
 	struct duration took; /* the last poll, until its answer was there */
 	bool in_copy;
 	bool wanted; /* a poll, as soon as the connection is idle */
 	bool got_events;
-	bool amid;      /* in a poll's answer: more of it is to come */
+	bool amid;    /* in a poll's answer: more of it is to come */
+	bool telling; /* of the end of a load or a poll: who hears of it may want the next look, which comes after that
+	               */
 	unsigned after; /* looks after the last events that are still to come */
 	bool resting;   /* and one is what the timer waits for */
 	bool probing;   /* a NOTIFY to oneself is still to be sent */
@@ -166,6 +169,12 @@ bool
 feed_is_amid(const struct feed *feed)
 {
 	return feed->amid;
+}
+
+int64_t
+feed_read_at(const struct feed *feed)
+{
+	return feed->read_at;
 }
 
 static void
@@ -269,8 +278,10 @@ take_phase_rows(struct feed *feed, PGresult *result)
 {
 	if (feed->phase == PHASE_LISTEN)
 		feed->listener = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
-	if (feed->phase == PHASE_SNAPSHOT)
+	if (feed->phase == PHASE_SNAPSHOT) {
+		feed->read_at = feed->sent; /* once the load is over */
 		return take_time(feed, result) && take_snapshot(feed, PQgetvalue(result, 0, 0));
+	}
 	for (int i = 0; feed->phase == PHASE_CONFIGURATIONS && i < PQntuples(result); i++)
 		if (!feed->hooks.configuration(feed->hooks.arg, PQgetvalue(result, i, 0), PQgetvalue(result, i, 1)))
 			return false;
@@ -320,7 +331,9 @@ feed_next(struct feed *feed)
 	if (feed->phase == PHASE_COMMIT) {
 		feed->phase = PHASE_POLLING;
 		feed->probing = true;
+		feed->telling = true;
 		feed->hooks.loaded(feed->hooks.arg);
+		feed->telling = false;
 		if (feed->phase == PHASE_POLLING)
 			feed_poll(feed);
 		return;
@@ -455,8 +468,11 @@ on_poll_result(void *arg, PGresult *result)
 		give_up(feed, feed->error);
 		return;
 	}
+	feed->read_at = feed->sent;
 	judge_probe(feed);
+	feed->telling = true;
 	feed->hooks.polled(feed->hooks.arg, feed->took);
+	feed->telling = false;
 	if (feed->phase != PHASE_POLLING)
 		return;
 	plan_poll(feed);
@@ -510,7 +526,8 @@ void
 feed_wake(struct feed *feed)
 {
 	feed->wanted = true;
-	if (feed->phase != PHASE_POLLING || !pg_is_idle(feed->pg) || !feed->hooks.hungry(feed->hooks.arg))
+	if (feed->phase != PHASE_POLLING || feed->telling || !pg_is_idle(feed->pg) ||
+	    !feed->hooks.hungry(feed->hooks.arg))
 		return;
 	if (feed->probing) {
 		feed_probe(feed);

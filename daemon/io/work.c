@@ -16,6 +16,9 @@
  * waits for them there (sla.fence()). */
 #define AHEAD ((struct duration){600})
 
+/* What is due has waited for so long: what was written before it may not have been read. */
+#define WAITED ((struct duration){10000})
+
 /* So many tickets are looked at in one turn for clocks that are to move: they may all be there, and not one to move. */
 #define MOVES_LOOKED_AT 5000
 
@@ -103,16 +106,47 @@ work_plan(struct service *service, struct live_ticket *live)
 		wheel_set(service->wheel, &live->ticket.timer, next);
 }
 
+/* All that was committed by then has been read. */
+static struct instant
+read_until(const struct service *service)
+{
+	return timebase_at(&service->timebase, feed_read_at(service->feed));
+}
+
+/* What is due by then has waited, so that events which were committed before it may not have been read; one of them may
+ * keep a clock from it. In time this cannot be, since events are hinted at, unless no hint reaches us. */
+static struct instant
+waited_until(const struct service *service, struct instant now)
+{
+	return feed_is_poll_only(service->feed) ? now : instant_plus(now, (struct duration){-WAITED.us});
+}
+
+/* Up to when timers may fire. Once one has waited, no further than events have been read. */
+static struct instant
+fire_until(const struct service *service, struct instant now)
+{
+	struct instant waited = waited_until(service, now), read = read_until(service);
+	if (instant_before(read, waited) && !instant_before(waited, wheel_next(service->wheel)))
+		return read;
+	return feed_is_poll_only(service->feed) ? now : instant_plus(now, AHEAD);
+}
+
 void
 work_arm(struct service *service)
 {
-	struct instant next = wheel_next(service->wheel);
+	struct instant next = wheel_next(service->wheel), now = service_now(service);
 	bool idle = instant_equal(next, INSTANT_NEVER) && !service->catching_up && !service->moving;
 	if (service->state != SERVICE_LIVE || idle) {
 		timer_unset(service->timers);
 		return;
 	}
-	int64_t us = instant_since(next, service_now(service)).us - AHEAD.us;
+	struct instant until = fire_until(service, now);
+	if (instant_before(until, now) && instant_before(until, next)) {
+		timer_unset(service->timers);
+		feed_wake(service->feed); /* the poll's end goes on with the timers */
+		return;
+	}
+	int64_t us = instant_since(next, until).us;
 	if (us < 0 || service->catching_up || service->moving)
 		us = 0;
 	if (us > US_PER_H)
@@ -196,7 +230,7 @@ static void
 on_timers(void *arg)
 {
 	struct service *service = arg;
-	struct instant until = instant_plus(service_now(service), AHEAD);
+	struct instant now = service_now(service), until = fire_until(service, now);
 	struct wheel_node *node = NULL;
 	if (service->state == SERVICE_LOADING)
 		write_amid_load(service);
@@ -213,7 +247,8 @@ on_timers(void *arg)
 		}
 		work_plan(service, live);
 	}
-	if (node == NULL && has_room(service) && service->catching_up) {
+	if (node == NULL && has_room(service) && service->catching_up &&
+	    instant_before(now, wheel_next(service->wheel))) {
 		service->catching_up = false;
 		engine_set_absence(service->engine, false);
 	}
@@ -370,8 +405,8 @@ on_event(void *arg, const struct pg_value *values)
 	else if (!apply_event(service, live, &row))
 		return false;
 	close_full_batch(service);
-	/* From here on the feed of a load waits for a flush. Not now: one that fails ends the connection whose COPY hands out
-	 * its rows. */
+	/* From here on the feed of a load waits for a flush. Not now: one that fails ends the connection whose COPY
+	 * hands out its rows. */
 	if (service->state == SERVICE_LOADING && !has_room(service))
 		timer_set(service->timers, (struct duration){0});
 	return true;

@@ -59,6 +59,9 @@ void feed_resume(struct feed *feed);
  * is there already may keep a clock from it. */
 bool feed_is_amid(const struct feed *feed);
 
+/* Ticks: what was committed by then has been handed out. */
+int64_t feed_read_at(const struct feed *feed);
+
 /* Whether NOTIFY does not reach us. */
 bool feed_is_poll_only(const struct feed *feed);
 

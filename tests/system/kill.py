@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What a dead daemon leaves behind, the next one brings to its end: kill -9 between commit and delivery and in the middle
-of everything, and a daemon that was away for so long that another one has its tickets.
+of everything, a daemon that was away for so long that another one has its tickets, and one that stood still for a moment.
 
 SLATED_LONG kills it 200 times at random points under load; SLATED_SEED repeats its choices.
 """
@@ -186,6 +186,24 @@ def test_absent(bench):
     bench.stopped(first)
 
 
+def test_held_up(bench):
+    """What was answered in time while the daemon stood still for some seconds, as its machine may, is met when it goes on."""
+    receiver = bench.receiver()
+    mark = bench.db.value("SELECT max(id) FROM sla.ticket")
+    daemon = bench.daemon(config(bench, receiver.url(), within="5s"))
+    open_tickets(bench, 5)
+    bench.db.wait(f"(SELECT count(*) FROM sla.clock WHERE ticket_id > {mark}) = 5")
+    daemon.signal(19)
+    bench.db.run(f"INSERT INTO sla.reply (ticket_id, author) SELECT id, 'agent' FROM sla.ticket WHERE id > {mark}")
+    bench.db.wait(f"clock_timestamp() > (SELECT max(due_at) FROM sla.clock WHERE ticket_id > {mark}) + interval '100 ms'")
+    daemon.signal(18)
+    bench.db.wait(f"(SELECT count(*) FROM sla.clock WHERE ended_at IS NOT NULL AND ticket_id > {mark}) = 5")
+    bench.equal(bench.db.rows(f"SELECT milestone, count(*) FROM sla.milestone WHERE ticket_id > {mark} GROUP BY 1 ORDER BY 2, 1"),
+                [{"milestone": "met", "count": 5}, {"milestone": "started", "count": 5}], "held up: what was answered in time is met")
+    clear(bench)
+    bench.stopped(daemon)
+
+
 def test(bench):
     bench.db.run(LEASE_WATCH)
     test_hanging(bench)
@@ -194,6 +212,7 @@ def test(bench):
     if os.environ.get("SLATED_LONG"):
         test_rounds(bench, 200)
     test_absent(bench)
+    test_held_up(bench)
 
 
 if __name__ == "__main__":
