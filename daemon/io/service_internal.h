@@ -122,17 +122,20 @@ struct service {
 	int64_t lease_until; /* ticks: the lease is ours for that long at least */
 	int64_t written_at;  /* ticks: when the database last took something from us; 0: never */
 	bool flushing;
-	bool part; /* the batch on its way is followed by others that are full */
+	bool part;            /* the batch on its way is followed by others that are full */
 	bool awaits_adapters; /* before it loads */
 	bool catching_up;
-	bool gap_met;         /* by a load that was given up for it */
-	bool leaving;         /* the lease is being given back */
-	bool coming_back;     /* and is taken again at once, another share of it */
-	bool stands_by;       /* other daemons hold all shards that could be ours */
-	struct shards shards; /* that are ours */
-	bool reload_refused;  /* the last one */
-	bool migrate_once;    /* running clocks are to move, whatever the configuration says */
-	bool moving;          /* clocks of former configurations to the one in force */
+	bool holds_back;       /* what the load brought is not yet on record, so nothing is sent */
+	unsigned flushes_left; /* once caught up: until it is */
+	int64_t loaded_at;     /* ticks */
+	bool gap_met;          /* by a load that was given up for it */
+	bool leaving;          /* the lease is being given back */
+	bool coming_back;      /* and is taken again at once, another share of it */
+	bool stands_by;        /* other daemons hold all shards that could be ours */
+	struct shards shards;  /* that are ours */
+	bool reload_refused;   /* the last one */
+	bool migrate_once;     /* running clocks are to move, whatever the configuration says */
+	bool moving;           /* clocks of former configurations to the one in force */
 	struct live_walk moves;
 	size_t n_moved; /* tickets */
 	struct notify notify;
@@ -171,7 +174,8 @@ void service_begin_anew(struct service *service, const char *why);
 bool service_use_connection(struct service *service);
 /* What is in hand to be sent is another's from now on, or comes again. */
 void service_let_go(struct service *service);
-/* Lets the outbox work, if its connection is up: only who holds the lease and knows the database's time sends. */
+/* Lets the outbox work, if its connection is up: only who holds the lease, knows the database's time and has on record
+ * what came in its absence sends. */
 void service_open_outbox(struct service *service);
 /* While stopping: goes on with that. */
 void service_stop_step(struct service *service);

@@ -251,7 +251,7 @@ on_notified(void *arg, const char *channel, const char *payload)
 void
 service_open_outbox(struct service *service)
 {
-	if (service->state >= SERVICE_LIVE && pg_is_ready(service->outbox_pg))
+	if (service->state >= SERVICE_LIVE && !service->holds_back && pg_is_ready(service->outbox_pg))
 		outbox_open(service->outbox);
 }
 

@@ -19,6 +19,11 @@
 /* What is due has waited for so long: what was written before it may not have been read. */
 #define WAITED ((struct duration){10000})
 
+/* What waits to be sent waits for what the load brings, which may be its end, but no longer than this. */
+#define HOLD_BACK_US (10 * US_PER_S)
+/* Flushes after which all that was there at a time is written: the one that was under way, and the next. */
+#define FLUSHES_FOR_ALL 2
+
 /* So many tickets are looked at in one turn for clocks that are to move: they may all be there, and not one to move. */
 #define MOVES_LOOKED_AT 5000
 
@@ -217,6 +222,21 @@ work_migrate(struct service *service)
 
 /* Turns ------------------------------------------------------------------------------------------------------------ */
 
+/* After a flush, or where there is nothing to flush: what the load brought may be on record now. */
+static void
+look_whether_to_send(struct service *service, bool flushed)
+{
+	if (!service->holds_back || service->state != SERVICE_LIVE)
+		return;
+	if (flushed && !service->catching_up && service->flushes_left > 0)
+		service->flushes_left--;
+	bool written = !service->catching_up && (service->flushes_left == 0 || work_is_done(service));
+	if (!written && loop_ticks(service->loop) - service->loaded_at < HOLD_BACK_US)
+		return;
+	service->holds_back = false;
+	service_open_outbox(service);
+}
+
 /* Writes what a load has brought, which may be more than memory should hold, and has it go on. */
 static void
 write_amid_load(struct service *service)
@@ -260,6 +280,7 @@ on_timers(void *arg)
 		}
 	}
 	work_flush(service);
+	look_whether_to_send(service, false);
 	/* With a full batch the flush's end goes on with the timers. */
 	if (has_room(service))
 		work_arm(service);
@@ -429,7 +450,8 @@ work_reset(struct service *service)
 	service->flushing = false;
 	service->n_left_out = 0;
 	service->moving = false;
-	service->catching_up = true;
+	service->catching_up = service->holds_back = true;
+	service->flushes_left = FLUSHES_FOR_ALL;
 	engine_set_absence(service->engine, true);
 }
 
@@ -452,8 +474,8 @@ on_loaded(void *arg)
 	if (service->api != NULL)
 		api_note_load(service->api);
 	work_migrate(service);
+	service->loaded_at = loop_ticks(service->loop);
 	timer_set(service->timers, (struct duration){0});
-	service_open_outbox(service);
 }
 
 static void
@@ -522,6 +544,7 @@ on_flushed(void *arg, const struct ledger_result *result, const char *error)
 		write_amid_load(service);
 		return;
 	}
+	look_whether_to_send(service, !service->part);
 	work_flush(service);
 	if (service->state == SERVICE_LIVE && has_room(service)) {
 		timer_set(service->timers, (struct duration){0});

@@ -107,6 +107,30 @@ def test_refused(bench):
     bench.stopped(daemon)
 
 
+def test_outdated(bench):
+    """An alert that waits when the daemon dies, and whose ticket is solved before the next one is there, is not sent any more."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    mark = bench.db.value("SELECT max(id) FROM sla.ticket")
+    chat = f'ops = {{ type = "slack"; url = "http://127.0.0.1:{port}/chat"; }};'
+    path = bench.write_config(CONFIG.format(channels=chat, within="1s", concurrency=4))
+    daemon = bench.daemon(path)
+    open_tickets(bench, 50)
+    bench.db.wait("EXISTS (SELECT FROM sla.delivery WHERE attempts > 0)")
+    bench.db.wait(DONE)
+    daemon.kill()
+    bench.db.run(f"UPDATE sla.ticket SET status = 'solved' WHERE id > {mark}; UPDATE sla.delivery SET next_attempt_at = now()")
+    receiver = bench.receiver(port)
+    daemon = bench.daemon(path)
+    bench.db.wait("NOT EXISTS (SELECT FROM sla.delivery)")
+    bench.equal(bench.db.rows(f"SELECT DISTINCT kind, state FROM sla.delivery_log WHERE ticket_id > {mark} ORDER BY kind"),
+                [{"kind": kind, "state": "superseded"} for kind in ("escalated", "resolved")],
+                "outdated: what was solved meanwhile is not told of")
+    bench.equal(receiver.requests(), [], "outdated: and nothing was sent")
+    clear(bench)
+    bench.stopped(daemon)
+
+
 def test_anywhere(bench):
     """Killed again and again while tickets come."""
     receiver = bench.receiver()
@@ -208,6 +232,7 @@ def test(bench):
     bench.db.run(LEASE_WATCH)
     test_hanging(bench)
     test_refused(bench)
+    test_outdated(bench)
     test_anywhere(bench)
     if os.environ.get("SLATED_LONG"):
         test_rounds(bench, 200)
