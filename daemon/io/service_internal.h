@@ -128,6 +128,7 @@ struct service {
 	bool holds_back;       /* what the load brought is not yet on record, so nothing is sent */
 	unsigned flushes_left; /* once caught up: until it is */
 	int64_t loaded_at;     /* ticks */
+	int64_t unread_since;  /* ticks: what is due waits for a poll; 0: nothing does */
 	bool gap_met;          /* by a load that was given up for it */
 	bool leaving;          /* the lease is being given back */
 	bool coming_back;      /* and is taken again at once, another share of it */

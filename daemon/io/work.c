@@ -18,6 +18,8 @@
 
 /* What is due has waited for so long: what was written before it may not have been read. */
 #define WAITED ((struct duration){10000})
+/* But it waits no longer than this for a poll that is not answered. */
+#define UNREAD_MAX_US (3 * US_PER_S)
 
 /* What waits to be sent waits for what the load brings, which may be its end, but no longer than this. */
 #define HOLD_BACK_US (10 * US_PER_S)
@@ -126,12 +128,18 @@ waited_until(const struct service *service, struct instant now)
 	return feed_is_poll_only(service->feed) ? now : instant_plus(now, (struct duration){-WAITED.us});
 }
 
+static bool
+is_tired(const struct service *service)
+{
+	return service->unread_since != 0 && loop_ticks(service->loop) - service->unread_since >= UNREAD_MAX_US;
+}
+
 /* Up to when timers may fire. Once one has waited, no further than events have been read. */
 static struct instant
 fire_until(const struct service *service, struct instant now)
 {
 	struct instant waited = waited_until(service, now), read = read_until(service);
-	if (instant_before(read, waited) && !instant_before(waited, wheel_next(service->wheel)))
+	if (instant_before(read, waited) && !instant_before(waited, wheel_next(service->wheel)) && !is_tired(service))
 		return read;
 	return feed_is_poll_only(service->feed) ? now : instant_plus(now, AHEAD);
 }
@@ -147,7 +155,10 @@ work_arm(struct service *service)
 	}
 	struct instant until = fire_until(service, now);
 	if (instant_before(until, now) && instant_before(until, next)) {
-		timer_unset(service->timers);
+		int64_t ticks = loop_ticks(service->loop);
+		if (service->unread_since == 0)
+			service->unread_since = ticks;
+		timer_set(service->timers, (struct duration){service->unread_since + UNREAD_MAX_US - ticks});
 		feed_wake(service->feed); /* the poll's end goes on with the timers */
 		return;
 	}
@@ -452,6 +463,7 @@ work_reset(struct service *service)
 	service->moving = false;
 	service->catching_up = service->holds_back = true;
 	service->flushes_left = FLUSHES_FOR_ALL;
+	service->unread_since = 0;
 	engine_set_absence(service->engine, true);
 }
 
@@ -482,6 +494,7 @@ static void
 on_polled(void *arg, struct duration took)
 {
 	struct service *service = arg;
+	service->unread_since = 0;
 	service_count_poll(service, took);
 	service_note(service, HEARTBEAT_READ);
 	work_flush(service);
