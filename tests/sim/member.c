@@ -320,7 +320,8 @@ member_serves(const struct member *member, const char *nonce)
 {
 	const struct service *service = member->service;
 	return service != NULL && service->state == SERVICE_LIVE && !service->catching_up && !service->moving &&
-	       work_is_done(service) && strcmp(service->run, nonce) == 0;
+	       work_is_done(service) && service->unread_since == 0 && strcmp(service->run, nonce) == 0 &&
+	       wire_reaches(service->flush_pgs[0]);
 }
 
 bool

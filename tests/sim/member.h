@@ -40,7 +40,8 @@ void member_configure(struct member *member, unsigned which);
 void member_set_clock(struct member *member, int64_t off);
 /* To be called after each happening: sees when it has come to its end. */
 void member_look(struct member *member);
-/* Whether it is at work under the lease of that nonce, and all that it knows of is written. */
+/* Whether it is at work under the lease of that nonce, can reach the database, and has written all that it knows of and
+ * all that is due. */
 bool member_serves(const struct member *member, const char *nonce);
 /* Whether no timer of its tickets is due within seconds, and it knows that the database's clock says `now`. */
 bool member_is_quiet(const struct member *member, struct instant now);

@@ -119,8 +119,8 @@ fail(struct pg *pg, const char *reason)
 	pg->callbacks.lost(pg->callbacks.arg, reason);
 }
 
-static bool
-is_reachable(const struct pg *pg)
+bool
+wire_reaches(const struct pg *pg)
 {
 	int64_t now = world_now(pg->wire->world);
 	return now >= pg->wire->shut_until && now >= pg->parted_until;
@@ -130,7 +130,7 @@ static void
 on_connected(void *arg)
 {
 	struct pg *pg = arg;
-	if (!is_reachable(pg)) {
+	if (!wire_reaches(pg)) {
 		fail(pg, "the server cannot be reached");
 		return;
 	}
@@ -146,7 +146,7 @@ try_(struct pg *pg)
 {
 	struct world *world = pg->wire->world;
 	pg->state = STATE_CONNECTING;
-	int64_t after = is_reachable(pg)              ? world_about(world, 500, 20000)
+	int64_t after = wire_reaches(pg)              ? world_about(world, 500, 20000)
 	                : world_chance(world, 500000) ? 1000
 	                                              : PG_CONNECT_TIMEOUT.us;
 	world_set(world, &pg->wait, after, on_connected, pg);
@@ -308,10 +308,10 @@ pg_send(struct pg *pg, const struct pg_query *query)
 	world_set(world, &pg->wait,
 	          (query->timeout.us > 0 ? query->timeout.us : pg->timeout.us) * (query->long_one ? 4 : 1), on_deadline,
 	          pg);
-	if (!is_reachable(pg) || world_chance(world, wire->faults.cut_before)) {
+	if (!wire_reaches(pg) || world_chance(world, wire->faults.cut_before)) {
 		/* It never arrives: the sender hears of that, or must find out by itself. */
 		message->cut = true;
-		if (is_reachable(pg) || world_chance(world, 500000))
+		if (wire_reaches(pg) || world_chance(world, 500000))
 			world_set(world, &message->happening, world_about(world, 100, 4000), on_answer, message);
 		return 0;
 	}

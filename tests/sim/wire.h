@@ -31,5 +31,7 @@ struct pg *wire_connect(struct wire *wire, const char *name, bool pooled, struct
                         struct pg_server *newest, const struct pg_callbacks *callbacks);
 /* Until then this connection's server cannot be reached. */
 void wire_part(struct pg *pg, int64_t until);
+/* Whether it can be. */
+bool wire_reaches(const struct pg *pg);
 
 #endif
